@@ -1,0 +1,95 @@
+# Everything a person can do here. From nothing it needs Python 3.11, pip, cargo and make.
+#
+# One wheel is built, in release, and installed into three environments:
+#   .venv           the newest engines: tests, lint, demo, benchmarks
+#   .venv-oldest    the oldest DuckDB, Polars and pyarrow that are supported
+#   .venv-polars20  the first Polars 2
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+SF ?= 1
+PYTEST_ARGS ?=
+PIP := -m pip --disable-pip-version-check --quiet
+PIP_VERSION := 26.3
+
+BIN := .venv/bin
+RUST := $(shell find crates -name '*.rs' -o -name 'Cargo.toml') Cargo.toml Cargo.lock
+PACKAGE := $(shell find python -name '*.py' -o -name '*.pyi' -o -name py.typed)
+LINTED := python tests benchmarks docs
+
+.PHONY: help build demo test test-rust test-python test-oldest test-polars20 lint bench format clean
+
+help: ## list the targets
+	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /\1\t/' | expand -t 16
+
+build: .venv/installed ## build the wheel in release and install it into .venv
+
+demo: .venv/installed ## TPC-H lineitem down a pipe, cached, queried by two engines (SF=1)
+	$(BIN)/python docs/demo.py --scale-factor $(SF)
+
+test: test-rust test-python test-oldest test-polars20 ## run every test, on all three environments
+
+test-rust: ## unit tests, behaviour tests and doc examples of the crates
+	cargo test --workspace --locked
+
+test-python: .venv/installed ## pytest with the newest engines, README and notebooks
+	$(BIN)/python -m pytest $(PYTEST_ARGS)
+	$(BIN)/python -m pytest --override-ini filterwarnings=default --nbmake notebooks
+
+test-oldest: .venv-oldest/installed ## the engine tests with the oldest engines
+	.venv-oldest/bin/python -m pytest tests/engines $(PYTEST_ARGS)
+
+test-polars20: .venv-polars20/installed ## the engine tests with the first Polars 2
+	.venv-polars20/bin/python -m pytest tests/engines $(PYTEST_ARGS)
+
+lint: .venv/installed ## format, clippy, ruff, mypy and the stub against the module
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --locked -- -D warnings
+	$(BIN)/ruff check $(LINTED) notebooks
+	$(BIN)/ruff format --check $(LINTED) notebooks
+	$(BIN)/mypy
+	$(BIN)/python -m mypy.stubtest respool --mypy-config-file pyproject.toml
+
+bench: .venv/installed .venv/bench ## ratios against pyarrow and batchcorder, one table per subject
+	$(BIN)/python benchmarks/run.py
+
+format: .venv/tools ## rewrite the sources as `make lint` wants them
+	cargo fmt --all
+	$(BIN)/ruff check --fix $(LINTED) notebooks
+	$(BIN)/ruff format $(LINTED) notebooks
+
+clean: ## remove the environments, the wheel and the build
+	rm -rf .venv .venv-oldest .venv-polars20 dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	cargo clean
+
+# --- environments: each stamp is a file, so a second run does nothing ---
+
+.venv/tools: pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/python $(PIP) install 'pip==$(PIP_VERSION)'
+	$(BIN)/python $(PIP) install --group test --group lint --group build
+	touch $@
+
+.venv/bench: .venv/tools
+	$(BIN)/python $(PIP) install --group bench
+	touch $@
+
+.venv-%/tools: pyproject.toml
+	$(PYTHON) -m venv .venv-$*
+	.venv-$*/bin/python $(PIP) install 'pip==$(PIP_VERSION)'
+	.venv-$*/bin/python $(PIP) install --group $*
+	touch $@
+
+dist/built: .venv/tools $(RUST) $(PACKAGE) README.md
+	rm -rf dist
+	$(BIN)/maturin build --release --out dist
+	touch $@
+
+.venv/installed .venv-oldest/installed .venv-polars20/installed: %/installed: %/tools dist/built
+	$*/bin/python $(PIP) install --force-reinstall --no-deps dist/*.whl
+	$*/bin/python $(PIP) check
+	touch $@
