@@ -16,7 +16,9 @@ class ArrowStreamExportable(Protocol):
 class ArrowArrayExportable(Protocol):
     """Anything that exports one Arrow C array: a record batch."""
 
-    def __arrow_c_array__(self, requested_schema: object | None = None) -> tuple[object, object]: ...
+    def __arrow_c_array__(
+        self, requested_schema: object | None = None
+    ) -> tuple[object, object]: ...
 
 
 class ArrowSchemaExportable(Protocol):

@@ -1,0 +1,126 @@
+"""Memory is bounded by what was asked for, counted in bytes that are really held."""
+
+import pyarrow as pa
+import pytest
+
+import processes
+import respool
+
+MEGABYTE = 1_000_000
+
+
+@pytest.mark.parametrize("rows", [1_000_000, 100_000, 10_000])
+def test_a_table_in_slices_costs_its_bytes_once(rows):
+    table = pa.table({"n": range(MEGABYTE)})
+    cache = respool.StreamCache(
+        table.to_reader(max_chunksize=rows), memory_capacity=int(1.1 * 8 * MEGABYTE)
+    )
+    assert cache.ingest_all() == MEGABYTE // rows
+    assert pa.table(cache).equals(table)
+    assert cache.metrics()["memory_bytes"] <= 1.1 * 8 * MEGABYTE
+
+
+def test_a_small_slice_does_not_keep_a_large_table():
+    table = pa.table({"n": range(MEGABYTE)})
+    cache = respool.StreamCache(table.slice(500_000, 10), memory_capacity=4096)
+    assert cache.ingest_all() == 1
+    assert pa.table(cache).equals(table.slice(500_000, 10))
+
+
+def test_a_small_slice_is_written_small(log_dir):
+    strings = pa.array([f"a string of more than twelve bytes {i}" for i in range(100_000)])
+    table = pa.table(
+        {
+            "utf8": strings,
+            "view": strings.cast(pa.string_view()),
+            "dictionary": strings.dictionary_encode(),
+            "n": range(100_000),
+            "list": pa.array([[i, i] for i in range(100_000)]),
+        }
+    )
+    for name in table.column_names:
+        column = table.select([name]).slice(50_000, 10)
+        cache = respool.StreamCache(column, 1, log_dir, "100 MiB")
+        cache.ingest_all()
+        assert cache.metrics()["log_bytes"] < 8192, name
+        assert pa.table(cache).to_pydict() == column.to_pydict()
+
+
+# The helper that all children share: a stream of int64 batches, each with a buffer of its own.
+STREAM = """
+import resource, sys, threading, time
+import pyarrow as pa, respool
+
+MIB = 1 << 20
+SCHEMA = pa.schema({"n": pa.int64()})
+
+def stream(batches, size):
+    for i in range(batches):
+        buffer = pa.py_buffer(i.to_bytes(8, "little") * (size // 8))
+        yield pa.RecordBatch.from_arrays(
+            [pa.Array.from_buffers(pa.int64(), size // 8, [None, buffer])], schema=SCHEMA
+        )
+
+def status(field):
+    with open("/proc/self/status") as file:
+        return next(int(line.split()[1]) << 10 for line in file if line.startswith(field + ":"))
+
+def check(reader, batches):
+    for i, batch in enumerate(reader):
+        assert batch.column(0)[0].as_py() == batch.column(0)[-1].as_py() == i
+    assert i == batches - 1
+"""
+
+STREAM_OF_A_GIB = (
+    STREAM
+    + """
+before = peak = status("RssAnon")
+stop = threading.Event()
+
+def watch():
+    global peak
+    while not stop.wait(0.005):
+        peak = max(peak, status("RssAnon"))
+
+watcher = threading.Thread(target=watch)
+watcher.start()
+cache = respool.StreamCache(
+    pa.RecordBatchReader.from_batches(SCHEMA, stream(128, 8 * MIB)), 64 * MIB, sys.argv[1], 2 << 30, sys.argv[2]
+)
+readers = [threading.Thread(target=check, args=(cache.reader(), 128)) for _ in range(4)]
+for reader in readers:
+    reader.start()
+for reader in readers:
+    reader.join()
+stop.set()
+watcher.join()
+assert cache.complete
+print((peak - before) // MIB)
+"""
+)
+
+
+@pytest.mark.parametrize("policy", ["on_insertion", "on_eviction"])
+def test_a_long_stream_stays_within_its_memory(log_dir, policy):
+    cap, batch, rest = 64, 8, 60
+    growth = int(processes.run(STREAM_OF_A_GIB, log_dir, policy))
+    assert growth <= cap + 6 * batch + rest
+
+
+NO_ROOM_FOR_MAPS = (
+    STREAM
+    + """
+cache = respool.StreamCache(
+    pa.RecordBatchReader.from_batches(SCHEMA, stream(96, 8 * MIB)), 16 * MIB, sys.argv[1], 2 << 30
+)
+limit = status("VmSize") + 384 * MIB
+resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+for _ in range(2):
+    check(cache.reader(), 96)
+print(cache.metrics()["log_bytes"] > 384 * MIB)
+"""
+)
+
+
+def test_a_log_larger_than_the_address_space_is_read(log_dir):
+    assert processes.run(NO_ROOM_FOR_MAPS, log_dir).strip() == "True"

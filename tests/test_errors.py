@@ -1,0 +1,147 @@
+"""A source that fails: its good batches and then its error, in every read, for ever."""
+
+import errno
+
+import pyarrow as pa
+import pytest
+
+from consumers import ALL
+from cstream import CStream
+from sources import Source, SourceBrokeError, batch, expected
+
+
+@pytest.mark.parametrize("consumer", ALL)
+@pytest.mark.parametrize("good", [0, 1, 4])
+def test_every_read_ends_in_the_error(make, consumer, good):
+    source = Source(5, fail_at=good)
+    cache = make(source)
+    for _ in range(3):
+        with pytest.raises(Exception, match=f"no batch {good}"):
+            ALL[consumer](cache)
+    assert source.pulls == good + 1
+    assert not cache.complete
+    assert not cache.upstream_exhausted
+    assert cache.ingested_count == good
+
+
+@pytest.mark.parametrize("good", [0, 1, 4])
+def test_the_good_batches_come_before_the_error(make, good):
+    cache = make(Source(5, fail_at=good))
+    for _ in range(3):
+        reader = cache.reader()
+        assert [next(reader) for _ in range(good)] == [batch(i) for i in range(good)]
+        for _ in range(2):
+            with pytest.raises(ValueError, match=f"no batch {good}"):
+                next(reader)
+    stream = pa.RecordBatchReader.from_stream(cache)
+    assert [stream.read_next_batch() for _ in range(good)] == [batch(i) for i in range(good)]
+    with pytest.raises(Exception, match=f"no batch {good}"):
+        stream.read_next_batch()
+
+
+@pytest.mark.parametrize(
+    "mixed", [("duckdb", "iteration"), ("polars", "pyarrow"), ("arro3", "duckdb")]
+)
+def test_the_error_is_the_same_whoever_met_it_first(make, mixed):
+    cache = make(Source(5, fail_at=2))
+    for consumer in mixed * 2:
+        with pytest.raises(Exception, match="no batch 2"):
+            ALL[consumer](cache)
+
+
+def test_the_exception_of_an_iterable_comes_back_as_itself(make_from_iterable):
+    source = Source(5, fail_at=3)
+    cache = make_from_iterable(source)
+    for use in (
+        cache.ingest_all,
+        lambda: list(cache),
+        lambda: list(cache.reader()),
+        cache.to_pyarrow,
+    ):
+        with pytest.raises(SourceBrokeError) as caught:
+            use()
+        assert caught.value is source.error
+    assert cache.error is source.error
+    assert source.pulls == 4
+
+
+@pytest.mark.parametrize("consumer", ["pyarrow", "duckdb", "polars"])
+def test_engines_get_type_and_text_of_an_iterables_exception(make_from_iterable, consumer):
+    cache = make_from_iterable(Source(5, fail_at=3))
+    for _ in range(2):
+        with pytest.raises(Exception, match="SourceBrokeError: no batch 3"):
+            ALL[consumer](cache)
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt("stop"), SystemExit(3), GeneratorExit("gone")])
+def test_exceptions_that_are_no_errors_are_kept_too(make_from_iterable, error):
+    cache = make_from_iterable(Source(5, fail_at=2, error=error))
+    for _ in range(2):
+        with pytest.raises(type(error)) as caught:
+            list(cache)
+        assert caught.value is error
+    assert not cache.complete
+
+
+def test_a_keyboard_interrupt_inside_a_pyarrow_reader_stays_one(make):
+    cache = make(Source(5, fail_at=2, error=KeyboardInterrupt("stop")))
+    for _ in range(2):
+        with pytest.raises(KeyboardInterrupt):
+            cache.ingest_all()
+    assert not cache.upstream_exhausted
+
+
+@pytest.mark.parametrize(
+    ("number", "kind"),
+    [
+        (errno.EINVAL, ValueError),
+        (errno.EIO, OSError),
+        (errno.ENOMEM, MemoryError),
+        (errno.ENOSYS, NotImplementedError),
+    ],
+)
+def test_errnos_become_the_exceptions_they_mean(make, number, kind):
+    stream = CStream(2, number, b"the wheel fell off")
+    cache = make(stream)
+    for _ in range(3):
+        with pytest.raises(kind, match="the wheel fell off") as caught:
+            cache.ingest_all()
+        if kind is OSError:
+            assert caught.value.errno == number
+    assert stream.pulls == 3
+    assert pa.table(cache.prefix()).equals(expected(2))
+
+
+def test_an_error_without_text_is_an_error(make):
+    cache = make(CStream(2, errno.EIO))
+    for _ in range(2):
+        with pytest.raises(OSError, match=r"."):
+            pa.table(cache)
+
+
+def test_a_nul_in_the_text_of_an_error_harms_nobody(make_from_iterable):
+    cache = make_from_iterable(Source(5, fail_at=1, error=ValueError("a\0b")))
+    for consumer in ("pyarrow", "duckdb", "polars", "arro3"):
+        with pytest.raises(Exception, match="ValueError"):
+            ALL[consumer](cache)
+
+
+def test_the_source_is_let_go_after_its_error(make):
+    stream = CStream(1, errno.EIO, b"gone")
+    cache = make(stream)
+    with pytest.raises(OSError, match="gone"):
+        cache.ingest_all()
+    assert stream.released == 1
+    with pytest.raises(OSError, match="gone"):
+        cache.ingest_all()
+
+
+def test_a_generator_that_reads_its_own_cache_gets_an_error(make_from_iterable):
+    def source():
+        yield batch(0)
+        list(cache)
+        yield batch(1)
+
+    cache = make_from_iterable(source())
+    with pytest.raises((RuntimeError, ValueError)):
+        cache.ingest_all()
