@@ -107,6 +107,9 @@ class Celsius(pa.ExtensionType):
         return cls()
 
 
+pa.register_extension_type(Celsius())
+
+
 def _extensions() -> dict[str, pa.Array]:
     storage = _some(float, pa.float32())
     arrays = {"extension": pa.ExtensionArray.from_storage(Celsius(), storage)}

@@ -30,6 +30,9 @@ _new_capsule.restype = ctypes.py_object
 _new_capsule.argtypes = [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_void_p]
 
 
+_ALIVE: list["CStream"] = []  # a consumer may call back at any time, so no stream is ever freed
+
+
 class CStream:
     """``good`` batches, then ``errno`` with ``text``; with errno 0 a clean end.
 
@@ -75,6 +78,7 @@ class CStream:
 
         self._callbacks = (_GET(get_schema), _GET(get_next), _LAST_ERROR(get_last_error))
         self._stream = _Stream(*self._callbacks, _RELEASE(release), None)
+        _ALIVE.append(self)
 
     def __arrow_c_stream__(self, requested_schema: object = None) -> object:
         return _new_capsule(ctypes.addressof(self._stream), b"arrow_array_stream", None)

@@ -28,7 +28,7 @@ def test_the_engines_take_it():
     cache = StreamCache(Source().reader())
     assert pa.table(cache).equals(expected(5))
     assert pa.table(cache.reader()).equals(expected(5))
-    assert duckdb.table("cache").aggregate("count(*)").fetchone() == (500,)
+    assert duckdb.table("cache").aggregate("count(*)").fetchall() == [(500,)]
     assert cache.ingested_count == 5
 
 

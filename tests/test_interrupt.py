@@ -32,17 +32,18 @@ import pyarrow as pa, pyarrow.csv, respool
 """
     + AFTERWARDS
     + """
-read, write = os.pipe()
+os.mkfifo(sys.argv[1])
 
 def feed():
-    with open(write, "wb", buffering=0) as pipe:
+    with open(sys.argv[1], "wb", buffering=0) as pipe:
         pipe.write(b"n\\n")
         for i in range(60):
             pipe.write(b"".join(b"%07d\\n" % n for n in range(512 * i, 512 * i + 512)))
             time.sleep(0.05)
 
 threading.Thread(target=feed, daemon=True).start()
-source = pyarrow.csv.open_csv(open(read, "rb"), pyarrow.csv.ReadOptions(block_size=4096, use_threads=False))
+options = pyarrow.csv.ReadOptions(block_size=4096, use_threads=False)
+source = pyarrow.csv.open_csv(sys.argv[1], options)
 cache = respool.StreamCache(source)
 next(cache.reader())
 print("ready", flush=True)
@@ -51,6 +52,7 @@ try:
 except KeyboardInterrupt:
     print("interrupted", flush=True)
 afterwards(cache, 60 * 512)
+os._exit(0)  # pyarrow's own thread may still be reading the pipe
 """
 )
 
@@ -92,8 +94,9 @@ def test_ingesting_from_a_generator(how):
     assert then in {"went on", "failed for good"}
 
 
-def test_ingesting_from_a_pipe():
-    interrupted, then = interrupt_when_ready(processes.start(OVER_A_PIPE))
+def test_ingesting_from_a_pipe(tmp_path):
+    child = processes.start(OVER_A_PIPE, tmp_path / "pipe")
+    interrupted, then = interrupt_when_ready(child)
     assert interrupted == "interrupted"
     assert then in {"went on", "failed for good"}
 

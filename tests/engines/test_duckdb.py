@@ -18,14 +18,14 @@ def con():
 def test_from_a_local_variable(make, con):
     cache = make(Source())
     for _ in range(2):
-        assert con.sql("select count(*), sum(n) from cache").fetchone() == COUNT_AND_SUM
+        assert con.sql("select count(*), sum(n) from cache").fetchall() == [COUNT_AND_SUM]
 
 
 def test_duckdb_table(make):
     cache = make(Source())
     for _ in range(2):
         relation = duckdb.table("cache")
-        assert relation.aggregate("count(*), sum(n)").fetchone() == COUNT_AND_SUM
+        assert relation.aggregate("count(*), sum(n)").fetchall() == [COUNT_AND_SUM]
 
 
 def test_register(make, con):
@@ -36,7 +36,7 @@ def test_register(make, con):
 
 def test_from_arrow(make, con):
     relation = con.from_arrow(make(Source()))
-    assert relation.aggregate("count(*), sum(n)").fetchone() == COUNT_AND_SUM
+    assert relation.aggregate("count(*), sum(n)").fetchall() == [COUNT_AND_SUM]
     assert relation.filter("n < 5").order("n").project("n").fetchall() == [(n,) for n in range(5)]
 
 
@@ -92,7 +92,7 @@ def test_a_duckdb_query_is_a_source(make, con):
     cache = make(result)
     for _ in range(2):
         assert pa.table(cache).cast(expected(5).schema).equals(expected(5).combine_chunks())
-        assert con.sql("select count(*), sum(n) from cache").fetchone() == COUNT_AND_SUM
+        assert con.sql("select count(*), sum(n) from cache").fetchall() == [COUNT_AND_SUM]
 
 
 def test_an_error_of_the_source_is_an_error_of_the_query(make, con):

@@ -15,12 +15,6 @@ def test_a_data_frame_each_time(make):
         assert_frame_equal(pl.DataFrame(cache), FRAME)
 
 
-def test_from_arrow(make):
-    cache = make(Source())
-    for _ in range(2):
-        assert_frame_equal(pl.from_arrow(cache), FRAME)
-
-
 def test_views(make):
     cache = make(Source())
     assert_frame_equal(pl.DataFrame(cache.select(["n"]).slice(150, 100)), FRAME[150:250, ["n"]])
