@@ -1,0 +1,234 @@
+//! From the bytes of a record to a batch that points into them.
+//!
+//! A record is read by itself: the dictionaries it needs are named by its entry, and no state is
+//! carried from record to record. Contents are not validated, because this process encoded them.
+
+use std::collections::HashMap;
+use std::ops::Range;
+use std::sync::Arc;
+
+use arrow_array::{ArrayRef, RecordBatch};
+use arrow_buffer::Buffer;
+use arrow_data::UnsafeFlag;
+use arrow_ipc as ipc;
+use arrow_ipc::reader::RecordBatchDecoder;
+use arrow_schema::{DataType, Field, FieldRef, Schema, SchemaRef};
+use parking_lot::Mutex;
+
+use crate::encode::{DictionaryRecord, count_dictionaries, schema_message};
+use crate::map::{own_batch, own_records};
+use crate::{Error, Result};
+
+/// The dictionary of one id that was decoded last, and the record it came from.
+type Decoded = Option<(Arc<DictionaryRecord>, ArrayRef)>;
+
+/// What decoding has to know of the schema.
+#[derive(Debug)]
+pub(crate) struct Decoder {
+    schema: SchemaRef,
+    /// The same schema with dictionary ids; the same object where there are none.
+    numbered: SchemaRef,
+    /// Which dictionary ids the columns use.
+    ids: Vec<Range<i64>>,
+    /// By dictionary id, a schema of one column: its values.
+    values: Vec<SchemaRef>,
+    decoded: Mutex<Vec<Decoded>>,
+    require_alignment: bool,
+    trusted: UnsafeFlag,
+}
+
+impl Decoder {
+    pub(crate) fn new(schema: &SchemaRef, compressed: bool) -> Result<Self> {
+        let mut ids = Vec::with_capacity(schema.fields().len());
+        let mut next = 0;
+        for field in schema.fields() {
+            check(field)?;
+            let end = next + count_dictionaries(field.data_type());
+            ids.push(next..end);
+            next = end;
+        }
+        let mut values = Vec::new();
+        let numbered = if next == 0 {
+            Arc::clone(schema)
+        } else {
+            let message = schema_message(schema, 0);
+            let numbered = Arc::new(ipc::convert::try_schema_from_ipc_buffer(&message)?);
+            for field in numbered.fields() {
+                collect_values(field, &mut values);
+            }
+            numbered
+        };
+        if values.len() as i64 != next || numbered.fields() != schema.fields() {
+            return Err(Error::Schema {
+                reason: "it does not survive the Arrow IPC format".to_owned(),
+            });
+        }
+        let decoded = values.iter().map(|_| None).collect();
+        Ok(Self {
+            schema: Arc::clone(schema),
+            numbered,
+            ids,
+            values,
+            decoded: Mutex::new(decoded),
+            // Compressed buffers that stayed as they are lie 8 bytes behind a multiple of 64.
+            require_alignment: !compressed,
+            trusted: own_records(),
+        })
+    }
+
+    pub(crate) fn schema(&self) -> &SchemaRef {
+        &self.schema
+    }
+
+    /// Decodes a batch; `fetch` brings the bytes of a dictionary record.
+    pub(crate) fn batch(
+        &self,
+        bytes: &Buffer,
+        metadata_len: usize,
+        dictionaries: &[Arc<DictionaryRecord>],
+        projection: Option<&[usize]>,
+        fetch: &dyn Fn(&DictionaryRecord) -> Result<Buffer>,
+    ) -> Result<RecordBatch> {
+        let mut by_id = HashMap::new();
+        if !dictionaries.is_empty() {
+            let needed = |id| match projection {
+                None => true,
+                Some(columns) => columns
+                    .iter()
+                    .any(|&c| self.ids.get(c).is_some_and(|ids| ids.contains(&id))),
+            };
+            for record in dictionaries.iter().filter(|record| needed(record.id)) {
+                by_id.insert(record.id, self.dictionary(record, fetch)?);
+            }
+        }
+        let message = message(bytes, metadata_len)?;
+        let header = message
+            .header_as_record_batch()
+            .ok_or_else(|| damaged("it is not a batch"))?;
+        let body = bytes.slice(metadata_len);
+        let version = message.version();
+        let schema = Arc::clone(&self.numbered);
+        let batch = RecordBatchDecoder::try_new(&body, header, schema, &by_id, &version)?
+            .with_projection(projection)
+            .with_require_alignment(self.require_alignment)
+            .with_skip_validation(self.trusted.clone())
+            .read_record_batch()?;
+        if Arc::ptr_eq(&self.schema, &self.numbered) {
+            return Ok(batch);
+        }
+        let schema = match projection {
+            None => Arc::clone(&self.schema),
+            Some(columns) => Arc::new(self.schema.project(columns)?),
+        };
+        let (_, columns, rows) = batch.into_parts();
+        Ok(own_batch(schema, columns, rows))
+    }
+
+    /// The values of a dictionary; the last of each id is kept, so that batches which share it
+    /// decode it once.
+    fn dictionary(
+        &self,
+        record: &Arc<DictionaryRecord>,
+        fetch: &dyn Fn(&DictionaryRecord) -> Result<Buffer>,
+    ) -> Result<ArrayRef> {
+        let slot = usize::try_from(record.id).unwrap_or(usize::MAX);
+        if let Some(Some((kept, values))) = self.decoded.lock().get(slot) {
+            if Arc::ptr_eq(kept, record) {
+                return Ok(Arc::clone(values));
+            }
+        }
+        let mut by_id = HashMap::new();
+        for inner in &record.inner {
+            by_id.insert(inner.id, self.dictionary(inner, fetch)?);
+        }
+        let bytes = fetch(record)?;
+        let metadata_len = record.metadata_len as usize;
+        let message = message(&bytes, metadata_len)?;
+        let header = message
+            .header_as_dictionary_batch()
+            .and_then(|dictionary| dictionary.data())
+            .ok_or_else(|| damaged("it is not a dictionary"))?;
+        let schema = self.values.get(slot).ok_or_else(|| damaged("unknown id"))?;
+        let body = bytes.slice(metadata_len);
+        let version = message.version();
+        let batch =
+            RecordBatchDecoder::try_new(&body, header, Arc::clone(schema), &by_id, &version)?
+                .with_require_alignment(self.require_alignment)
+                .with_skip_validation(self.trusted.clone())
+                .read_record_batch()?;
+        let (_, columns, _) = batch.into_parts();
+        let values = columns
+            .into_iter()
+            .next()
+            .ok_or_else(|| damaged("no values"))?;
+        if let Some(place) = self.decoded.lock().get_mut(slot) {
+            *place = Some((Arc::clone(record), Arc::clone(&values)));
+        }
+        Ok(values)
+    }
+}
+
+/// The flatbuffer at the head of a message.
+fn message(bytes: &Buffer, metadata_len: usize) -> Result<ipc::Message<'_>> {
+    let metadata = bytes
+        .get(8..metadata_len)
+        .ok_or_else(|| damaged("no metadata"))?;
+    ipc::root_as_message(metadata).map_err(|e| damaged(&e.to_string()))
+}
+
+fn damaged(reason: &str) -> Error {
+    Error::Arrow(arrow_schema::ArrowError::IpcError(format!(
+        "bad record: {reason}"
+    )))
+}
+
+/// Refuses what the format cannot say.
+fn check(field: &FieldRef) -> Result<()> {
+    use DataType as T;
+    match field.data_type() {
+        T::Dictionary(_, values) => match values.as_ref() {
+            T::Dictionary(..) => Err(Error::Schema {
+                reason: format!(
+                    "column {:?}: Arrow IPC has no dictionary whose values are a dictionary; \
+                     cast the column to {values} first",
+                    field.name()
+                ),
+            }),
+            values => check(&Arc::new(Field::new(field.name(), values.clone(), true))),
+        },
+        T::List(child)
+        | T::LargeList(child)
+        | T::ListView(child)
+        | T::LargeListView(child)
+        | T::FixedSizeList(child, _)
+        | T::RunEndEncoded(_, child)
+        | T::Map(child, _) => check(child),
+        T::Struct(fields) => fields.iter().try_for_each(check),
+        T::Union(fields, _) => fields.iter().try_for_each(|(_, child)| check(child)),
+        _ => Ok(()),
+    }
+}
+
+/// Lists a schema for the values of every dictionary below a field, in the order of the ids.
+fn collect_values(field: &Field, out: &mut Vec<SchemaRef>) {
+    use DataType as T;
+    match field.data_type() {
+        T::Dictionary(_, values) => {
+            let values = Field::new("", values.as_ref().clone(), true);
+            collect_values(&values, out);
+            out.push(Arc::new(Schema::new(vec![values])));
+        }
+        T::List(child)
+        | T::LargeList(child)
+        | T::ListView(child)
+        | T::LargeListView(child)
+        | T::FixedSizeList(child, _)
+        | T::RunEndEncoded(_, child)
+        | T::Map(child, _) => collect_values(child, out),
+        T::Struct(fields) => fields.iter().for_each(|child| collect_values(child, out)),
+        T::Union(fields, _) => fields
+            .iter()
+            .for_each(|(_, child)| collect_values(child, out)),
+        _ => {}
+    }
+}

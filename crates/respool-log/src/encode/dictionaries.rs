@@ -1,0 +1,253 @@
+//! Dictionaries: written when they are needed and new, referred to when they are known.
+//!
+//! Values that the segment already has, by address or by content, are not written again. Of a
+//! dictionary that is much larger than the batch needs only the used values are written, until
+//! that has cost about as much as the whole; then the whole is written once and referred to.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use arrow_array::types::ArrowDictionaryKeyType;
+use arrow_array::{
+    Array, ArrayRef, DictionaryArray, PrimitiveArray, UInt64Array, downcast_dictionary_array,
+};
+use arrow_buffer::{ArrowNativeType, BooleanBufferBuilder};
+use arrow_data::ArrayData;
+use arrow_schema::DataType;
+
+use super::compact::WORTH;
+use super::{Body, Encoder, Kind, Plan};
+use crate::{Error, Result};
+
+/// Where the values of a dictionary lie.
+#[derive(Debug)]
+pub(crate) struct DictionaryRecord {
+    pub(crate) id: i64,
+    pub(crate) segment: u32,
+    pub(crate) offset: u64,
+    pub(crate) metadata_len: u32,
+    pub(crate) body_len: u64,
+    /// The dictionaries within the values.
+    pub(crate) inner: Box<[Arc<DictionaryRecord>]>,
+}
+
+/// A dictionary that was written. The values are held so that their addresses stay theirs.
+#[derive(Debug)]
+struct Known {
+    values: ArrayData,
+    record: Arc<DictionaryRecord>,
+}
+
+/// What was spent on parts of a dictionary that was never written whole.
+#[derive(Debug)]
+struct Spent {
+    values: ArrayData,
+    bytes: u64,
+}
+
+/// The dictionaries that the segment under way has, by id.
+#[derive(Debug, Default)]
+pub(crate) struct Dictionaries {
+    known: HashMap<i64, Known>,
+    spent: HashMap<i64, Spent>,
+}
+
+/// What becomes known when a plan is on disk.
+#[derive(Debug, Default)]
+pub(crate) struct Pending {
+    known: Vec<(i64, Known)>,
+    spent: Vec<(i64, Spent)>,
+}
+
+impl Pending {
+    pub(super) fn clear(&mut self) {
+        self.known.clear();
+        self.spent.clear();
+    }
+}
+
+impl Dictionaries {
+    /// Forgets everything: the next segment has to be readable by itself.
+    pub(crate) fn clear(&mut self) {
+        self.known.clear();
+        self.spent.clear();
+    }
+
+    pub(super) fn commit(&mut self, pending: &mut Pending) {
+        self.known.extend(pending.known.drain(..));
+        self.spent.extend(pending.spent.drain(..));
+    }
+}
+
+/// How many dictionaries a type has, itself included.
+pub(crate) fn count(data_type: &DataType) -> i64 {
+    use DataType as T;
+    match data_type {
+        T::Dictionary(_, values) => 1 + count(values),
+        T::List(field)
+        | T::LargeList(field)
+        | T::ListView(field)
+        | T::LargeListView(field)
+        | T::FixedSizeList(field, _)
+        | T::Map(field, _) => count(field.data_type()),
+        T::RunEndEncoded(_, values) => count(values.data_type()),
+        T::Struct(fields) => fields.iter().map(|field| count(field.data_type())).sum(),
+        T::Union(fields, _) => fields
+            .iter()
+            .map(|(_, field)| count(field.data_type()))
+            .sum(),
+        _ => 0,
+    }
+}
+
+/// A dictionary array as it will be written.
+struct Chosen {
+    keys: ArrayRef,
+    values: ArrayRef,
+    /// What this adds to the account of the dictionary it was cut from.
+    spent: Option<Spent>,
+}
+
+impl Encoder {
+    /// Sees that the segment has the values of a dictionary array; returns the keys to write.
+    pub(super) fn dictionary(&mut self, array: &dyn Array, plan: &mut Plan) -> Result<ArrayRef> {
+        let DataType::Dictionary(_, value_type) = array.data_type() else {
+            return Err(Error::Schema {
+                reason: format!("{} is not a dictionary", array.data_type()),
+            });
+        };
+        // Ids are counted depth first, as every writer of the format does.
+        let first = self.next_dictionary;
+        let id = first + count(value_type);
+        let chosen = downcast_dictionary_array!(
+            array => self.choose(id, array),
+            other => Err(Error::Schema { reason: format!("{other} is not a dictionary") })
+        )?;
+        if let Some(spent) = chosen.spent {
+            plan.pending.spent.push((id, spent));
+        }
+        let data = chosen.values.to_data();
+        let record = match self.dictionaries.known.get(&id) {
+            Some(known) if known.values.ptr_eq(&data) || same(&known.values, &data) => {
+                Arc::clone(&known.record)
+            }
+            replaced => {
+                plan.replaces |= replaced.is_some();
+                self.next_dictionary = first;
+                self.write_dictionary(id, &chosen.values, data, plan)?
+            }
+        };
+        self.next_dictionary = id + 1;
+        plan.dictionaries.push(record);
+        Ok(chosen.keys)
+    }
+
+    fn write_dictionary(
+        &mut self,
+        id: i64,
+        values: &ArrayRef,
+        data: ArrayData,
+        plan: &mut Plan,
+    ) -> Result<Arc<DictionaryRecord>> {
+        let outer = plan.dictionaries.len();
+        let mut body = Body::default();
+        self.array(values.as_ref(), &mut body, plan)?;
+        let rows = values.len() as u64;
+        self.message(&mut body, rows, Some(id));
+        let inner = plan.dictionaries.split_off(outer).into_boxed_slice();
+        let record = Arc::new(DictionaryRecord {
+            id,
+            segment: plan.segment,
+            offset: plan.base + plan.len,
+            metadata_len: u32::try_from((self.fbb.finished_data().len() + 8).next_multiple_of(64))
+                .unwrap_or(u32::MAX),
+            body_len: body.len,
+            inner,
+        });
+        let kind = Kind::Dictionary(Arc::clone(&record));
+        plan.push_message(self.fbb.finished_data(), &mut body, rows, kind);
+        let known = Known {
+            values: data,
+            record: Arc::clone(&record),
+        };
+        plan.pending.known.push((id, known));
+        Ok(record)
+    }
+
+    /// Decides between the dictionary as it is and a smaller one with the values that are used.
+    fn choose<K: ArrowDictionaryKeyType>(
+        &self,
+        id: i64,
+        array: &DictionaryArray<K>,
+    ) -> Result<Chosen> {
+        let keys = array.keys();
+        let values = array.values();
+        let whole = |spent| {
+            Ok(Chosen {
+                keys: Arc::new(keys.clone()),
+                values: Arc::clone(values),
+                spent,
+            })
+        };
+        // A batch with more rows than the dictionary has values is taken to use most of them.
+        if keys.len() >= values.len() {
+            return whole(None);
+        }
+        let data = values.to_data();
+        let known = self.dictionaries.known.get(&id);
+        if known.is_some_and(|known| known.values.ptr_eq(&data)) {
+            return whole(None);
+        }
+        let size = data.get_slice_memory_size().unwrap_or(usize::MAX) as u64;
+        if size < WORTH {
+            return whole(None);
+        }
+        let mut used = BooleanBufferBuilder::new(values.len());
+        used.append_n(values.len(), false);
+        let mut count = 0usize;
+        for key in keys.iter().flatten() {
+            let key = key.as_usize();
+            if key < values.len() && !used.get_bit(key) {
+                used.set_bit(key, true);
+                count += 1;
+            }
+        }
+        if count.saturating_mul(2) >= values.len() {
+            return whole(None);
+        }
+        let used = used.finish();
+        let indices: Vec<u64> = used.set_indices().map(|i| i as u64).collect();
+        let taken = arrow_select::take::take(values, &UInt64Array::from(indices), None)?;
+        let cost = taken.to_data().get_slice_memory_size().unwrap_or(0) as u64;
+        let before = self
+            .dictionaries
+            .spent
+            .get(&id)
+            .filter(|spent| spent.values.ptr_eq(&data))
+            .map_or(0, |spent| spent.bytes);
+        if cost.saturating_mul(2) >= size || before + cost > size {
+            return whole(None);
+        }
+        let mut places = vec![K::Native::default(); values.len()];
+        for (place, index) in used.set_indices().enumerate() {
+            if let Some(slot) = places.get_mut(index) {
+                *slot = K::Native::usize_as(place);
+            }
+        }
+        let renamed: PrimitiveArray<K> =
+            keys.unary(|key| places.get(key.as_usize()).copied().unwrap_or_default());
+        Ok(Chosen {
+            keys: Arc::new(renamed),
+            values: taken,
+            spent: Some(Spent {
+                values: data,
+                bytes: before + cost,
+            }),
+        })
+    }
+}
+
+/// Whether two dictionaries have the same values; lengths differ where most differ.
+fn same(a: &ArrayData, b: &ArrayData) -> bool {
+    a.len() == b.len() && a == b
+}

@@ -1,0 +1,82 @@
+//! The only file with `unsafe`: maps of segments, and buffers that point into them.
+//!
+//! Why the buffers made here may be read as ordinary memory, by number:
+//!
+//! 1. **Append-only.** A log writes only at or past the committed end of a segment.
+//! 2. **Published bytes never change.** A record is published after its last byte is written, and
+//!    no later write touches it; a failed append is overwritten only past the committed end.
+//! 3. **The file is ours.** A temporary log's file has no name, so no other process can open it; a
+//!    persistent log's file was created by this process in a directory whose lock it holds.
+//!    [`Storage`](crate::storage::Storage) is sealed, so no back end from outside can break this.
+//! 4. **Never truncated.** No code of this crate shortens a file, mapped or not.
+//! 5. **Only published extents become buffers.** A map may reach past the end of the file, but it
+//!    is kept as a raw pointer; references are made for one published extent at a time.
+//! 6. **What we decode, we encoded.** The metadata and the body of a record were written by this
+//!    process from valid arrays, so decoding may skip the validation of their contents.
+#![expect(
+    unsafe_code,
+    reason = "mapping a file and trusting it is the purpose of this file"
+)]
+
+use std::fs::File;
+use std::io;
+use std::ptr::NonNull;
+use std::sync::Arc;
+
+use arrow_array::{ArrayRef, RecordBatch};
+use arrow_buffer::Buffer;
+use arrow_data::UnsafeFlag;
+use arrow_schema::SchemaRef;
+use memmap2::{MmapOptions, MmapRaw};
+
+/// A read-only map of the beginning of a file, as an address and a length.
+///
+/// It gives no access to the bytes; inside this crate published extents of it become buffers.
+pub struct Map {
+    raw: MmapRaw,
+}
+
+impl std::fmt::Debug for Map {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Map").field("len", &self.raw.len()).finish()
+    }
+}
+
+impl Map {
+    /// Maps the first `len` bytes of `file`, which may be shorter.
+    pub(crate) fn new(file: &File, len: usize) -> io::Result<Arc<Self>> {
+        let raw = MmapOptions::new().len(len).map_raw_read_only(file)?;
+        Ok(Arc::new(Self { raw }))
+    }
+
+    /// A buffer over `len` bytes at `offset`, which must be a published extent; `None` if the map
+    /// does not reach that far. The buffer holds the map alive.
+    pub(crate) fn published(self: &Arc<Self>, offset: usize, len: usize) -> Option<Buffer> {
+        if offset.checked_add(len)? > self.raw.len() {
+            return None;
+        }
+        // SAFETY: `offset` is within the map, so the address is inside one mapping (checked above).
+        let ptr = unsafe { self.raw.as_ptr().add(offset) };
+        let ptr = NonNull::new(ptr.cast_mut())?;
+        let owner: Arc<Self> = Arc::clone(self);
+        // SAFETY: the extent is inside the map (checked above), which `owner` keeps alive; it is
+        // published (5), so it lies inside the file, which is never shortened (4), and nobody
+        // writes to it any more: not this process (1, 2), and no other (3).
+        Some(unsafe { Buffer::from_custom_allocation(ptr, len, owner) })
+    }
+}
+
+/// The permission to decode records without validating them.
+pub(crate) fn own_records() -> UnsafeFlag {
+    let mut flag = UnsafeFlag::new();
+    // SAFETY: it is given to decoders of records that this process encoded (6) and that cannot
+    // have changed since (2, 3).
+    unsafe { flag.set(true) };
+    flag
+}
+
+/// A batch of columns that were decoded from a record of a log with `schema`.
+pub(crate) fn own_batch(schema: SchemaRef, columns: Vec<ArrayRef>, rows: usize) -> RecordBatch {
+    // SAFETY: the record was encoded from columns of these types and of this length (6).
+    unsafe { RecordBatch::new_unchecked(schema, columns, rows) }
+}

@@ -1,0 +1,347 @@
+//! Storage for tests: files in memory, and a wrapper that fails or records calls.
+
+use std::io::{self, IoSlice};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use parking_lot::Mutex;
+
+use crate::map::Map;
+use crate::storage::sealed::Sealed;
+use crate::storage::{Storage, StorageFile};
+
+/// Files that are vectors. They cannot be mapped.
+#[derive(Debug, Default)]
+pub struct MemoryStorage {
+    named: bool,
+    files: Mutex<Vec<(String, Arc<MemoryFile>)>>,
+}
+
+#[derive(Debug, Default)]
+struct MemoryFile(Mutex<Vec<u8>>);
+
+impl MemoryStorage {
+    /// Storage of a temporary log.
+    pub fn temporary() -> Self {
+        Self::default()
+    }
+
+    /// Storage of a persistent log.
+    pub fn named() -> Self {
+        Self {
+            named: true,
+            files: Mutex::default(),
+        }
+    }
+
+    /// The bytes of the file with this name.
+    pub fn bytes(&self, name: &str) -> Option<Vec<u8>> {
+        let files = self.files.lock();
+        let (_, file) = files.iter().find(|(known, _)| known == name)?;
+        Some(file.0.lock().clone())
+    }
+}
+
+impl Sealed for MemoryStorage {}
+impl Sealed for MemoryFile {}
+
+impl Storage for MemoryStorage {
+    fn create(&self, name: &str) -> io::Result<Arc<dyn StorageFile>> {
+        let file = Arc::new(MemoryFile::default());
+        let mut files = self.files.lock();
+        if self.named && files.iter().any(|(known, _)| known == name) {
+            return Err(io::ErrorKind::AlreadyExists.into());
+        }
+        files.push((name.to_owned(), Arc::clone(&file)));
+        Ok(file)
+    }
+
+    fn rename(&self, from: &str, to: &str) -> io::Result<()> {
+        let mut files = self.files.lock();
+        let found = files.iter_mut().find(|(known, _)| known == from);
+        let (name, _) = found.ok_or(io::ErrorKind::NotFound)?;
+        to.clone_into(name);
+        Ok(())
+    }
+
+    fn sync_directory(&self) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        PathBuf::from("memory").join(name)
+    }
+
+    fn is_named(&self) -> bool {
+        self.named
+    }
+
+    fn refuses_maps(&self) -> bool {
+        true
+    }
+}
+
+impl StorageFile for MemoryFile {
+    fn write_at(&self, parts: &[IoSlice<'_>], offset: u64) -> io::Result<usize> {
+        let mut bytes = self.0.lock();
+        let start = usize::try_from(offset).map_err(io::Error::other)?;
+        let len = parts.iter().map(|part| part.len()).sum::<usize>();
+        let end = start + len;
+        if bytes.len() < end {
+            bytes.resize(end, 0);
+        }
+        let places = bytes.iter_mut().skip(start);
+        for (place, byte) in places.zip(parts.iter().flat_map(|part| part.iter())) {
+            *place = *byte;
+        }
+        Ok(len)
+    }
+
+    fn read_at(&self, out: &mut [u8], offset: u64) -> io::Result<usize> {
+        let bytes = self.0.lock();
+        let start = usize::try_from(offset).map_err(io::Error::other)?;
+        let rest = bytes.get(start..).unwrap_or_default();
+        let len = rest.len().min(out.len());
+        for (place, byte) in out.iter_mut().zip(rest) {
+            *place = *byte;
+        }
+        Ok(len)
+    }
+
+    fn map(&self, _len: usize) -> io::Result<Arc<Map>> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// What a storage can be asked to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Operation {
+    /// Create a file.
+    Create,
+    /// Rename a file.
+    Rename,
+    /// Write to a file.
+    Write,
+    /// Read from a file.
+    Read,
+    /// Map a file.
+    Map,
+    /// Sync a file.
+    Sync,
+    /// Sync the directory.
+    SyncDirectory,
+}
+
+/// One call, as it was recorded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Call {
+    /// What was asked.
+    pub operation: Operation,
+    /// Of which file.
+    pub name: String,
+    /// At which offset, 0 where there is none.
+    pub offset: u64,
+    /// How many bytes, 0 where there are none.
+    pub len: u64,
+}
+
+/// How a call fails.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// With an error, and that once.
+    Once,
+    /// With an error, and every later call as well.
+    Forever,
+    /// A write stores half of its bytes and says so; the next call fails, once.
+    ShortOnce,
+    /// A write stores half of its bytes and says so; every later call fails.
+    ShortForever,
+}
+
+/// Which call fails, and how.
+#[derive(Debug, Clone)]
+pub struct Fault {
+    /// The number of the call, from 0, counting only calls of `operations`.
+    pub call: u64,
+    /// How it fails.
+    pub mode: Mode,
+    /// The error number of the operating system.
+    pub errno: i32,
+    /// The operations that count and that fail.
+    pub operations: Vec<Operation>,
+}
+
+/// A storage that passes everything on to another one, records it, and fails where it is told to.
+#[derive(Debug)]
+pub struct Faulty {
+    inner: Arc<dyn Storage>,
+    state: Arc<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    fault: Mutex<Option<Fault>>,
+    counted: AtomicU64,
+    fired: AtomicU64,
+    calls: Mutex<Vec<Call>>,
+}
+
+#[derive(Debug)]
+struct FaultyFile {
+    name: String,
+    inner: Arc<dyn StorageFile>,
+    state: Arc<State>,
+}
+
+/// What the state says to a call.
+enum Verdict {
+    Pass,
+    Short,
+    Fail(io::Error),
+}
+
+impl Faulty {
+    /// Wraps a storage; without a fault it only records.
+    pub fn new(inner: Arc<dyn Storage>, fault: Option<Fault>) -> Self {
+        Self {
+            inner,
+            state: Arc::new(State {
+                fault: Mutex::new(fault),
+                counted: AtomicU64::new(0),
+                fired: AtomicU64::new(0),
+                calls: Mutex::default(),
+            }),
+        }
+    }
+
+    /// How many calls failed or were cut short.
+    pub fn fired(&self) -> u64 {
+        self.state.fired.load(Ordering::Relaxed)
+    }
+
+    /// Lets everything succeed from now on.
+    pub fn heal(&self) {
+        *self.state.fault.lock() = None;
+    }
+
+    /// All calls so far, in order.
+    pub fn calls(&self) -> Vec<Call> {
+        self.state.calls.lock().clone()
+    }
+}
+
+impl State {
+    fn call(&self, operation: Operation, name: &str, offset: u64, len: u64) -> Verdict {
+        self.calls.lock().push(Call {
+            operation,
+            name: name.to_owned(),
+            offset,
+            len,
+        });
+        let fault = self.fault.lock();
+        let Some(fault) = fault.as_ref().filter(|f| f.operations.contains(&operation)) else {
+            return Verdict::Pass;
+        };
+        let number = self.counted.fetch_add(1, Ordering::Relaxed);
+        let short = matches!(fault.mode, Mode::ShortOnce | Mode::ShortForever);
+        let forever = matches!(fault.mode, Mode::Forever | Mode::ShortForever);
+        let fails_at = fault.call + u64::from(short && operation == Operation::Write);
+        let error = || io::Error::from_raw_os_error(fault.errno);
+        let verdict = if short && operation == Operation::Write && number == fault.call {
+            Verdict::Short
+        } else if number == fails_at || (short && number == fault.call) {
+            Verdict::Fail(error())
+        } else if forever && number > fault.call {
+            Verdict::Fail(error())
+        } else {
+            Verdict::Pass
+        };
+        if !matches!(verdict, Verdict::Pass) {
+            self.fired.fetch_add(1, Ordering::Relaxed);
+        }
+        verdict
+    }
+
+    fn check(&self, operation: Operation, name: &str, offset: u64, len: u64) -> io::Result<()> {
+        match self.call(operation, name, offset, len) {
+            Verdict::Pass | Verdict::Short => Ok(()),
+            Verdict::Fail(e) => Err(e),
+        }
+    }
+}
+
+impl Sealed for Faulty {}
+impl Sealed for FaultyFile {}
+
+impl Storage for Faulty {
+    fn create(&self, name: &str) -> io::Result<Arc<dyn StorageFile>> {
+        self.state.check(Operation::Create, name, 0, 0)?;
+        Ok(Arc::new(FaultyFile {
+            name: name.to_owned(),
+            inner: self.inner.create(name)?,
+            state: Arc::clone(&self.state),
+        }))
+    }
+
+    fn rename(&self, from: &str, to: &str) -> io::Result<()> {
+        self.state.check(Operation::Rename, from, 0, 0)?;
+        self.inner.rename(from, to)
+    }
+
+    fn sync_directory(&self) -> io::Result<()> {
+        self.state.check(Operation::SyncDirectory, "", 0, 0)?;
+        self.inner.sync_directory()
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.inner.path(name)
+    }
+
+    fn is_named(&self) -> bool {
+        self.inner.is_named()
+    }
+
+    fn refuses_maps(&self) -> bool {
+        self.inner.refuses_maps()
+    }
+}
+
+impl StorageFile for FaultyFile {
+    fn write_at(&self, parts: &[IoSlice<'_>], offset: u64) -> io::Result<usize> {
+        let len: usize = parts.iter().map(|part| part.len()).sum();
+        match self
+            .state
+            .call(Operation::Write, &self.name, offset, len as u64)
+        {
+            Verdict::Pass => self.inner.write_at(parts, offset),
+            Verdict::Short => {
+                let bytes: Vec<u8> = parts.iter().flat_map(|p| p.iter().copied()).collect();
+                let half = bytes.get(..len.div_ceil(2)).unwrap_or_default();
+                self.inner.write_at(&[IoSlice::new(half)], offset)
+            }
+            Verdict::Fail(e) => Err(e),
+        }
+    }
+
+    fn read_at(&self, bytes: &mut [u8], offset: u64) -> io::Result<usize> {
+        self.state
+            .check(Operation::Read, &self.name, offset, bytes.len() as u64)?;
+        self.inner.read_at(bytes, offset)
+    }
+
+    fn map(&self, len: usize) -> io::Result<Arc<Map>> {
+        self.state
+            .check(Operation::Map, &self.name, 0, len as u64)?;
+        self.inner.map(len)
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        self.state.check(Operation::Sync, &self.name, 0, 0)?;
+        self.inner.sync()
+    }
+}
