@@ -1,1 +1,43 @@
-//! Placeholder.
+//! Read an Arrow stream once, replay it for ever: the engine.
+//!
+//! A [`Source`] (any `RecordBatchReader`) can be read once. A [`Cache`] pulls each of its batches
+//! once, when a reader first asks for it, and keeps it: on the heap, within a bound, and in an
+//! append-only memory-mapped log when the bound is reached. Any number of [`Reader`]s replay it.
+//!
+//! What is promised:
+//!
+//! - A read ends without an error only if the source ended without an error and every batch was given.
+//! - A batch that was pulled is never lost: where it can't be stored the error repeats until it can.
+//! - The source is asked once for each batch and once for the end.
+//! - Who reads what is stored never waits for the source.
+//!
+//! The engine knows Arrow, files and threads; it has never heard of Python.
+#![deny(unsafe_code)]
+
+mod cache;
+mod compact;
+mod error;
+mod ingest;
+mod interrupt;
+mod ledger;
+mod memory;
+mod metrics;
+mod options;
+mod reader;
+mod size;
+mod source;
+mod state;
+mod view;
+mod weigh;
+
+pub use respool_log::{Access, Compression, Error as LogError, Log, LogOptions};
+
+pub use crate::cache::Cache;
+pub use crate::error::{BoxError, Error, Result, SourceFailure};
+pub use crate::interrupt::{Interrupt, SLICE, Uninterrupted};
+pub use crate::metrics::Metrics;
+pub use crate::options::{Options, WritePolicy};
+pub use crate::reader::{Polled, Reader};
+pub use crate::size::ByteSize;
+pub use crate::source::{SchemaMismatch, Source};
+pub use crate::view::View;

@@ -1,0 +1,365 @@
+//! `Cache`: owns the source and the store.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use arrow_array::RecordBatch;
+use arrow_schema::SchemaRef;
+use parking_lot::{Condvar, Mutex, RwLock};
+use respool_log::Log;
+
+use crate::error::{Error, Result, SourceFailure};
+use crate::interrupt::{Interrupt, Uninterrupted};
+use crate::ledger::Ledger;
+use crate::memory::MemoryTier;
+use crate::metrics::{Counters, Metrics};
+use crate::options::{Options, WritePolicy};
+use crate::source::{Coalesce, Source};
+use crate::state::{End, Feed, State};
+use crate::view::View;
+
+/// Reads a source once and replays it for ever. Clones share one store.
+///
+/// Nothing is read from the source until a reader asks; each batch is then pulled once and stored.
+///
+/// ```
+/// use std::sync::Arc;
+/// use arrow_array::{ArrayRef, Int64Array, RecordBatch, RecordBatchIterator};
+/// use respool::{Cache, Options};
+///
+/// let column: ArrayRef = Arc::new(Int64Array::from(vec![1, 2, 3]));
+/// let batch = RecordBatch::try_from_iter([("x", column)])?;
+/// let schema = batch.schema();
+/// // A reader that can be read once ...
+/// let source = RecordBatchIterator::new([Ok(batch.clone()), Ok(batch)], schema);
+/// let cache = Cache::new(source, &Options::new())?;
+/// assert_eq!(cache.num_batches(), 0);
+/// // ... and two replays of it.
+/// for _ in 0..2 {
+///     let rows: usize = cache.view().reader()?.map(|batch| batch.map_or(0, |b| b.num_rows())).sum();
+///     assert_eq!(rows, 6);
+/// }
+/// assert!(cache.is_complete());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone)]
+pub struct Cache {
+    pub(crate) shared: Arc<Shared>,
+}
+
+pub(crate) struct Shared {
+    pub(crate) schema: SchemaRef,
+    pub(crate) write_policy: WritePolicy,
+    pub(crate) max_readers: Option<usize>,
+    log_directory: Option<PathBuf>,
+    pub(crate) state: Mutex<State>,
+    /// Signalled when a slot is published, the end is known, a puller leaves, or the cache is closed.
+    pub(crate) advanced: Condvar,
+    pub(crate) ledger: Arc<Ledger>,
+    /// There with a bound and a log: only then is there something to choose.
+    pub(crate) tier: RwLock<Option<Arc<MemoryTier>>>,
+    pub(crate) counters: Counters,
+    process: u32,
+}
+
+impl Cache {
+    /// A cache over a source. Nothing is read yet.
+    ///
+    /// # Errors
+    /// [`Error::Log`] where the log's directory can't be used.
+    pub fn new(source: impl Source + 'static, options: &Options) -> Result<Self> {
+        Self::from_boxed(Box::new(source), options)
+    }
+
+    /// As [`Cache::new`], for a source that is boxed already.
+    ///
+    /// # Errors
+    /// As [`Cache::new`].
+    pub fn from_boxed(mut source: Box<dyn Source>, options: &Options) -> Result<Self> {
+        let schema = source.schema();
+        if let Some(rows) = options.coalesce_rows() {
+            source = Box::new(Coalesce::new(source, rows));
+        }
+        let log = options
+            .log()
+            .map(|log| Log::temporary(Arc::clone(&schema), log.clone()).map(Arc::new))
+            .transpose()?;
+        let tier = memory_tier(options.memory_capacity(), log.is_some());
+        let shared = Shared {
+            schema,
+            write_policy: options.write_policy(),
+            max_readers: options.max_readers(),
+            log_directory: options.log().map(|log| log.directory.clone()),
+            state: Mutex::new(State::new(Feed { source, pending: None }, log)),
+            advanced: Condvar::new(),
+            ledger: Ledger::new(options.memory_capacity()),
+            tier: RwLock::new(tier),
+            counters: Counters::default(),
+            process: std::process::id(),
+        };
+        Ok(Self { shared: Arc::new(shared) })
+    }
+
+    /// The schema of every batch. Opens nothing.
+    pub fn schema(&self) -> SchemaRef {
+        Arc::clone(&self.shared.schema)
+    }
+
+    /// The view that shows everything.
+    pub fn view(&self) -> View {
+        View::whole(self.clone())
+    }
+
+    /// Batches stored so far.
+    pub fn num_batches(&self) -> usize {
+        self.shared.state.lock().slots.len()
+    }
+
+    /// Rows stored so far.
+    pub fn num_rows(&self) -> u64 {
+        self.shared.state.lock().rows
+    }
+
+    /// Bytes that the stored batches show, wherever they are.
+    pub fn num_bytes(&self) -> u64 {
+        self.shared.state.lock().bytes
+    }
+
+    /// Whether the source said end and every batch is stored.
+    pub fn is_complete(&self) -> bool {
+        matches!(self.shared.state.lock().end, End::Complete)
+    }
+
+    /// Whether the source will not be asked again: it said end, or it failed.
+    pub fn is_ended(&self) -> bool {
+        !matches!(self.shared.state.lock().end, End::Open)
+    }
+
+    /// The error that ended the source.
+    pub fn failure(&self) -> Option<Arc<SourceFailure>> {
+        match &self.shared.state.lock().end {
+            End::Failed(failure) => Some(Arc::clone(failure)),
+            End::Open | End::Complete => None,
+        }
+    }
+
+    /// Whether every stored batch has a copy on the heap.
+    pub fn is_in_memory(&self) -> bool {
+        let state = self.shared.state.lock();
+        !state.closed && state.slots.iter().all(|slot| slot.heap.is_some())
+    }
+
+    /// Whether the cache was closed.
+    pub fn is_closed(&self) -> bool {
+        self.shared.state.lock().closed
+    }
+
+    /// Pulls until batch `index` is stored; `false` where the source ended before it.
+    ///
+    /// # Errors
+    /// What the source, the store or the interruption says.
+    pub fn ingest_to(&self, index: usize, interrupt: &dyn Interrupt) -> Result<bool> {
+        self.shared.advance(index, interrupt)?;
+        let state = self.shared.state.lock();
+        match &state.end {
+            _ if index < state.slots.len() => Ok(true),
+            End::Failed(failure) => Err(Error::Source(Arc::clone(failure))),
+            End::Open | End::Complete => Ok(false),
+        }
+    }
+
+    /// Pulls everything and returns the number of batches.
+    ///
+    /// # Errors
+    /// As [`Cache::ingest_to`].
+    pub fn ingest_all(&self) -> Result<usize> {
+        while self.ingest_to(self.num_batches(), &Uninterrupted)? {}
+        Ok(self.num_batches())
+    }
+
+    /// Changes the bounds, in bytes; `None` is no bound.
+    ///
+    /// A batch that could not be stored for want of room is stored by the next attempt.
+    ///
+    /// # Errors
+    /// [`Error::Closed`].
+    pub fn resize(&self, memory: Option<u64>, disk: Option<u64>) -> Result<()> {
+        self.shared.check_process()?;
+        let log = {
+            let state = self.shared.state.lock();
+            if state.closed {
+                return Err(Error::Closed);
+            }
+            state.log.clone()
+        };
+        if let Some(log) = &log {
+            log.set_capacity(disk);
+        }
+        self.shared.ledger.set_capacity(memory);
+        let tier = memory_tier(memory, log.is_some());
+        if let Some(tier) = &tier {
+            let state = self.shared.state.lock();
+            for (batch, slot) in state.slots.iter().enumerate().take(state.clean) {
+                if let Some(heap) = &slot.heap {
+                    tier.propose(batch, heap.cost());
+                }
+            }
+        }
+        (*self.shared.tier.write()).clone_from(&tier);
+        if let Some(tier) = tier {
+            self.shared.give_up(&tier.settle());
+        }
+        Ok(())
+    }
+
+    /// The bounds now in force, in bytes: memory and log.
+    pub fn capacities(&self) -> (Option<u64>, Option<u64>) {
+        let log = self.shared.state.lock().log.clone();
+        (self.shared.ledger.capacity(), log.and_then(|log| log.capacity()))
+    }
+
+    /// The directory of the log, if there is one.
+    pub fn log_directory(&self) -> Option<PathBuf> {
+        self.shared.log_directory.clone()
+    }
+
+    /// What was done so far, and what is held.
+    pub fn metrics(&self) -> Metrics {
+        let (batches, rows, bytes, log, readers, in_memory) = {
+            let state = self.shared.state.lock();
+            let in_memory = state.slots.iter().filter(|slot| slot.heap.is_some()).count();
+            let open = state.readers.open;
+            (state.slots.len(), state.rows, state.bytes, state.log.clone(), open, in_memory)
+        };
+        self.shared.counters.metrics(&Metrics {
+            batches,
+            rows,
+            bytes,
+            readers,
+            batches_in_memory: in_memory,
+            memory_bytes: self.shared.ledger.total(),
+            memory_capacity: self.shared.ledger.capacity(),
+            batches_in_log: log.as_ref().map_or(0, |log| log.len()),
+            log_bytes: log.as_ref().map_or(0, |log| log.bytes()),
+            log_capacity: log.as_ref().and_then(|log| log.capacity()),
+            ..Metrics::default()
+        })
+    }
+
+    /// Gives everything back: memory, log, source. Readers get [`Error::Closed`]; batches that were
+    /// handed out stay valid. Idempotent.
+    pub fn close(&self) {
+        let taken = {
+            let mut state = self.shared.state.lock();
+            state.closed = true;
+            (std::mem::take(&mut state.slots), state.log.take(), state.feed.take())
+        };
+        self.shared.advanced.notify_all();
+        // Released here, with no lock held: the source may run foreign code.
+        drop(taken);
+    }
+}
+
+fn memory_tier(capacity: Option<u64>, log: bool) -> Option<Arc<MemoryTier>> {
+    capacity.filter(|_| log).map(|capacity| Arc::new(MemoryTier::new(capacity)))
+}
+
+/// What a reader finds at a batch number.
+#[derive(Debug)]
+pub(crate) enum Found {
+    Stored(Stored),
+    End,
+    /// Not pulled yet.
+    Pending,
+}
+
+/// A stored batch, not read yet.
+pub(crate) struct Stored {
+    pub(crate) index: usize,
+    pub(crate) first_row: u64,
+    pub(crate) rows: usize,
+    place: Place,
+}
+
+enum Place {
+    Heap(Arc<crate::ledger::Charged>),
+    Log(Arc<Log>),
+}
+
+impl Shared {
+    /// # Errors
+    /// [`Error::Forked`] in a child of the process that made the cache: locks may be held by
+    /// threads that don't exist there.
+    pub(crate) fn check_process(&self) -> Result<()> {
+        if std::process::id() == self.process { Ok(()) } else { Err(Error::Forked) }
+    }
+
+    /// Looks a batch up, without waiting.
+    ///
+    /// # Errors
+    /// The source's failure where the batch would come after it; [`Error::Closed`], [`Error::Released`].
+    pub(crate) fn find(&self, index: usize) -> Result<Found> {
+        self.check_process()?;
+        let state = self.state.lock();
+        if state.closed {
+            return Err(Error::Closed);
+        }
+        let Some(slot) = state.slots.get(index) else {
+            return match &state.end {
+                End::Open => Ok(Found::Pending),
+                End::Complete => Ok(Found::End),
+                End::Failed(failure) => Err(Error::Source(Arc::clone(failure))),
+            };
+        };
+        let place = match (&slot.heap, &state.log) {
+            (Some(heap), _) => Place::Heap(Arc::clone(heap)),
+            (None, Some(log)) => Place::Log(Arc::clone(log)),
+            (None, None) => {
+                let max_readers = self.max_readers.unwrap_or(0);
+                return Err(Error::Released { batch: index, max_readers });
+            }
+        };
+        Ok(Found::Stored(Stored { index, first_row: slot.first_row, rows: slot.rows, place }))
+    }
+
+    /// Reads a batch; `columns` are numbers in the cache's schema.
+    pub(crate) fn read(&self, stored: &Stored, columns: Option<&[usize]>) -> Result<RecordBatch> {
+        match &stored.place {
+            Place::Heap(heap) => {
+                self.counters.memory_hit();
+                if let Some(tier) = &*self.tier.read() {
+                    tier.touch(stored.index);
+                }
+                match columns {
+                    None => Ok(heap.batch().clone()),
+                    Some(columns) => heap
+                        .batch()
+                        .project(columns)
+                        .map_err(Error::arrow("cannot select columns of a batch")),
+                }
+            }
+            Place::Log(log) => {
+                self.counters.log_read();
+                let batch = log.read(stored.index, columns)?;
+                // A mapped batch weighs nothing; one that had to be decoded is worth keeping.
+                if columns.is_none() && !log.is_zero_copy() {
+                    self.keep_copy(stored.index, &batch);
+                }
+                Ok(batch)
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Cache {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Cache").field("metrics", &self.metrics()).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Stored {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Stored").field("index", &self.index).finish_non_exhaustive()
+    }
+}

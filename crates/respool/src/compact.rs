@@ -1,0 +1,111 @@
+//! Copies of batches that would hold much more memory than they show.
+//!
+//! A ten-row slice of a large batch keeps the large batch's buffers alive; kept for ever, it would
+//! cost them all. Such a batch is copied before it is kept.
+
+use std::sync::Arc;
+
+use arrow_array::cast::AsArray;
+use arrow_array::{ArrayRef, RecordBatch, RecordBatchOptions, make_array};
+use arrow_data::ArrayData;
+use arrow_data::transform::MutableArrayData;
+use arrow_schema::{ArrowError, DataType};
+use arrow_select::dictionary::garbage_collect_any_dictionary;
+
+use crate::weigh::for_each_buffer;
+
+/// Whether the batch holds more than twice the bytes it shows.
+pub(crate) fn is_wasteful(batch: &RecordBatch, shown: u64) -> bool {
+    let mut held = 0;
+    for column in batch.columns() {
+        for_each_buffer(&column.to_data(), &mut |_, bytes| held += bytes);
+    }
+    held > 2 * shown
+}
+
+/// A copy that holds what it shows and little more.
+pub(crate) fn compact(batch: &RecordBatch) -> Result<RecordBatch, ArrowError> {
+    let columns = batch
+        .columns()
+        .iter()
+        .map(|column| Ok(make_array(copied(&column.to_data())?)))
+        .collect::<Result<Vec<_>, ArrowError>>()?;
+    let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
+    RecordBatch::try_new_with_options(batch.schema(), columns, &options)
+}
+
+fn copied(data: &ArrayData) -> Result<ArrayData, ArrowError> {
+    if !is_copied(data.data_type()) {
+        return Ok(data.clone());
+    }
+    let mut copy = MutableArrayData::new(vec![data], false, data.len());
+    copy.try_extend(0, 0, data.len())?;
+    collected(copy.freeze())
+}
+
+/// Types whose rows [`MutableArrayData`] copies one for one; the others stay as they are.
+fn is_copied(data_type: &DataType) -> bool {
+    match data_type {
+        DataType::RunEndEncoded(_, _)
+        | DataType::Union(_, _)
+        | DataType::ListView(_)
+        | DataType::LargeListView(_) => false,
+        DataType::List(field)
+        | DataType::LargeList(field)
+        | DataType::FixedSizeList(field, _)
+        | DataType::Map(field, _) => is_copied(field.data_type()),
+        DataType::Struct(fields) => fields.iter().all(|field| is_copied(field.data_type())),
+        _ => true,
+    }
+}
+
+/// Drops what a copied array shares with its origin: the bytes of views, the values of dictionaries.
+fn collected(data: ArrayData) -> Result<ArrayData, ArrowError> {
+    match data.data_type() {
+        DataType::Utf8View => {
+            let array: ArrayRef = Arc::new(make_array(data).as_string_view().gc());
+            Ok(array.to_data())
+        }
+        DataType::BinaryView => {
+            let array: ArrayRef = Arc::new(make_array(data).as_binary_view().gc());
+            Ok(array.to_data())
+        }
+        DataType::Dictionary(_, _) => {
+            let array = make_array(data);
+            let collected = garbage_collect_any_dictionary(array.as_any_dictionary())?;
+            Ok(collected.to_data())
+        }
+        _ if data.child_data().is_empty() => Ok(data),
+        _ => {
+            let children =
+                data.child_data().iter().cloned().map(collected).collect::<Result<Vec<_>, _>>()?;
+            data.into_builder().child_data(children).build()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use arrow_array::{Int64Array, StringViewArray};
+
+    use super::*;
+    use crate::weigh::shown_bytes;
+
+    #[test]
+    fn a_slice_is_copied_and_a_whole_batch_is_not() {
+        let numbers: ArrayRef = Arc::new(Int64Array::from_iter_values(0..10_000));
+        let strings: ArrayRef = Arc::new(StringViewArray::from_iter_values(
+            (0..10_000).map(|i| format!("a string longer than an inline view {i}")),
+        ));
+        let batch = RecordBatch::try_from_iter([("n", numbers), ("s", strings)]).unwrap();
+        let shown = |batch: &RecordBatch| {
+            batch.columns().iter().map(|column| shown_bytes(&column.to_data())).sum::<u64>()
+        };
+        assert!(!is_wasteful(&batch, shown(&batch)));
+        let slice = batch.slice(5000, 10);
+        assert!(is_wasteful(&slice, shown(&slice)));
+        let compact = compact(&slice).unwrap();
+        assert_eq!(compact, slice);
+        assert!(!is_wasteful(&compact, shown(&compact)));
+    }
+}

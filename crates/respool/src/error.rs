@@ -1,0 +1,150 @@
+//! The whole vocabulary of failure of the engine.
+
+use std::error::Error as StdError;
+use std::fmt;
+use std::sync::Arc;
+
+use arrow_schema::ArrowError;
+
+/// An error of any kind, as a source or an interruption reports it.
+pub type BoxError = Box<dyn StdError + Send + Sync>;
+
+/// What the engine returns.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Why a call failed. A variant exists only where a caller would act differently.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The cache was closed; nothing can be read from it any more.
+    #[error("the cache is closed: open a new one over a new source")]
+    Closed,
+
+    /// The source failed. Sticky: every reader gets this error after the batches that came before it.
+    #[error("{0}")]
+    Source(Arc<SourceFailure>),
+
+    /// A batch does not fit the memory bound and there is no log to put it into. The batch is kept.
+    #[error(
+        "cannot keep the next batch in memory: it needs {asked} bytes, {used} of {capacity} bytes \
+         are used and there is no log; raise memory_capacity (resize) or give the cache a disk_path"
+    )]
+    MemoryFull {
+        /// Bytes the batch would add.
+        asked: u64,
+        /// Bytes held now.
+        used: u64,
+        /// The bound in bytes.
+        capacity: u64,
+    },
+
+    /// The log could not be written or read. A batch that could not be written is kept.
+    #[error(transparent)]
+    Log(#[from] respool_log::Error),
+
+    /// An Arrow kernel refused: a cast that would lose values, a column that is not there.
+    #[error("{doing}: {source}")]
+    Arrow {
+        /// What was being done.
+        doing: &'static str,
+        /// What the kernel said.
+        source: ArrowError,
+    },
+
+    /// An argument that can't be used.
+    #[error("{0}")]
+    InvalidArgument(String),
+
+    /// The source read the cache that it feeds.
+    #[error("the source of this cache is reading the cache it feeds; read another cache, or finish ingesting first")]
+    Reentrant,
+
+    /// The process was forked after the cache was made.
+    #[error("this cache belongs to the parent process: make a new one, or open the log again, after fork")]
+    Forked,
+
+    /// The batch was given up because `max_readers` readers had passed it and there is no log.
+    #[error(
+        "batch {batch} is gone: max_readers={max_readers} readers have passed it and the cache has \
+         no log; raise max_readers, or give the cache a disk_path"
+    )]
+    Released {
+        /// The batch asked for.
+        batch: usize,
+        /// The hint the cache was made with.
+        max_readers: usize,
+    },
+
+    /// The caller's [`Interrupt`](crate::Interrupt) asked to stop waiting.
+    #[error("interrupted while waiting for the source: {0}")]
+    Interrupted(BoxError),
+}
+
+impl Error {
+    pub(crate) fn arrow(doing: &'static str) -> impl FnOnce(ArrowError) -> Self {
+        move |source| Self::Arrow { doing, source }
+    }
+
+    pub(crate) fn invalid(text: impl Into<String>) -> Self {
+        Self::InvalidArgument(text.into())
+    }
+}
+
+impl From<Error> for ArrowError {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::Arrow { source, .. } => source,
+            other => Self::ExternalError(Box::new(other)),
+        }
+    }
+}
+
+/// The error that ended a source, and where.
+pub struct SourceFailure {
+    batches: usize,
+    rows: u64,
+    error: BoxError,
+}
+
+impl SourceFailure {
+    pub(crate) fn new(batches: usize, rows: u64, error: BoxError) -> Self {
+        Self { batches, rows, error }
+    }
+
+    /// Good batches before the failure; they stay readable.
+    pub fn batches(&self) -> usize {
+        self.batches
+    }
+
+    /// Good rows before the failure.
+    pub fn rows(&self) -> u64 {
+        self.rows
+    }
+
+    /// The source's own error.
+    pub fn error(&self) -> &(dyn StdError + Send + Sync + 'static) {
+        &*self.error
+    }
+}
+
+impl fmt::Debug for SourceFailure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SourceFailure")
+            .field("batches", &self.batches)
+            .field("rows", &self.rows)
+            .field("error", &self.error)
+            .finish()
+    }
+}
+
+impl fmt::Display for SourceFailure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { batches, rows, error } = self;
+        write!(f, "the source failed after {batches} batches ({rows} rows): {error}")
+    }
+}
+
+impl StdError for SourceFailure {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        Some(&*self.error)
+    }
+}

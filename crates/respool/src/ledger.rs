@@ -1,0 +1,234 @@
+//! The bytes we hold, counted once for each distinct allocation.
+//!
+//! A table cut into slices arrives as batches that share their buffers; counting each batch's own
+//! buffers would count the table once for every slice. So the ledger keeps, for each buffer address,
+//! how many kept batches use it and the longest extent any of them uses.
+
+use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
+use std::sync::Arc;
+
+use arrow_array::RecordBatch;
+use parking_lot::Mutex;
+
+use crate::weigh::for_each_buffer;
+
+/// Counts the bytes of kept batches against a bound.
+#[derive(Debug, Default)]
+pub(crate) struct Ledger {
+    accounts: Mutex<Accounts>,
+}
+
+#[derive(Debug, Default)]
+struct Accounts {
+    /// Buffer address to its account.
+    buffers: HashMap<usize, Account, BuildHasherDefault<AddressHasher>>,
+    total: u64,
+    capacity: Option<u64>,
+}
+
+#[derive(Debug)]
+struct Account {
+    holders: usize,
+    bytes: u64,
+}
+
+/// A batch does not fit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Full {
+    pub(crate) asked: u64,
+    pub(crate) used: u64,
+    pub(crate) capacity: u64,
+}
+
+impl Ledger {
+    pub(crate) fn new(capacity: Option<u64>) -> Arc<Self> {
+        let accounts = Accounts { capacity, ..Accounts::default() };
+        Arc::new(Self { accounts: Mutex::new(accounts) })
+    }
+
+    pub(crate) fn total(&self) -> u64 {
+        self.accounts.lock().total
+    }
+
+    pub(crate) fn capacity(&self) -> Option<u64> {
+        self.accounts.lock().capacity
+    }
+
+    pub(crate) fn set_capacity(&self, capacity: Option<u64>) {
+        self.accounts.lock().capacity = capacity;
+    }
+
+    /// The bytes that keeping `batch` would add now.
+    pub(crate) fn cost(&self, batch: &RecordBatch) -> u64 {
+        let mut accounts = self.accounts.lock();
+        let before = accounts.total;
+        let extents = accounts.enter(batch);
+        let cost = accounts.total - before;
+        accounts.undo(&extents);
+        cost
+    }
+
+    /// Enters the batch, if it fits.
+    pub(crate) fn charge(self: &Arc<Self>, batch: RecordBatch) -> Result<Charged, (RecordBatch, Full)> {
+        let mut accounts = self.accounts.lock();
+        let before = accounts.total;
+        let extents = accounts.enter(&batch);
+        let cost = accounts.total - before;
+        if let Some(capacity) = accounts.capacity
+            && accounts.total > capacity
+            // Nothing new to hold can't be refused: the bytes are held already.
+            && cost > 0
+        {
+            accounts.undo(&extents);
+            return Err((batch, Full { asked: cost, used: accounts.total, capacity }));
+        }
+        drop(accounts);
+        Ok(Charged { batch, cost, extents, ledger: Arc::clone(self) })
+    }
+}
+
+impl Accounts {
+    fn enter(&mut self, batch: &RecordBatch) -> Vec<Extent> {
+        let mut extents = Vec::with_capacity(batch.num_columns() * 2);
+        for column in batch.columns() {
+            for_each_buffer(&column.to_data(), &mut |address, bytes| {
+                let account =
+                    self.buffers.entry(address).or_insert(Account { holders: 0, bytes: 0 });
+                account.holders += 1;
+                let longer = bytes.saturating_sub(account.bytes);
+                account.bytes += longer;
+                self.total += longer;
+                extents.push(Extent { address, longer });
+            });
+        }
+        extents
+    }
+
+    /// Takes back what was entered just now.
+    fn undo(&mut self, extents: &[Extent]) {
+        for extent in extents {
+            if let Some(account) = self.buffers.get_mut(&extent.address) {
+                account.bytes -= extent.longer;
+                self.total -= extent.longer;
+            }
+        }
+        self.leave(extents);
+    }
+
+    /// Lets the buffers go. One that others still hold keeps its longest extent: the allocation is
+    /// held whole, whoever asked for it.
+    fn leave(&mut self, extents: &[Extent]) {
+        for extent in extents {
+            let Some(account) = self.buffers.get_mut(&extent.address) else { continue };
+            account.holders -= 1;
+            if account.holders == 0 {
+                self.total -= account.bytes;
+                self.buffers.remove(&extent.address);
+            }
+        }
+    }
+}
+
+/// One buffer of a kept batch.
+#[derive(Debug, Clone, Copy)]
+struct Extent {
+    address: usize,
+    /// Bytes by which this batch made the account longer.
+    longer: u64,
+}
+
+/// A kept batch; dropping it gives its bytes back.
+#[derive(Debug)]
+pub(crate) struct Charged {
+    batch: RecordBatch,
+    cost: u64,
+    extents: Vec<Extent>,
+    ledger: Arc<Ledger>,
+}
+
+impl Charged {
+    pub(crate) fn batch(&self) -> &RecordBatch {
+        &self.batch
+    }
+
+    /// Bytes that this batch added when it was entered.
+    pub(crate) fn cost(&self) -> u64 {
+        self.cost
+    }
+}
+
+impl Drop for Charged {
+    fn drop(&mut self) {
+        self.ledger.accounts.lock().leave(&self.extents);
+    }
+}
+
+/// Addresses are spread already: one multiplication is hash enough.
+#[derive(Debug, Default)]
+struct AddressHasher(u64);
+
+impl Hasher for AddressHasher {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.write_usize(usize::from(*byte));
+        }
+    }
+
+    fn write_usize(&mut self, address: usize) {
+        // 2^64 divided by the golden ratio (Knuth, The Art of Computer Programming 3, 6.4).
+        self.0 = (self.0 ^ address as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15).rotate_left(32);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use arrow_array::{ArrayRef, Int64Array, RecordBatch};
+
+    use super::*;
+
+    fn batch(rows: i64) -> RecordBatch {
+        let column: ArrayRef = Arc::new(Int64Array::from_iter_values(0..rows));
+        RecordBatch::try_from_iter([("x", column)]).unwrap()
+    }
+
+    #[test]
+    fn what_is_kept_is_counted_and_given_back() {
+        let ledger = Ledger::new(Some(1000));
+        let charged = ledger.charge(batch(100)).unwrap();
+        assert_eq!((charged.cost(), ledger.total()), (800, 800));
+        let (_, full) = ledger.charge(batch(100)).unwrap_err();
+        assert_eq!(full, Full { asked: 800, used: 800, capacity: 1000 });
+        drop(charged);
+        assert_eq!(ledger.total(), 0);
+        assert!(ledger.charge(batch(100)).is_ok());
+    }
+
+    #[test]
+    fn slices_of_one_table_are_counted_once() {
+        let ledger = Ledger::new(None);
+        let table = batch(1000);
+        let whole = ledger.charge(table.clone()).unwrap();
+        assert_eq!(ledger.cost(&table), 0);
+        let again = ledger.charge(table).unwrap();
+        assert_eq!(ledger.total(), 8000);
+        drop(whole);
+        assert_eq!(ledger.total(), 8000);
+        drop(again);
+        assert_eq!(ledger.total(), 0);
+    }
+
+    #[test]
+    fn asking_for_the_cost_changes_nothing() {
+        let ledger = Ledger::new(None);
+        let kept = ledger.charge(batch(10)).unwrap();
+        assert_eq!(ledger.cost(&batch(10)), 80);
+        assert_eq!(ledger.total(), 80);
+        drop(kept);
+        assert!(ledger.accounts.lock().buffers.is_empty());
+    }
+}

@@ -1,0 +1,129 @@
+//! What a cache may use, checked once and trusted afterwards.
+
+use std::fmt;
+use std::str::FromStr;
+
+use respool_log::LogOptions;
+
+use crate::error::{Error, Result};
+
+/// When a batch is written to the log.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum WritePolicy {
+    /// Every batch at once.
+    #[default]
+    OnInsertion,
+    /// Only when memory overflows, oldest batches first: a stream that fits never touches the disk.
+    OnEviction,
+}
+
+impl FromStr for WritePolicy {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        match text {
+            "on_insertion" => Ok(Self::OnInsertion),
+            "on_eviction" => Ok(Self::OnEviction),
+            other => Err(Error::invalid(format!(
+                "write_policy is \"on_insertion\" or \"on_eviction\", not {other:?}"
+            ))),
+        }
+    }
+}
+
+impl fmt::Display for WritePolicy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::OnInsertion => "on_insertion",
+            Self::OnEviction => "on_eviction",
+        })
+    }
+}
+
+/// What a cache may use. The default keeps everything in memory, without a bound.
+///
+/// ```
+/// use respool::{LogOptions, Options, WritePolicy};
+///
+/// let options = Options::new()
+///     .with_memory_capacity(64 << 20)
+///     .with_log(LogOptions::new("/var/tmp"))
+///     .with_write_policy(WritePolicy::OnEviction);
+/// assert_eq!(options.memory_capacity(), Some(64 << 20));
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    memory_capacity: Option<u64>,
+    log: Option<LogOptions>,
+    write_policy: WritePolicy,
+    max_readers: Option<usize>,
+    coalesce_rows: Option<usize>,
+}
+
+impl Options {
+    /// Everything in memory, without a bound, without a log.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Bounds the memory tier, in bytes.
+    #[must_use]
+    pub fn with_memory_capacity(mut self, bytes: u64) -> Self {
+        self.memory_capacity = Some(bytes);
+        self
+    }
+
+    /// Adds a temporary log for what memory does not hold.
+    #[must_use]
+    pub fn with_log(mut self, log: LogOptions) -> Self {
+        self.log = Some(log);
+        self
+    }
+
+    /// When batches go to the log; without a log this has no effect.
+    #[must_use]
+    pub fn with_write_policy(mut self, policy: WritePolicy) -> Self {
+        self.write_policy = policy;
+        self
+    }
+
+    /// A hint: once this many readers exist, a batch that all have passed may leave memory. Without
+    /// a log it is then gone; with a log nothing is ever lost.
+    #[must_use]
+    pub fn with_max_readers(mut self, readers: usize) -> Self {
+        self.max_readers = Some(readers);
+        self
+    }
+
+    /// Joins small batches of the source until one has at least this many rows.
+    #[must_use]
+    pub fn with_coalesce_rows(mut self, rows: usize) -> Self {
+        self.coalesce_rows = Some(rows);
+        self
+    }
+
+    /// The bound of the memory tier in bytes; `None` is no bound.
+    pub fn memory_capacity(&self) -> Option<u64> {
+        self.memory_capacity
+    }
+
+    /// The log, if there is to be one.
+    pub fn log(&self) -> Option<&LogOptions> {
+        self.log.as_ref()
+    }
+
+    /// When batches go to the log.
+    pub fn write_policy(&self) -> WritePolicy {
+        self.write_policy
+    }
+
+    /// See [`Options::with_max_readers`].
+    pub fn max_readers(&self) -> Option<usize> {
+        self.max_readers
+    }
+
+    /// See [`Options::with_coalesce_rows`].
+    pub fn coalesce_rows(&self) -> Option<usize> {
+        self.coalesce_rows
+    }
+}

@@ -1,0 +1,101 @@
+//! What a batch holds and what it shows, in bytes.
+
+use arrow_data::{ArrayData, ByteView, MAX_INLINE_VIEW_LEN};
+use arrow_schema::DataType;
+
+/// Calls `visit(address, bytes)` for every buffer that the array keeps alive.
+pub(crate) fn for_each_buffer(data: &ArrayData, visit: &mut impl FnMut(usize, u64)) {
+    for buffer in data.buffers() {
+        if !buffer.is_empty() {
+            visit(buffer.as_ptr() as usize, buffer.len() as u64);
+        }
+    }
+    if let Some(nulls) = data.nulls() {
+        let buffer = nulls.buffer();
+        visit(buffer.as_ptr() as usize, buffer.len() as u64);
+    }
+    for child in data.child_data() {
+        for_each_buffer(child, visit);
+    }
+}
+
+/// The bytes that rows `offset..offset + length` of the array need, whatever larger buffers they lie in.
+///
+/// A dictionary counts whole: which of its values are used is not looked at.
+pub(crate) fn shown_bytes(data: &ArrayData) -> u64 {
+    shown_range(data, 0, data.len())
+}
+
+fn shown_range(data: &ArrayData, start: usize, len: usize) -> u64 {
+    let nulls = if data.nulls().is_some() { len.div_ceil(8) as u64 } else { 0 };
+    nulls + shown_values(data, start, len)
+}
+
+fn shown_values(data: &ArrayData, start: usize, len: usize) -> u64 {
+    let from = data.offset() + start;
+    let children = |range: (usize, usize)| -> u64 {
+        data.child_data().iter().map(|child| shown_range(child, range.0, range.1)).sum()
+    };
+    match data.data_type() {
+        DataType::Null => 0,
+        DataType::Boolean => len.div_ceil(8) as u64,
+        DataType::Utf8 | DataType::Binary => {
+            let (first, last) = offsets::<i32>(data, from, len);
+            (last - first) as u64 + 4 * (len as u64 + 1)
+        }
+        DataType::LargeUtf8 | DataType::LargeBinary => {
+            let (first, last) = offsets::<i64>(data, from, len);
+            (last - first) as u64 + 8 * (len as u64 + 1)
+        }
+        DataType::Utf8View | DataType::BinaryView => {
+            let views = data.buffers().first().map_or(&[][..], |views| views.typed_data::<u128>());
+            let views = views.get(from..from + len).unwrap_or(&[]);
+            let long: u64 = views
+                .iter()
+                .map(|view| ByteView::from(*view).length)
+                .filter(|length| *length > MAX_INLINE_VIEW_LEN)
+                .map(u64::from)
+                .sum();
+            long + 16 * len as u64
+        }
+        DataType::List(_) | DataType::Map(_, _) => {
+            let (first, last) = offsets::<i32>(data, from, len);
+            children((first, last - first)) + 4 * (len as u64 + 1)
+        }
+        DataType::LargeList(_) => {
+            let (first, last) = offsets::<i64>(data, from, len);
+            children((first, last - first)) + 8 * (len as u64 + 1)
+        }
+        DataType::FixedSizeList(_, size) => {
+            let size = usize::try_from(*size).unwrap_or(0);
+            children((from * size, len * size))
+        }
+        // Children of a struct are sliced with it; see ArrayData::slice.
+        DataType::Struct(_) => children((start, len)),
+        DataType::Dictionary(key, _) => {
+            let width = key.primitive_width().unwrap_or(8) as u64;
+            width * len as u64 + data.child_data().iter().map(shown_bytes).sum::<u64>()
+        }
+        // Their children can't be cut by the rows shown without a look at every row.
+        DataType::ListView(_)
+        | DataType::LargeListView(_)
+        | DataType::RunEndEncoded(_, _)
+        | DataType::Union(_, _) => {
+            let own: usize = data.buffers().iter().map(arrow_buffer::Buffer::len).sum();
+            own as u64 + data.child_data().iter().map(shown_bytes).sum::<u64>()
+        }
+        DataType::FixedSizeBinary(width) => u64::try_from(*width).unwrap_or(0) * len as u64,
+        primitive => primitive.primitive_width().unwrap_or(8) as u64 * len as u64,
+    }
+}
+
+/// The first and the last of `len + 1` offsets.
+fn offsets<T: arrow_buffer::ArrowNativeType>(
+    data: &ArrayData,
+    from: usize,
+    len: usize,
+) -> (usize, usize) {
+    let offsets = data.buffers().first().map_or(&[][..], |buffer| buffer.typed_data::<T>());
+    let at = |index: usize| offsets.get(index).map_or(0, |offset| offset.as_usize());
+    (at(from), at(from + len).max(at(from)))
+}
