@@ -1,1 +1,35 @@
-//! Placeholder.
+//! The Python seam of respool: convert, detach, call, convert back.
+//!
+//! Rules of this crate: whatever may wait (a lock, a file, the user's stream) runs detached; nothing
+//! attaches while a lock is held; every class is frozen.
+#![deny(unsafe_code)]
+#![expect(clippy::doc_markdown, reason = "most doc comments here are Python docstrings")]
+
+mod c_stream;
+mod cache;
+mod error;
+mod progress;
+mod pyarrow;
+mod reader;
+mod signals;
+mod size;
+mod source;
+mod view;
+
+/// The native module of respool. Import `respool` instead.
+#[pyo3::pymodule]
+mod _native {
+    #[pymodule_export]
+    use crate::cache::{PyCache, cache};
+    #[pymodule_export]
+    use crate::error::{CorruptLogError, DiskCapacityError, MemoryCapacityError};
+    #[pymodule_export]
+    use crate::reader::PyReader;
+    #[pymodule_export]
+    use crate::view::PyView;
+
+    /// The version, as in `Cargo.toml`.
+    #[pymodule_export]
+    #[expect(non_upper_case_globals, reason = "Python's name for it")]
+    const __version__: &str = env!("CARGO_PKG_VERSION");
+}

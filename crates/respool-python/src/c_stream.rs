@@ -1,0 +1,310 @@
+//! The Arrow C interfaces: streams, arrays and schemas in PyCapsules, in and out.
+//!
+//! The one file of this crate with `unsafe`. What its blocks rely on:
+//!
+//! 1. A capsule with one of the three names of the Arrow PyCapsule interface points to the structure
+//!    that the name stands for, initialised and owned by the capsule until somebody moves it out.
+//! 2. A structure that was moved out is marked as released in place, so that nobody releases it twice.
+//! 3. The producer of an imported stream keeps to the C stream interface: callbacks that are set may
+//!    be called, one at a time, until the stream is released.
+//! 4. An exported stream's private data is a `Box<Export>`, set when it is made, freed by its release
+//!    callback alone.
+//!
+//! No panic crosses: everything behind a callback runs in `catch_unwind`.
+#![expect(unsafe_code, reason = "the C stream interface is a table of raw function pointers")]
+
+use std::ffi::{CStr, CString, c_char, c_int, c_void};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use arrow_array::ffi::{FFI_ArrowArray, FFI_ArrowSchema, from_ffi_and_data_type};
+use arrow_array::ffi_stream::FFI_ArrowArrayStream;
+use arrow_array::{Array, RecordBatch, StructArray};
+use arrow_data::ArrayData;
+use arrow_schema::{DataType, Schema, SchemaRef};
+use pyo3::exceptions::{PyTypeError, PyValueError};
+use pyo3::prelude::*;
+use pyo3::types::PyCapsule;
+use respool::{BoxError, Polled, Reader, Source};
+
+use crate::error::{EIO, StreamError, c_error};
+use crate::signals::Signals;
+
+const STREAM: &CStr = c"arrow_array_stream";
+const SCHEMA: &CStr = c"arrow_schema";
+const ARRAY: &CStr = c"arrow_array";
+
+/// A stream of another library, as a source.
+pub(crate) struct ImportedStream {
+    /// `None` once released.
+    stream: Option<FFI_ArrowArrayStream>,
+    schema: SchemaRef,
+    /// The type of a whole batch: a struct of the columns.
+    rows: DataType,
+}
+
+impl ImportedStream {
+    /// Moves the stream out of the capsule that `object.__arrow_c_stream__()` gives.
+    pub(crate) fn from_object(object: &Bound<'_, PyAny>) -> PyResult<Self> {
+        let capsule = object.call_method0("__arrow_c_stream__")?;
+        let pointer = pointer(&capsule, STREAM)?.cast::<FFI_ArrowArrayStream>();
+        // SAFETY: invariant 1: the pointer is to an initialised stream, and invariant 2: from_raw
+        // leaves a released one in its place.
+        let stream = unsafe { FFI_ArrowArrayStream::from_raw(pointer) };
+        if stream.release().is_none() {
+            return Err(PyValueError::new_err("this Arrow stream was consumed already"));
+        }
+        // Asking for the schema may run foreign code that waits: not while attached.
+        object.py().detach(|| Self::new(stream)).map_err(|error| crate::error::source_error(object.py(), &*error))
+    }
+
+    fn new(mut stream: FFI_ArrowArrayStream) -> Result<Self, BoxError> {
+        let mut schema = FFI_ArrowSchema::empty();
+        let Some(get_schema) = stream.get_schema() else { return Err(no_callback("get_schema")) };
+        // SAFETY: invariant 3, and `schema` is a released structure to be filled.
+        let code = unsafe { get_schema(&raw mut stream, &raw mut schema) };
+        if code != 0 {
+            return Err(Box::new(last_error(&mut stream, code)));
+        }
+        let schema = catch_unwind(|| Schema::try_from(&schema))
+            .map_err(|_| "the schema of the Arrow stream can't be read")??;
+        let rows = DataType::Struct(schema.fields().clone());
+        Ok(Self { stream: Some(stream), schema: Arc::new(schema), rows })
+    }
+}
+
+impl Source for ImportedStream {
+    fn schema(&self) -> SchemaRef {
+        Arc::clone(&self.schema)
+    }
+
+    fn next_batch(&mut self) -> Result<Option<RecordBatch>, BoxError> {
+        let Some(stream) = &mut self.stream else { return Ok(None) };
+        let Some(get_next) = stream.get_next() else { return Err(no_callback("get_next")) };
+        let mut array = FFI_ArrowArray::empty();
+        // SAFETY: invariant 3, and `array` is a released structure to be filled.
+        let code = unsafe { get_next(&raw mut *stream, &raw mut array) };
+        if code != 0 {
+            return Err(Box::new(last_error(stream, code)));
+        }
+        if array.is_released() {
+            return Ok(None);
+        }
+        // SAFETY: invariant 3: the array has the type that the stream's schema says.
+        let data = unsafe { from_ffi_and_data_type(array, self.rows.clone()) }?;
+        batch_of(data, &self.schema).map(Some)
+    }
+}
+
+impl Drop for ImportedStream {
+    fn drop(&mut self) {
+        let mut stream = self.stream.take();
+        // Releasing runs foreign code, which may wait for a thread that wants to attach.
+        Python::try_attach(|py| py.detach(|| drop(stream.take())));
+        drop(stream);
+    }
+}
+
+fn no_callback(name: &str) -> BoxError {
+    format!("the Arrow stream has no {name} callback: it was released").into()
+}
+
+fn last_error(stream: &mut FFI_ArrowArrayStream, code: c_int) -> StreamError {
+    let text = stream.get_last_error().and_then(|get_last_error| {
+        // SAFETY: invariant 3; asked right after a call that failed.
+        let text = unsafe { get_last_error(&raw mut *stream) };
+        // SAFETY: a text that is not null is NUL-terminated and lives until the next call.
+        (!text.is_null()).then(|| unsafe { CStr::from_ptr(text) }.to_string_lossy().into_owned())
+    });
+    StreamError { errno: code, text: text.unwrap_or_default() }
+}
+
+/// A batch from an imported struct array.
+fn batch_of(data: ArrayData, schema: &SchemaRef) -> Result<RecordBatch, BoxError> {
+    let rows = StructArray::from(data);
+    if rows.null_count() > 0 {
+        return Err("a batch of the Arrow stream has rows that are NULL as a whole".into());
+    }
+    let options = arrow_array::RecordBatchOptions::new().with_row_count(Some(rows.len()));
+    let (_, columns, _) = rows.into_parts();
+    Ok(RecordBatch::try_new_with_options(Arc::clone(schema), columns, &options)?)
+}
+
+/// The batch behind `object.__arrow_c_array__()`.
+pub(crate) fn import_batch(object: &Bound<'_, PyAny>) -> PyResult<RecordBatch> {
+    let (schema, array): (Bound<'_, PyAny>, Bound<'_, PyAny>) =
+        object.call_method0("__arrow_c_array__")?.extract()?;
+    let schema = schema_in(&schema)?;
+    let pointer = pointer(&array, ARRAY)?.cast::<FFI_ArrowArray>();
+    // SAFETY: invariants 1 and 2, as for streams.
+    let array = unsafe { FFI_ArrowArray::from_raw(pointer) };
+    if array.is_released() {
+        return Err(PyValueError::new_err("this Arrow array was consumed already"));
+    }
+    let import = || -> Result<RecordBatch, BoxError> {
+        let rows = DataType::Struct(schema.fields().clone());
+        // SAFETY: the two capsules come from one call, so the schema describes the array.
+        let data = unsafe { from_ffi_and_data_type(array, rows) }?;
+        batch_of(data, &schema)
+    };
+    catch_unwind(AssertUnwindSafe(import))
+        .unwrap_or_else(|_| Err("this Arrow array can't be read as a batch".into()))
+        .map_err(|error| PyValueError::new_err(error.to_string()))
+}
+
+/// The schema behind `object.__arrow_c_schema__()`.
+pub(crate) fn import_schema(object: &Bound<'_, PyAny>) -> PyResult<SchemaRef> {
+    if !object.hasattr("__arrow_c_schema__")? {
+        return Err(PyTypeError::new_err(format!(
+            "a schema is a pyarrow.Schema or another object with __arrow_c_schema__, not {}",
+            object.get_type().name()?
+        )));
+    }
+    schema_in(&object.call_method0("__arrow_c_schema__")?)
+}
+
+/// The schema in a capsule; the capsule keeps it.
+pub(crate) fn schema_in(capsule: &Bound<'_, PyAny>) -> PyResult<SchemaRef> {
+    let pointer = pointer(capsule, SCHEMA)?.cast::<FFI_ArrowSchema>();
+    // SAFETY: invariant 1; the capsule outlives this borrow.
+    let schema = unsafe { &*pointer };
+    let schema = catch_unwind(|| Schema::try_from(schema))
+        .map_err(|_| PyValueError::new_err("this Arrow schema can't be read"))?
+        .map_err(|error| PyValueError::new_err(format!("cannot read an Arrow schema: {error}")))?;
+    Ok(Arc::new(schema))
+}
+
+fn pointer(capsule: &Bound<'_, PyAny>, name: &CStr) -> PyResult<*mut c_void> {
+    let capsule = capsule.cast::<PyCapsule>().map_err(|_| {
+        PyTypeError::new_err(format!("expected a PyCapsule named {}", name.to_string_lossy()))
+    })?;
+    Ok(capsule.pointer_checked(Some(name))?.as_ptr())
+}
+
+/// A capsule with the schema.
+pub(crate) fn export_schema<'py>(py: Python<'py>, schema: &Schema) -> PyResult<Bound<'py, PyCapsule>> {
+    PyCapsule::new_with_value(py, ffi_schema(schema)?, SCHEMA)
+}
+
+pub(crate) fn ffi_schema(schema: &Schema) -> PyResult<FFI_ArrowSchema> {
+    catch_unwind(AssertUnwindSafe(|| FFI_ArrowSchema::try_from(schema)))
+        .map_err(|_| PyValueError::new_err("a name in this schema holds a NUL, which C can't carry"))?
+        .map_err(|error| PyValueError::new_err(format!("cannot export the schema: {error}")))
+}
+
+/// The batch as a struct array for C.
+pub(crate) fn ffi_batch(batch: RecordBatch) -> FFI_ArrowArray {
+    FFI_ArrowArray::new(&StructArray::from(batch).into_data())
+}
+
+/// A capsule with a stream that replays the reader.
+pub(crate) fn export_stream(py: Python<'_>, reader: Reader) -> PyResult<Bound<'_, PyCapsule>> {
+    // Found out here rather than in a callback: a schema that C can't carry.
+    ffi_schema(&reader.schema())?;
+    let export = Box::new(Export { reader, last_error: None });
+    // SAFETY: invariant 4; the callbacks are the four below, which expect exactly this.
+    let stream = unsafe {
+        FFI_ArrowArrayStream::new_unchecked(
+            Some(get_schema),
+            Some(get_next),
+            Some(get_last_error),
+            Some(release),
+            Box::into_raw(export).cast(),
+        )
+    };
+    PyCapsule::new_with_value(py, stream, STREAM)
+}
+
+struct Export {
+    reader: Reader,
+    last_error: Option<CString>,
+}
+
+impl Export {
+    /// The next batch. May be called attached or not, by any thread.
+    fn next(&mut self) -> respool::Result<Option<RecordBatch>> {
+        match self.reader.poll()? {
+            Polled::Batch(batch) => Ok(Some(batch)),
+            Polled::End => Ok(None),
+            // Whether this thread is attached can't be known here, so: attach, then detach, then wait.
+            Polled::Pending => {
+                Python::try_attach(|py| py.detach(|| self.reader.next_batch(&Signals)))
+                    .unwrap_or(Err(respool::Error::Interrupted("Python is shutting down".into())))
+            }
+        }
+    }
+
+    fn fail(&mut self, errno: c_int, text: &str) -> c_int {
+        // A NUL would end the text early: C has no way to carry it.
+        self.last_error = CString::new(text.replace('\0', "")).ok();
+        errno
+    }
+
+    /// Runs a callback's work; a panic is an error.
+    fn guard<T>(&mut self, work: impl FnOnce(&mut Self) -> Result<T, (c_int, String)>) -> Result<T, c_int> {
+        let done = catch_unwind(AssertUnwindSafe(|| work(self)));
+        let done = done.unwrap_or_else(|_| Err((EIO, "respool panicked; please report this".to_owned())));
+        done.map_err(|(errno, text)| self.fail(errno, &text))
+    }
+}
+
+/// # Safety
+/// `stream` is a stream that `export_stream` made and nobody released.
+unsafe fn export_of<'a>(stream: *mut FFI_ArrowArrayStream) -> &'a mut Export {
+    // SAFETY: by the caller's promise the stream is initialised.
+    let private_data = unsafe { &*stream }.private_data();
+    // SAFETY: invariant 4; the interface forbids concurrent calls, so the borrow is the only one.
+    unsafe { &mut *private_data.cast::<Export>() }
+}
+
+unsafe extern "C" fn get_schema(stream: *mut FFI_ArrowArrayStream, out: *mut FFI_ArrowSchema) -> c_int {
+    // SAFETY: called through the callback table of our own stream.
+    let export = unsafe { export_of(stream) };
+    let exported = export.guard(|export| {
+        FFI_ArrowSchema::try_from(&*export.reader.schema()).map_err(|error| (EIO, error.to_string()))
+    });
+    match exported {
+        Ok(schema) => {
+            // SAFETY: the caller gives room for a schema, which holds nothing to release yet.
+            unsafe { out.write(schema) };
+            0
+        }
+        Err(code) => code,
+    }
+}
+
+unsafe extern "C" fn get_next(stream: *mut FFI_ArrowArrayStream, out: *mut FFI_ArrowArray) -> c_int {
+    // SAFETY: called through the callback table of our own stream.
+    let export = unsafe { export_of(stream) };
+    let next = export.guard(|export| match export.next() {
+        Ok(Some(batch)) => Ok(ffi_batch(batch)),
+        Ok(None) => Ok(FFI_ArrowArray::empty()),
+        Err(error) => Err(c_error(&error)),
+    });
+    match next {
+        Ok(array) => {
+            // SAFETY: the caller gives room for an array, which holds nothing to release yet.
+            unsafe { out.write(array) };
+            0
+        }
+        Err(code) => code,
+    }
+}
+
+unsafe extern "C" fn get_last_error(stream: *mut FFI_ArrowArrayStream) -> *const c_char {
+    // SAFETY: called through the callback table of our own stream.
+    let export = unsafe { export_of(stream) };
+    export.last_error.as_ref().map_or(std::ptr::null(), |text| text.as_ptr())
+}
+
+unsafe extern "C" fn release(stream: *mut FFI_ArrowArrayStream) {
+    // SAFETY: the caller passes a stream of ours that is not released.
+    let stream = unsafe { &mut *stream };
+    let private_data = stream.private_data();
+    // SAFETY: a stream without a release callback counts as released.
+    unsafe { stream.set_release(None) };
+    // SAFETY: invariant 4: made by Box::into_raw, and freed only here.
+    let export = unsafe { Box::from_raw(private_data.cast::<Export>()) };
+    // A panic while dropping must not reach C.
+    let _ = catch_unwind(AssertUnwindSafe(|| drop(export)));
+}

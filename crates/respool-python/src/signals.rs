@@ -1,0 +1,16 @@
+//! How a wait inside the engine learns of Ctrl-C.
+
+use pyo3::prelude::*;
+use respool::{BoxError, Interrupt};
+
+/// Runs Python's signal handlers. The engine calls it with no lock held and the thread detached.
+pub(crate) struct Signals;
+
+impl Interrupt for Signals {
+    fn check(&self) -> Result<(), BoxError> {
+        match Python::try_attach(|py| py.check_signals()) {
+            Some(checked) => checked.map_err(Into::into),
+            None => Err("Python is shutting down".into()),
+        }
+    }
+}
