@@ -16,10 +16,8 @@ Examples
 4
 """
 
-from importlib.metadata import version
-
 from respool import exceptions
-from respool._native import StreamCache, StreamCacheReader, StreamCacheView, cache
+from respool._native import StreamCache, StreamCacheReader, StreamCacheView, __version__, cache
 
 __all__ = [
     "StreamCache",
@@ -29,5 +27,3 @@ __all__ = [
     "cache",
     "exceptions",
 ]
-
-__version__: str = version("respool")

@@ -17,7 +17,6 @@ from respool._typing import (
 __all__ = [
     "CorruptLogError",
     "DiskCapacityError",
-    "IncompleteStreamError",
     "MemoryCapacityError",
     "StreamCache",
     "StreamCacheReader",
@@ -28,7 +27,6 @@ __all__ = [
 class MemoryCapacityError(MemoryError): ...
 class DiskCapacityError(OSError): ...
 class CorruptLogError(OSError): ...
-class IncompleteStreamError(ValueError): ...
 
 @disjoint_base
 class StreamCacheView:

@@ -7,13 +7,11 @@ Each is a subclass of the built-in exception that a caller would expect, so code
 from respool._native import (
     CorruptLogError,
     DiskCapacityError,
-    IncompleteStreamError,
     MemoryCapacityError,
 )
 
 __all__ = [
     "CorruptLogError",
     "DiskCapacityError",
-    "IncompleteStreamError",
     "MemoryCapacityError",
 ]
