@@ -1,1 +1,4 @@
 //! Placeholder.
+
+pub mod predicate;
+pub mod zone_map;
