@@ -4,8 +4,8 @@ use std::fmt::{self, Display, Formatter, Write};
 
 use arrow_cast::display::array_value_to_string;
 
+use super::key::Key;
 use super::leaf::Kind;
-use super::scalar::Key;
 use super::{Operator, Predicate, Scalar, ScalarList, Term, Transform};
 
 /// List constants shown before the rest is counted.
@@ -50,7 +50,7 @@ fn joined(f: &mut Formatter<'_>, inner: &[Predicate], separator: &str, empty: &s
         }
         match predicate {
             Predicate::And(nested) | Predicate::Or(nested) if nested.len() > 1 => {
-                write!(f, "({predicate})")?
+                write!(f, "({predicate})")?;
             }
             other => write!(f, "{other}")?,
         }

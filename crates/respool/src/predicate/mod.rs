@@ -31,8 +31,11 @@
 //! # Ok::<_, arrow_schema::ArrowError>(())
 //! ```
 
+mod answers;
 mod apply;
 mod display;
+mod kernels;
+mod key;
 pub(crate) mod leaf;
 mod prove;
 mod scalar;

@@ -10,8 +10,9 @@ use std::ops::Range;
 use arrow_buffer::i256;
 use arrow_schema::DataType;
 
+use super::answers::Answers;
+use super::key::{Key, compare_floats};
 use super::leaf::{Kind, Native};
-use super::scalar::{Key, compare_floats};
 use super::{Operator, Predicate, ScalarList, Term};
 use crate::zone_map::{Bounds, Zone, successor};
 
@@ -31,70 +32,6 @@ pub trait Zones {
     /// The zones of a column, or of a field of it, by batch number. A batch without a zone (or past the end) is one of
     /// which nothing is known.
     fn zones(&self, column: usize, path: &[usize]) -> &[Option<Zone>];
-}
-
-/// The answers that some row of a batch may give, as bits.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Answers(u8);
-
-impl Answers {
-    const NOTHING: Self = Self(0);
-    const TRUE: Self = Self(1);
-    const FALSE: Self = Self(2);
-    const NULL: Self = Self(4);
-    const ANYTHING: Self = Self(7);
-
-    fn of(may_be_true: bool, may_be_false: bool) -> Self {
-        Self(u8::from(may_be_true) | (u8::from(may_be_false) << 1))
-    }
-
-    fn certain(answer: bool) -> Self {
-        if answer { Self::TRUE } else { Self::FALSE }
-    }
-
-    fn or_else(self, other: Self) -> Self {
-        Self(self.0 | other.0)
-    }
-
-    fn when(self, condition: bool) -> Self {
-        if condition { self } else { Self::NOTHING }
-    }
-
-    fn has(self, answer: Self) -> bool {
-        self.0 & answer.0 != 0
-    }
-
-    fn negated(self) -> Self {
-        Self(((self.0 & 1) << 1) | ((self.0 & 2) >> 1) | (self.0 & 4))
-    }
-
-    /// True where both are, false where one is, else null.
-    fn and(self, other: Self) -> Self {
-        if self == Self::NOTHING || other == Self::NOTHING {
-            return Self::NOTHING;
-        }
-        let both = self.0 & other.0 & 1;
-        let either = (self.0 | other.0) & 2;
-        // Null meets null or true.
-        let unfalse = |a: Self| a.0 & 5 != 0;
-        let null =
-            (self.has(Self::NULL) && unfalse(other)) || (other.has(Self::NULL) && unfalse(self));
-        Self(both | either | (u8::from(null) << 2))
-    }
-
-    fn or(self, other: Self) -> Self {
-        self.negated().and(other.negated()).negated()
-    }
-
-    fn verdict(self) -> Verdict {
-        if !self.has(Self::TRUE) {
-            Verdict::None
-        } else if self == Self::TRUE {
-            Verdict::All
-        } else {
-            Verdict::Some
-        }
-    }
 }
 
 impl Predicate {
@@ -351,66 +288,4 @@ fn starts_with(bounds: &Bounds, prefix: &[u8], end: Option<&[u8]>) -> Answers {
     let all = prefix.is_empty()
         || (min.starts_with(prefix) && max.is_some_and(|max| max.starts_with(prefix)));
     Answers::of(may_be_true, !all)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::{Answers, Operator};
-
-    const SINGLE: [(Answers, Option<bool>); 3] = [
-        (Answers::TRUE, Some(true)),
-        (Answers::FALSE, Some(false)),
-        (Answers::NULL, None),
-    ];
-
-    /// The answers of sets are the answers of all pairs of their members.
-    #[test]
-    fn connectives_follow_three_valued_logic() {
-        let kleene_and = |a: Option<bool>, b: Option<bool>| match (a, b) {
-            (Some(false), _) | (_, Some(false)) => Answers::FALSE,
-            (Some(true), Some(true)) => Answers::TRUE,
-            _ => Answers::NULL,
-        };
-        for a in 0..8 {
-            for b in 0..8 {
-                let (mut and, mut or) = (Answers::NOTHING, Answers::NOTHING);
-                for (left, x) in SINGLE
-                    .into_iter()
-                    .filter(|(answer, _)| Answers(a).has(*answer))
-                {
-                    for (right, y) in SINGLE
-                        .into_iter()
-                        .filter(|(answer, _)| Answers(b).has(*answer))
-                    {
-                        and = and.or_else(kleene_and(x, y));
-                        or = or.or_else(kleene_and(x.map(|x| !x), y.map(|y| !y)).negated());
-                        assert_eq!(left.negated().negated(), left);
-                        assert_eq!(right.and(right), right);
-                    }
-                }
-                assert_eq!(Answers(a).and(Answers(b)), and, "{a} and {b}");
-                assert_eq!(Answers(a).or(Answers(b)), or, "{a} or {b}");
-            }
-        }
-    }
-
-    #[test]
-    fn a_swapped_operator_says_the_same() {
-        use std::cmp::Ordering;
-        for operator in [
-            Operator::Eq,
-            Operator::Ne,
-            Operator::Lt,
-            Operator::Le,
-            Operator::Gt,
-            Operator::Ge,
-        ] {
-            for ordering in [Ordering::Less, Ordering::Equal, Ordering::Greater] {
-                assert_eq!(
-                    operator.holds(ordering),
-                    operator.swapped().holds(ordering.reverse())
-                );
-            }
-        }
-    }
 }
