@@ -23,12 +23,15 @@ mod ledger;
 mod memory;
 mod metrics;
 mod options;
+pub mod predicate;
 mod reader;
+mod scan;
 mod size;
 mod source;
 mod state;
 mod view;
 mod weigh;
+pub mod zone_map;
 
 pub use respool_log::{Access, Compression, Error as LogError, Log, LogOptions};
 
@@ -38,6 +41,7 @@ pub use crate::interrupt::{Interrupt, SLICE, Uninterrupted};
 pub use crate::metrics::Metrics;
 pub use crate::options::{Options, WritePolicy};
 pub use crate::reader::{Polled, Reader};
+pub use crate::scan::Scan;
 pub use crate::size::ByteSize;
 pub use crate::source::{SchemaMismatch, Source};
 pub use crate::view::View;

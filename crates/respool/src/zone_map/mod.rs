@@ -1,0 +1,11 @@
+//! Zone maps: what is known of each column of each batch, so that whole batches need not be looked at.
+//!
+//! Zones are computed when a predicate first asks for them, one column of one batch at a time, and kept. Bounds may be
+//! wider than the values, never narrower, so a proof from them is never wrong.
+
+mod store;
+mod zone;
+
+pub use store::{BatchZones, ZoneMaps};
+pub use zone::{Bounds, ByteBounds, Zone, zone_of};
+pub(crate) use zone::{IntoBytes, physical_indices, successor};
