@@ -11,21 +11,24 @@
 //!    callback alone.
 //!
 //! No panic crosses: everything behind a callback runs in `catch_unwind`.
-#![expect(unsafe_code, reason = "the C stream interface is a table of raw function pointers")]
+#![expect(
+    unsafe_code,
+    reason = "the C stream interface is a table of raw function pointers"
+)]
 
 use std::ffi::{CStr, CString, c_char, c_int, c_void};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use arrow_array::ffi::{FFI_ArrowArray, FFI_ArrowSchema, from_ffi_and_data_type};
+use arrow_array::ffi::{FFI_ArrowArray, FFI_ArrowSchema, from_ffi, from_ffi_and_data_type};
 use arrow_array::ffi_stream::FFI_ArrowArrayStream;
-use arrow_array::{Array, RecordBatch, StructArray};
+use arrow_array::{Array, ArrayRef, RecordBatch, StructArray, make_array};
 use arrow_data::ArrayData;
 use arrow_schema::{DataType, Schema, SchemaRef};
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyCapsule;
-use respool::{BoxError, Polled, Reader, Source};
+use respool::{BoxError, Polled, Scan, Source};
 
 use crate::error::{EIO, StreamError, c_error};
 use crate::signals::Signals;
@@ -52,15 +55,22 @@ impl ImportedStream {
         // leaves a released one in its place.
         let stream = unsafe { FFI_ArrowArrayStream::from_raw(pointer) };
         if stream.release().is_none() {
-            return Err(PyValueError::new_err("this Arrow stream was consumed already"));
+            return Err(PyValueError::new_err(
+                "this Arrow stream was consumed already",
+            ));
         }
         // Asking for the schema may run foreign code that waits: not while attached.
-        object.py().detach(|| Self::new(stream)).map_err(|error| crate::error::source_error(object.py(), &*error))
+        object
+            .py()
+            .detach(|| Self::new(stream))
+            .map_err(|error| crate::error::source_error(object.py(), &*error))
     }
 
     fn new(mut stream: FFI_ArrowArrayStream) -> Result<Self, BoxError> {
         let mut schema = FFI_ArrowSchema::empty();
-        let Some(get_schema) = stream.get_schema() else { return Err(no_callback("get_schema")) };
+        let Some(get_schema) = stream.get_schema() else {
+            return Err(no_callback("get_schema"));
+        };
         // SAFETY: invariant 3, and `schema` is a released structure to be filled.
         let code = unsafe { get_schema(&raw mut stream, &raw mut schema) };
         if code != 0 {
@@ -69,7 +79,11 @@ impl ImportedStream {
         let schema = catch_unwind(|| Schema::try_from(&schema))
             .map_err(|_| "the schema of the Arrow stream can't be read")??;
         let rows = DataType::Struct(schema.fields().clone());
-        Ok(Self { stream: Some(stream), schema: Arc::new(schema), rows })
+        Ok(Self {
+            stream: Some(stream),
+            schema: Arc::new(schema),
+            rows,
+        })
     }
 }
 
@@ -79,8 +93,12 @@ impl Source for ImportedStream {
     }
 
     fn next_batch(&mut self) -> Result<Option<RecordBatch>, BoxError> {
-        let Some(stream) = &mut self.stream else { return Ok(None) };
-        let Some(get_next) = stream.get_next() else { return Err(no_callback("get_next")) };
+        let Some(stream) = &mut self.stream else {
+            return Ok(None);
+        };
+        let Some(get_next) = stream.get_next() else {
+            return Err(no_callback("get_next"));
+        };
         let mut array = FFI_ArrowArray::empty();
         // SAFETY: invariant 3, and `array` is a released structure to be filled.
         let code = unsafe { get_next(&raw mut *stream, &raw mut array) };
@@ -114,9 +132,16 @@ fn last_error(stream: &mut FFI_ArrowArrayStream, code: c_int) -> StreamError {
         // SAFETY: invariant 3; asked right after a call that failed.
         let text = unsafe { get_last_error(&raw mut *stream) };
         // SAFETY: a text that is not null is NUL-terminated and lives until the next call.
-        (!text.is_null()).then(|| unsafe { CStr::from_ptr(text) }.to_string_lossy().into_owned())
+        (!text.is_null()).then(|| {
+            unsafe { CStr::from_ptr(text) }
+                .to_string_lossy()
+                .into_owned()
+        })
     });
-    StreamError { errno: code, text: text.unwrap_or_default() }
+    StreamError {
+        errno: code,
+        text: text.unwrap_or_default(),
+    }
 }
 
 /// A batch from an imported struct array.
@@ -127,29 +152,60 @@ fn batch_of(data: ArrayData, schema: &SchemaRef) -> Result<RecordBatch, BoxError
     }
     let options = arrow_array::RecordBatchOptions::new().with_row_count(Some(rows.len()));
     let (_, columns, _) = rows.into_parts();
-    Ok(RecordBatch::try_new_with_options(Arc::clone(schema), columns, &options)?)
+    Ok(RecordBatch::try_new_with_options(
+        Arc::clone(schema),
+        columns,
+        &options,
+    )?)
 }
 
 /// The batch behind `object.__arrow_c_array__()`.
 pub(crate) fn import_batch(object: &Bound<'_, PyAny>) -> PyResult<RecordBatch> {
-    let (schema, array): (Bound<'_, PyAny>, Bound<'_, PyAny>) =
-        object.call_method0("__arrow_c_array__")?.extract()?;
+    let (schema, array) = array_capsules(object)?;
     let schema = schema_in(&schema)?;
-    let pointer = pointer(&array, ARRAY)?.cast::<FFI_ArrowArray>();
-    // SAFETY: invariants 1 and 2, as for streams.
-    let array = unsafe { FFI_ArrowArray::from_raw(pointer) };
-    if array.is_released() {
-        return Err(PyValueError::new_err("this Arrow array was consumed already"));
-    }
-    let import = || -> Result<RecordBatch, BoxError> {
+    imported("batch", || {
         let rows = DataType::Struct(schema.fields().clone());
         // SAFETY: the two capsules come from one call, so the schema describes the array.
         let data = unsafe { from_ffi_and_data_type(array, rows) }?;
         batch_of(data, &schema)
-    };
+    })
+}
+
+/// The array behind `object.__arrow_c_array__()`.
+pub(crate) fn import_array(object: &Bound<'_, PyAny>) -> PyResult<ArrayRef> {
+    let (schema, array) = array_capsules(object)?;
+    let pointer = pointer(&schema, SCHEMA)?.cast::<FFI_ArrowSchema>();
+    // SAFETY: invariant 1; the capsule outlives this borrow.
+    let schema = unsafe { &*pointer };
+    imported("array", || {
+        // SAFETY: the two capsules come from one call, so the schema describes the array.
+        let data = unsafe { from_ffi(array, schema) }?;
+        Ok(make_array(data))
+    })
+}
+
+/// The schema's capsule and the array, moved out of its own.
+fn array_capsules<'py>(
+    object: &Bound<'py, PyAny>,
+) -> PyResult<(Bound<'py, PyAny>, FFI_ArrowArray)> {
+    let (schema, array): (Bound<'_, PyAny>, Bound<'_, PyAny>) =
+        object.call_method0("__arrow_c_array__")?.extract()?;
+    let pointer = pointer(&array, ARRAY)?.cast::<FFI_ArrowArray>();
+    // SAFETY: invariants 1 and 2, as for streams.
+    let array = unsafe { FFI_ArrowArray::from_raw(pointer) };
+    if array.is_released() {
+        return Err(PyValueError::new_err(
+            "this Arrow array was consumed already",
+        ));
+    }
+    Ok((schema, array))
+}
+
+/// Runs an import; a panic of it is an error too.
+fn imported<T>(what: &str, import: impl FnOnce() -> Result<T, BoxError>) -> PyResult<T> {
     catch_unwind(AssertUnwindSafe(import))
-        .unwrap_or_else(|_| Err("this Arrow array can't be read as a batch".into()))
-        .map_err(|error| PyValueError::new_err(error.to_string()))
+        .unwrap_or_else(|_| Err("the import panicked".into()))
+        .map_err(|error| PyValueError::new_err(format!("cannot read this Arrow {what}: {error}")))
 }
 
 /// The schema behind `object.__arrow_c_schema__()`.
@@ -176,19 +232,27 @@ pub(crate) fn schema_in(capsule: &Bound<'_, PyAny>) -> PyResult<SchemaRef> {
 
 fn pointer(capsule: &Bound<'_, PyAny>, name: &CStr) -> PyResult<*mut c_void> {
     let capsule = capsule.cast::<PyCapsule>().map_err(|_| {
-        PyTypeError::new_err(format!("expected a PyCapsule named {}", name.to_string_lossy()))
+        PyTypeError::new_err(format!(
+            "expected a PyCapsule named {}",
+            name.to_string_lossy()
+        ))
     })?;
     Ok(capsule.pointer_checked(Some(name))?.as_ptr())
 }
 
 /// A capsule with the schema.
-pub(crate) fn export_schema<'py>(py: Python<'py>, schema: &Schema) -> PyResult<Bound<'py, PyCapsule>> {
+pub(crate) fn export_schema<'py>(
+    py: Python<'py>,
+    schema: &Schema,
+) -> PyResult<Bound<'py, PyCapsule>> {
     PyCapsule::new_with_value(py, ffi_schema(schema)?, SCHEMA)
 }
 
 pub(crate) fn ffi_schema(schema: &Schema) -> PyResult<FFI_ArrowSchema> {
     catch_unwind(AssertUnwindSafe(|| FFI_ArrowSchema::try_from(schema)))
-        .map_err(|_| PyValueError::new_err("a name in this schema holds a NUL, which C can't carry"))?
+        .map_err(|_| {
+            PyValueError::new_err("a name in this schema holds a NUL, which C can't carry")
+        })?
         .map_err(|error| PyValueError::new_err(format!("cannot export the schema: {error}")))
 }
 
@@ -197,11 +261,18 @@ pub(crate) fn ffi_batch(batch: RecordBatch) -> FFI_ArrowArray {
     FFI_ArrowArray::new(&StructArray::from(batch).into_data())
 }
 
-/// A capsule with a stream that replays the reader.
-pub(crate) fn export_stream(py: Python<'_>, reader: Reader) -> PyResult<Bound<'_, PyCapsule>> {
+/// A capsule with a stream that gives what the scan gives.
+pub(crate) fn export_stream(
+    py: Python<'_>,
+    scan: impl Into<Scan>,
+) -> PyResult<Bound<'_, PyCapsule>> {
+    let scan = scan.into();
     // Found out here rather than in a callback: a schema that C can't carry.
-    ffi_schema(&reader.schema())?;
-    let export = Box::new(Export { reader, last_error: None });
+    ffi_schema(&scan.schema())?;
+    let export = Box::new(Export {
+        scan,
+        last_error: None,
+    });
     // SAFETY: invariant 4; the callbacks are the four below, which expect exactly this.
     let stream = unsafe {
         FFI_ArrowArrayStream::new_unchecked(
@@ -216,20 +287,23 @@ pub(crate) fn export_stream(py: Python<'_>, reader: Reader) -> PyResult<Bound<'_
 }
 
 struct Export {
-    reader: Reader,
+    scan: Scan,
     last_error: Option<CString>,
 }
 
 impl Export {
     /// The next batch. May be called attached or not, by any thread.
     fn next(&mut self) -> respool::Result<Option<RecordBatch>> {
-        match self.reader.poll()? {
+        match self.scan.poll()? {
             Polled::Batch(batch) => Ok(Some(batch)),
             Polled::End => Ok(None),
             // Whether this thread is attached can't be known here, so: attach, then detach, then wait.
             Polled::Pending => {
-                Python::try_attach(|py| py.detach(|| self.reader.next_batch(&Signals)))
-                    .unwrap_or(Err(respool::Error::Interrupted("Python is shutting down".into())))
+                Python::try_attach(|py| py.detach(|| self.scan.next_batch(&Signals))).unwrap_or(
+                    Err(respool::Error::Interrupted(
+                        "Python is shutting down".into(),
+                    )),
+                )
             }
         }
     }
@@ -241,9 +315,13 @@ impl Export {
     }
 
     /// Runs a callback's work; a panic is an error.
-    fn guard<T>(&mut self, work: impl FnOnce(&mut Self) -> Result<T, (c_int, String)>) -> Result<T, c_int> {
+    fn guard<T>(
+        &mut self,
+        work: impl FnOnce(&mut Self) -> Result<T, (c_int, String)>,
+    ) -> Result<T, c_int> {
         let done = catch_unwind(AssertUnwindSafe(|| work(self)));
-        let done = done.unwrap_or_else(|_| Err((EIO, "respool panicked; please report this".to_owned())));
+        let done =
+            done.unwrap_or_else(|_| Err((EIO, "respool panicked; please report this".to_owned())));
         done.map_err(|(errno, text)| self.fail(errno, &text))
     }
 }
@@ -257,11 +335,14 @@ unsafe fn export_of<'a>(stream: *mut FFI_ArrowArrayStream) -> &'a mut Export {
     unsafe { &mut *private_data.cast::<Export>() }
 }
 
-unsafe extern "C" fn get_schema(stream: *mut FFI_ArrowArrayStream, out: *mut FFI_ArrowSchema) -> c_int {
+unsafe extern "C" fn get_schema(
+    stream: *mut FFI_ArrowArrayStream,
+    out: *mut FFI_ArrowSchema,
+) -> c_int {
     // SAFETY: called through the callback table of our own stream.
     let export = unsafe { export_of(stream) };
     let exported = export.guard(|export| {
-        FFI_ArrowSchema::try_from(&*export.reader.schema()).map_err(|error| (EIO, error.to_string()))
+        FFI_ArrowSchema::try_from(&*export.scan.schema()).map_err(|error| (EIO, error.to_string()))
     });
     match exported {
         Ok(schema) => {
@@ -273,7 +354,10 @@ unsafe extern "C" fn get_schema(stream: *mut FFI_ArrowArrayStream, out: *mut FFI
     }
 }
 
-unsafe extern "C" fn get_next(stream: *mut FFI_ArrowArrayStream, out: *mut FFI_ArrowArray) -> c_int {
+unsafe extern "C" fn get_next(
+    stream: *mut FFI_ArrowArrayStream,
+    out: *mut FFI_ArrowArray,
+) -> c_int {
     // SAFETY: called through the callback table of our own stream.
     let export = unsafe { export_of(stream) };
     let next = export.guard(|export| match export.next() {
@@ -294,7 +378,10 @@ unsafe extern "C" fn get_next(stream: *mut FFI_ArrowArrayStream, out: *mut FFI_A
 unsafe extern "C" fn get_last_error(stream: *mut FFI_ArrowArrayStream) -> *const c_char {
     // SAFETY: called through the callback table of our own stream.
     let export = unsafe { export_of(stream) };
-    export.last_error.as_ref().map_or(std::ptr::null(), |text| text.as_ptr())
+    export
+        .last_error
+        .as_ref()
+        .map_or(std::ptr::null(), |text| text.as_ptr())
 }
 
 unsafe extern "C" fn release(stream: *mut FFI_ArrowArrayStream) {

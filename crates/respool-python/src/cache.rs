@@ -87,7 +87,10 @@ impl PyCache {
         coalesce_rows=None,
         allow_tmpfs=false,
     ))]
-    #[expect(clippy::too_many_arguments, reason = "the names and positions of batchcorder")]
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "the names and positions of batchcorder"
+    )]
     fn new(
         py: Python<'_>,
         reader: &Bound<'_, PyAny>,
@@ -102,7 +105,8 @@ impl PyCache {
         allow_tmpfs: bool,
     ) -> PyResult<PyClassInitializer<Self>> {
         let write_policy: WritePolicy = write_policy.parse().or_raise(py)?;
-        let mut options = options(memory_capacity.as_ref(), coalesce_rows)?.with_write_policy(write_policy);
+        let mut options =
+            options(memory_capacity.as_ref(), coalesce_rows)?.with_write_policy(write_policy);
         if let Some(readers) = max_readers {
             if readers == 0 {
                 return Err(PyValueError::new_err("max_readers is at least 1"));
@@ -170,7 +174,10 @@ impl PyCache {
     /// 1
     #[pyo3(signature = (**bounds))]
     #[pyo3(text_signature = "($self, *, memory_capacity=..., disk_capacity=...)")]
-    fn resize(slf: &Bound<'_, Self>, bounds: Option<&Bound<'_, pyo3::types::PyDict>>) -> PyResult<()> {
+    fn resize(
+        slf: &Bound<'_, Self>,
+        bounds: Option<&Bound<'_, pyo3::types::PyDict>>,
+    ) -> PyResult<()> {
         let py = slf.py();
         let cache = cache_of(slf);
         let (mut memory, mut disk) = cache.capacities();
@@ -182,7 +189,11 @@ impl PyCache {
                     Some(directory) => {
                         disk = value.map(|size| size.of_disk(py, &directory)).transpose()?;
                     }
-                    None => return Err(PyValueError::new_err("disk_capacity can't be changed: this cache has no log on disk")),
+                    None => {
+                        return Err(PyValueError::new_err(
+                            "disk_capacity can't be changed: this cache has no log on disk",
+                        ));
+                    }
                 },
                 other => {
                     return Err(PyTypeError::new_err(format!(
@@ -262,7 +273,8 @@ pub(crate) fn cache<'py>(
     schema: Option<&Bound<'py, PyAny>>,
 ) -> PyResult<Bound<'py, PyCache>> {
     let compression = compression_of(compression)?;
-    let mut options = options(memory.as_ref(), coalesce_rows)?.with_write_policy(WritePolicy::OnEviction);
+    let mut options =
+        options(memory.as_ref(), coalesce_rows)?.with_write_policy(WritePolicy::OnEviction);
     if let Some(disk) = disk {
         let directory = match directory {
             Some(directory) => directory,
@@ -297,7 +309,10 @@ impl<'py> FromPyObject<'_, 'py> for Disk {
 
 /// The first directory for temporary files that is on a disk and can be written.
 fn disk_directory(py: Python<'_>) -> PyResult<PathBuf> {
-    let system: PathBuf = py.import("tempfile")?.call_method0("gettempdir")?.extract()?;
+    let system: PathBuf = py
+        .import("tempfile")?
+        .call_method0("gettempdir")?
+        .extract()?;
     let candidates = [system, PathBuf::from("/var/tmp"), PathBuf::from(".")];
     let usable = |directory: &PathBuf| {
         Log::temporary(Arc::new(Schema::empty()), LogOptions::new(directory)).is_ok()
@@ -336,9 +351,9 @@ fn compression_of(name: Option<&str>) -> PyResult<Option<Compression>> {
         None => Ok(None),
         Some("lz4") => Ok(Some(Compression::Lz4)),
         Some("zstd") => Ok(Some(Compression::Zstd)),
-        Some(other) => {
-            Err(PyValueError::new_err(format!("compression is \"lz4\", \"zstd\" or None, not {other:?}")))
-        }
+        Some(other) => Err(PyValueError::new_err(format!(
+            "compression is \"lz4\", \"zstd\" or None, not {other:?}"
+        ))),
     }
 }
 
@@ -347,6 +362,8 @@ fn made(
     source: Box<dyn Source>,
     options: Options,
 ) -> PyResult<PyClassInitializer<PyCache>> {
-    let cache = py.detach(|| Cache::from_boxed(source, &options)).or_raise(py)?;
+    let cache = py
+        .detach(|| Cache::from_boxed(source, &options))
+        .or_raise(py)?;
     Ok(PyClassInitializer::from(PyView { view: cache.view() }).add_subclass(PyCache))
 }

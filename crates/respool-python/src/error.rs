@@ -7,7 +7,8 @@ use std::path::Path;
 
 use pyo3::create_exception;
 use pyo3::exceptions::{
-    PyKeyboardInterrupt, PyMemoryError, PyNotImplementedError, PyOSError, PyRuntimeError, PyValueError,
+    PyKeyboardInterrupt, PyMemoryError, PyNotImplementedError, PyOSError, PyRuntimeError,
+    PyValueError,
 };
 use pyo3::prelude::*;
 use respool::Error;
@@ -53,16 +54,27 @@ impl StreamError {
     /// traceback of one, which is how pyarrow carries an exception.
     fn is_interrupt(&self) -> bool {
         let names_it = |line: &str| {
-            line.strip_prefix("KeyboardInterrupt").is_some_and(|rest| rest.is_empty() || rest.starts_with(':'))
+            line.strip_prefix("KeyboardInterrupt")
+                .is_some_and(|rest| rest.is_empty() || rest.starts_with(':'))
         };
-        names_it(&self.text) || self.text.trim_end().lines().next_back().is_some_and(names_it)
+        names_it(&self.text)
+            || self
+                .text
+                .trim_end()
+                .lines()
+                .next_back()
+                .is_some_and(names_it)
     }
 }
 
 impl fmt::Display for StreamError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.text.is_empty() {
-            write!(f, "the Arrow stream failed with error {} and no message", self.errno)
+            write!(
+                f,
+                "the Arrow stream failed with error {} and no message",
+                self.errno
+            )
         } else {
             f.write_str(&self.text)
         }
@@ -75,9 +87,10 @@ impl StdError for StreamError {}
 pub(crate) fn exception(py: Python<'_>, error: &Error) -> PyErr {
     let text = || error.to_string();
     match error {
-        Error::Closed | Error::Released { .. } | Error::InvalidArgument(_) | Error::Arrow { .. } => {
-            PyValueError::new_err(text())
-        }
+        Error::Closed
+        | Error::Released { .. }
+        | Error::InvalidArgument(_)
+        | Error::Arrow { .. } => PyValueError::new_err(text()),
         Error::Source(failure) => source_error(py, failure.error()),
         Error::MemoryFull { .. } => MemoryCapacityError::new_err(text()),
         Error::Log(log) => log_error(log),
@@ -90,7 +103,10 @@ pub(crate) fn exception(py: Python<'_>, error: &Error) -> PyErr {
 }
 
 /// The exception for an error of the source: its own object where it is one.
-pub(crate) fn source_error(py: Python<'_>, error: &(dyn StdError + Send + Sync + 'static)) -> PyErr {
+pub(crate) fn source_error(
+    py: Python<'_>,
+    error: &(dyn StdError + Send + Sync + 'static),
+) -> PyErr {
     if let Some(error) = error.downcast_ref::<PyErr>() {
         return error.clone_ref(py);
     }
@@ -128,9 +144,11 @@ fn log_error(error: &respool::LogError) -> PyErr {
         Log::Corrupt { path, .. } => CorruptLogError::new_err((EIO, text, at(path))),
         Log::Unsynced { path, .. } => PyOSError::new_err((EIO, text, at(path))),
         Log::Locked { path } => PyOSError::new_err((11, text, at(path))),
-        Log::Tmpfs { .. } | Log::Schema { .. } | Log::Finished | Log::OutOfRange { .. } | Log::Arrow(_) => {
-            PyValueError::new_err(text)
-        }
+        Log::Tmpfs { .. }
+        | Log::Schema { .. }
+        | Log::Finished
+        | Log::OutOfRange { .. }
+        | Log::Arrow(_) => PyValueError::new_err(text),
     }
 }
 
@@ -143,7 +161,10 @@ pub(crate) fn c_error(error: &Error) -> (c_int, String) {
     }
     Python::try_attach(|py| {
         let exception = exception(py, error);
-        let name = exception.get_type(py).name().map_or_else(|_| "Error".to_owned(), |name| name.to_string());
+        let name = exception
+            .get_type(py)
+            .name()
+            .map_or_else(|_| "Error".to_owned(), |name| name.to_string());
         let value = exception.value(py);
         let errno = if value.is_instance_of::<PyValueError>() {
             EINVAL
@@ -152,7 +173,10 @@ pub(crate) fn c_error(error: &Error) -> (c_int, String) {
         } else if value.is_instance_of::<PyNotImplementedError>() {
             ENOSYS
         } else {
-            value.getattr("errno").and_then(|errno| errno.extract()).unwrap_or(EIO)
+            value
+                .getattr("errno")
+                .and_then(|errno| errno.extract())
+                .unwrap_or(EIO)
         };
         (errno, format!("{name}: {value}"))
     })

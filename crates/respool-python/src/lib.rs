@@ -3,11 +3,15 @@
 //! Rules of this crate: whatever may wait (a lock, a file, the user's stream) runs detached; nothing
 //! attaches while a lock is held; every class is frozen.
 #![deny(unsafe_code)]
-#![expect(clippy::doc_markdown, reason = "most doc comments here are Python docstrings")]
+#![expect(
+    clippy::doc_markdown,
+    reason = "most doc comments here are Python docstrings"
+)]
 
 mod c_stream;
 mod cache;
 mod error;
+mod predicate;
 mod progress;
 mod pyarrow;
 mod reader;
@@ -23,6 +27,8 @@ mod _native {
     use crate::cache::{PyCache, cache};
     #[pymodule_export]
     use crate::error::{CorruptLogError, DiskCapacityError, MemoryCapacityError};
+    #[pymodule_export]
+    use crate::predicate::{PyPredicate, PyTerm};
     #[pymodule_export]
     use crate::reader::PyReader;
     #[pymodule_export]

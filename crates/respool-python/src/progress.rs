@@ -21,15 +21,23 @@ const BETWEEN_LINES: Duration = Duration::from_millis(100);
 
 impl<'py> Progress<'py> {
     pub(crate) fn new(argument: Option<&Bound<'py, PyAny>>) -> PyResult<Self> {
-        let Some(argument) = argument else { return Ok(Self::Silent) };
+        let Some(argument) = argument else {
+            return Ok(Self::Silent);
+        };
         if argument.is_none() {
             Ok(Self::Silent)
         } else if let Ok(wanted) = argument.cast::<PyBool>() {
-            Ok(if wanted.is_true() { Self::Line(Instant::now()) } else { Self::Silent })
+            Ok(if wanted.is_true() {
+                Self::Line(Instant::now())
+            } else {
+                Self::Silent
+            })
         } else if argument.is_callable() {
             Ok(Self::Call(argument.clone()))
         } else {
-            Err(pyo3::exceptions::PyTypeError::new_err("progress is True, False or a callable"))
+            Err(pyo3::exceptions::PyTypeError::new_err(
+                "progress is True, False or a callable",
+            ))
         }
     }
 

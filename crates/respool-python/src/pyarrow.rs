@@ -31,7 +31,10 @@ pub(crate) fn batch_to_pyarrow<'py>(
 }
 
 /// A `pyarrow.Schema`.
-pub(crate) fn schema_to_pyarrow<'py>(py: Python<'py>, schema: &Schema) -> PyResult<Bound<'py, PyAny>> {
+pub(crate) fn schema_to_pyarrow<'py>(
+    py: Python<'py>,
+    schema: &Schema,
+) -> PyResult<Bound<'py, PyAny>> {
     let mut schema = ffi_schema(schema)?;
     let class = py.import("pyarrow")?.getattr("Schema")?;
     class.call_method1("_import_from_c", (&raw mut schema as usize,))

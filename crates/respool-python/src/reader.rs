@@ -48,7 +48,12 @@ impl PyReader {
     pub(crate) fn new(py: Python<'_>, reader: Reader) -> PyResult<Self> {
         let schema = reader.schema();
         let pyarrow_schema = schema_to_pyarrow(py, &schema)?.unbind();
-        Ok(Self { turn: Mutex::new(Turn::Free(reader)), done: Condvar::new(), schema, pyarrow_schema })
+        Ok(Self {
+            turn: Mutex::new(Turn::Free(reader)),
+            done: Condvar::new(),
+            schema,
+            pyarrow_schema,
+        })
     }
 
     /// Takes the reader; `None` where it was consumed. Called detached.
@@ -96,7 +101,8 @@ struct Held<'a> {
 
 impl Drop for Held<'_> {
     fn drop(&mut self) {
-        self.owner.give_back(self.reader.take().map_or(Turn::Consumed, Turn::Free));
+        self.owner
+            .give_back(self.reader.take().map_or(Turn::Consumed, Turn::Free));
     }
 }
 
@@ -108,8 +114,12 @@ fn consumed() -> PyErr {
 impl PyReader {
     /// The schema of every batch, a ``pyarrow.Schema``.
     #[getter]
-    fn schema(&self, py: Python<'_>) -> Py<PyAny> {
-        self.pyarrow_schema.clone_ref(py)
+    fn schema(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
+        if self.closed() {
+            Err(consumed())
+        } else {
+            Ok(self.pyarrow_schema.clone_ref(py))
+        }
     }
 
     /// Whether the reader was consumed.
@@ -136,11 +146,20 @@ impl PyReader {
     /// ValueError
     ///     If names differ, no such cast exists, or the reader was consumed.
     #[pyo3(text_signature = "($self, schema)")]
-    fn cast<'py>(&self, py: Python<'py>, schema: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+    fn cast<'py>(
+        &self,
+        py: Python<'py>,
+        schema: &Bound<'py, PyAny>,
+    ) -> PyResult<Bound<'py, PyAny>> {
         let schema = import_schema(schema)?;
-        let reader = self.consume(py)?.shown_as(|view| view.cast(&schema)).or_raise(py)?;
+        let reader = self
+            .consume(py)?
+            .shown_as(|view| view.cast(&schema))
+            .or_raise(py)?;
         let stream = Py::new(py, Self::new(py, reader)?)?;
-        py.import("pyarrow")?.getattr("RecordBatchReader")?.call_method1("from_stream", (stream,))
+        py.import("pyarrow")?
+            .getattr("RecordBatchReader")?
+            .call_method1("from_stream", (stream,))
     }
 
     fn __iter__(slf: PyRef<'_, Self>) -> PyRef<'_, Self> {
@@ -149,9 +168,17 @@ impl PyReader {
 
     fn __next__<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
         let next = py.detach(|| {
-            let Some(reader) = self.take()? else { return Ok(None) };
-            let mut held = Held { owner: self, reader: Some(reader) };
-            held.reader.as_mut().map(|reader| reader.next_batch(&Signals)).transpose()
+            let Some(reader) = self.take()? else {
+                return Ok(None);
+            };
+            let mut held = Held {
+                owner: self,
+                reader: Some(reader),
+            };
+            held.reader
+                .as_mut()
+                .map(|reader| reader.next_batch(&Signals))
+                .transpose()
         });
         match next.or_raise(py)? {
             None => Err(consumed()),
@@ -183,6 +210,9 @@ impl PyReader {
 
     fn __repr__(&self) -> String {
         let state = if self.closed() { "consumed" } else { "open" };
-        format!("<respool.StreamCacheReader {state}, {} columns>", self.schema.fields().len())
+        format!(
+            "<respool.StreamCacheReader {state}, {} columns>",
+            self.schema.fields().len()
+        )
     }
 }

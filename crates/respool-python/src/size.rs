@@ -21,9 +21,15 @@ impl<'py> FromPyObject<'_, 'py> for SizeArgument {
             return text.parse().or_raise(object.py()).map(Self);
         }
         if object.is_instance_of::<PyInt>() && !object.is_instance_of::<PyBool>() {
-            return object.extract::<u64>().map(|bytes| Self(ByteSize::Bytes(bytes))).map_err(|_| {
-                PyValueError::new_err(format!("a size is between 0 and 2^63 bytes, not {}", &*object))
-            });
+            return object
+                .extract::<u64>()
+                .map(|bytes| Self(ByteSize::Bytes(bytes)))
+                .map_err(|_| {
+                    PyValueError::new_err(format!(
+                        "a size is between 0 and 2^63 bytes, not {}",
+                        &*object
+                    ))
+                });
         }
         Err(PyTypeError::new_err(format!(
             "a size is a number of bytes or text such as \"64 MiB\" or \"25%\", not {}",
@@ -54,19 +60,37 @@ impl SizeArgument {
 
 /// Free bytes where the directory lies.
 pub(crate) fn free(py: Python<'_>, directory: &Path) -> PyResult<u64> {
-    py.import("shutil")?.call_method1("disk_usage", (directory,))?.getattr("free")?.extract()
+    py.import("shutil")?
+        .call_method1("disk_usage", (directory,))?
+        .getattr("free")?
+        .extract()
 }
 
 /// Bytes of memory this process may use: the machine's, or less where its control group says so.
 fn memory() -> u64 {
-    let machine = std::fs::read_to_string("/proc/meminfo").ok().and_then(|text| {
-        let line = text.lines().find(|line| line.starts_with("MemTotal:"))?;
-        line.split_whitespace().nth(1)?.parse::<u64>().ok().map(|kib| kib * 1024)
-    });
-    let limits = ["/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"];
+    let machine = std::fs::read_to_string("/proc/meminfo")
+        .ok()
+        .and_then(|text| {
+            let line = text.lines().find(|line| line.starts_with("MemTotal:"))?;
+            line.split_whitespace()
+                .nth(1)?
+                .parse::<u64>()
+                .ok()
+                .map(|kib| kib * 1024)
+        });
+    let limits = [
+        "/sys/fs/cgroup/memory.max",
+        "/sys/fs/cgroup/memory/memory.limit_in_bytes",
+    ];
     let group = limits
         .iter()
-        .filter_map(|path| std::fs::read_to_string(path).ok()?.trim().parse::<u64>().ok())
+        .filter_map(|path| {
+            std::fs::read_to_string(path)
+                .ok()?
+                .trim()
+                .parse::<u64>()
+                .ok()
+        })
         .min();
     // 4 GiB where the system does not say: small enough to be safe, large enough to be of use.
     machine.into_iter().chain(group).min().unwrap_or(4 << 30)

@@ -15,15 +15,24 @@ use crate::c_stream::{ImportedStream, import_batch};
 ///
 /// # Errors
 /// `TypeError` where it is none; `ValueError` where it was consumed already.
-pub(crate) fn source_of(object: &Bound<'_, PyAny>, schema: Option<SchemaRef>) -> PyResult<Box<dyn Source>> {
+pub(crate) fn source_of(
+    object: &Bound<'_, PyAny>,
+    schema: Option<SchemaRef>,
+) -> PyResult<Box<dyn Source>> {
     if let Some(schema) = schema {
         if object.hasattr("__arrow_c_stream__")? {
             return Err(PyValueError::new_err(
                 "schema= is for iterables of batches; a stream has its own schema: use .cast(schema) on the cache",
             ));
         }
-        let iterator = object.try_iter().map_err(|_| not_a_source(object))?.unbind();
-        return Ok(Box::new(BatchIterator { iterator: Some(iterator), schema }));
+        let iterator = object
+            .try_iter()
+            .map_err(|_| not_a_source(object))?
+            .unbind();
+        return Ok(Box::new(BatchIterator {
+            iterator: Some(iterator),
+            schema,
+        }));
     }
     if is_lazy_frame(object)? {
         return Ok(Box::new(ImportedStream::from_object(&collected(object)?)?));
@@ -41,14 +50,23 @@ pub(crate) fn source_of(object: &Bound<'_, PyAny>, schema: Option<SchemaRef>) ->
         return source_of(&object.call_method0("scanner")?, None);
     }
     if object.hasattr("to_reader")? {
-        return Ok(Box::new(ImportedStream::from_object(&object.call_method0("to_reader")?)?));
+        return Ok(Box::new(ImportedStream::from_object(
+            &object.call_method0("to_reader")?,
+        )?));
     }
     Err(not_a_source(object))
 }
 
 fn not_a_source(object: &Bound<'_, PyAny>) -> PyErr {
-    let kind = object.get_type().name().map_or_else(|_| "this object".to_owned(), |name| name.to_string());
-    let hint = if object.try_iter().is_ok() { "; an iterable of batches needs schema=" } else { "" };
+    let kind = object
+        .get_type()
+        .name()
+        .map_or_else(|_| "this object".to_owned(), |name| name.to_string());
+    let hint = if object.try_iter().is_ok() {
+        "; an iterable of batches needs schema="
+    } else {
+        ""
+    };
     PyTypeError::new_err(format!(
         "cannot cache {kind}: it has neither __arrow_c_stream__ nor __arrow_c_array__, and is no \
          pyarrow Dataset or Scanner and no polars LazyFrame{hint}"
@@ -87,9 +105,15 @@ impl Source for BatchIterator {
 
     fn next_batch(&mut self) -> Result<Option<RecordBatch>, BoxError> {
         let next = Python::try_attach(|py| {
-            let Some(iterator) = &self.iterator else { return Ok(None) };
+            let Some(iterator) = &self.iterator else {
+                return Ok(None);
+            };
             let mut iterator = iterator.bind(py).clone();
-            iterator.next().transpose()?.map(|item| batch_of(&item)).transpose()
+            iterator
+                .next()
+                .transpose()?
+                .map(|item| batch_of(&item))
+                .transpose()
         });
         match next {
             Some(next) => next.map_err(|error: PyErr| Box::new(error) as BoxError),

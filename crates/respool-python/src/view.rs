@@ -6,10 +6,12 @@ use arrow_schema::SchemaRef;
 use pyo3::exceptions::{PyIndexError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyCapsule, PyDict};
+use respool::predicate::{Term, Verdict};
 use respool::{Cache, View};
 
 use crate::c_stream::{export_schema, export_stream, import_schema, schema_in};
 use crate::error::{OrRaise, source_error};
+use crate::predicate::{PyPredicate, PyTerm};
 use crate::progress::Progress;
 use crate::pyarrow::{batch_to_pyarrow, schema_to_pyarrow};
 use crate::reader::PyReader;
@@ -41,8 +43,14 @@ impl PyView {
     }
 
     fn open(&self, py: Python<'_>, from_start: bool) -> PyResult<respool::Reader> {
-        py.detach(|| if from_start { self.view.reader() } else { self.view.reader_from_frontier() })
-            .or_raise(py)
+        py.detach(|| {
+            if from_start {
+                self.view.reader()
+            } else {
+                self.view.reader_from_frontier()
+            }
+        })
+        .or_raise(py)
     }
 
     pub(crate) fn describe(&self) -> String {
@@ -59,7 +67,10 @@ impl PyView {
         let mut text = String::new();
         let (batches, rows) = (self.view.batch_range().len(), self.view.num_rows());
         let columns = self.view.schema().fields().len();
-        let _ = write!(text, "{state}, {batches} batches, {rows} rows, {columns} columns");
+        let _ = write!(
+            text,
+            "{state}, {batches} batches, {rows} rows, {columns} columns"
+        );
         let (memory, log) = (size(metrics.memory_bytes), size(metrics.log_bytes));
         let _ = write!(text, ", {memory} in memory, {log} in the log");
         text
@@ -72,7 +83,11 @@ pub(crate) fn size(bytes: u64) -> String {
     let mut shown = bytes as f64;
     for unit in ["B", "KiB", "MiB", "GiB"] {
         if shown < 1024.0 {
-            return if unit == "B" { format!("{bytes} B") } else { format!("{shown:.1} {unit}") };
+            return if unit == "B" {
+                format!("{bytes} B")
+            } else {
+                format!("{shown:.1} {unit}")
+            };
         }
         shown /= 1024.0;
     }
@@ -114,7 +129,9 @@ impl PyView {
     /// The exception that ended the source, or None.
     #[getter]
     fn error(&self, py: Python<'_>) -> Option<PyErr> {
-        self.cache().failure().map(|failure| source_error(py, failure.error()))
+        self.cache()
+            .failure()
+            .map(|failure| source_error(py, failure.error()))
     }
 
     /// Batches that the cache has pulled and stored so far.
@@ -169,7 +186,9 @@ impl PyView {
         let schema = self.view.schema();
         let mut indexes = Vec::new();
         if columns.is_instance_of::<pyo3::types::PyString>() {
-            return Err(PyTypeError::new_err("select takes a list of columns, as in select([\"a\"])"));
+            return Err(PyTypeError::new_err(
+                "select takes a list of columns, as in select([\"a\"])",
+            ));
         }
         for column in columns.try_iter()? {
             let column = column?;
@@ -186,7 +205,9 @@ impl PyView {
                 )));
             }
         }
-        Ok(Self { view: self.view.select_indexes(&indexes).or_raise(py)? })
+        Ok(Self {
+            view: self.view.select_indexes(&indexes).or_raise(py)?,
+        })
     }
 
     /// View some of the rows.
@@ -214,7 +235,9 @@ impl PyView {
                 .map_err(|_| PyValueError::new_err(format!("{name} is not negative: {rows}")))
         };
         let length = length.map(|rows| checked("length", rows)).transpose()?;
-        Ok(Self { view: self.view.slice(checked("offset", offset)?, length) })
+        Ok(Self {
+            view: self.view.slice(checked("offset", offset)?, length),
+        })
     }
 
     /// View the columns as other types.
@@ -235,7 +258,9 @@ impl PyView {
     ///     when its batch is read, never a NULL.
     fn cast(&self, py: Python<'_>, schema: &Bound<'_, PyAny>) -> PyResult<Self> {
         let schema = import_schema(schema)?;
-        Ok(Self { view: self.view.cast(&schema).or_raise(py)? })
+        Ok(Self {
+            view: self.view.cast(&schema).or_raise(py)?,
+        })
     }
 
     /// One batch by its number, a ``pyarrow.RecordBatch``. Pulls up to it.
@@ -248,7 +273,9 @@ impl PyView {
         let batch = py.detach(|| self.view.batch(i, &Signals)).or_raise(py)?;
         let Some(batch) = batch else {
             let batches = self.view.batch_range().len();
-            return Err(PyIndexError::new_err(format!("no batch {i}: there are {batches} batches")));
+            return Err(PyIndexError::new_err(format!(
+                "no batch {i}: there are {batches} batches"
+            )));
         };
         batch_to_pyarrow(batch, &self.schema(py)?)
     }
@@ -262,7 +289,9 @@ impl PyView {
     /// -------
     /// StreamCacheView
     fn prefix(&self) -> Self {
-        Self { view: self.view.prefix() }
+        Self {
+            view: self.view.prefix(),
+        }
     }
 
     /// Read everything into a ``pyarrow.Table`` that shares the cache's buffers.
@@ -270,8 +299,12 @@ impl PyView {
         let py = slf.py();
         let schema = slf.get().schema(py)?;
         let reader = slf.get().reader(py, true)?;
-        let batches = Bound::new(py, reader)?.try_iter()?.collect::<PyResult<Vec<_>>>()?;
-        py.import("pyarrow")?.getattr("Table")?.call_method1("from_batches", (batches, schema))
+        let batches = Bound::new(py, reader)?
+            .try_iter()?
+            .collect::<PyResult<Vec<_>>>()?;
+        py.import("pyarrow")?
+            .getattr("Table")?
+            .call_method1("from_batches", (batches, schema))
     }
 
     /// Pull everything from the source.
@@ -345,6 +378,60 @@ impl PyView {
         Ok(dict)
     }
 
+    /// Stream the columns with these numbers and the rows that pass; for `respool.duckdb` and `respool.polars`.
+    #[pyo3(signature = (columns=None, predicate=None))]
+    fn _scan<'py>(
+        &self,
+        py: Python<'py>,
+        columns: Option<Vec<usize>>,
+        predicate: Option<PyRef<'py, PyPredicate>>,
+    ) -> PyResult<Bound<'py, PyCapsule>> {
+        let predicate = predicate.map(|predicate| predicate.0.clone());
+        let scan = py
+            .detach(|| self.view.scan(columns.as_deref(), predicate))
+            .or_raise(py)?;
+        export_stream(py, scan)
+    }
+
+    /// Whether zone maps decide nearly every stored batch, and the others can be filtered exactly.
+    fn _is_decided(&self, py: Python<'_>, predicate: &Bound<'_, PyPredicate>) -> PyResult<bool> {
+        let predicate = &predicate.get().0;
+        py.detach(
+            || Ok(predicate.supports(&self.view.schema()) && self.view.is_decided(predicate)?),
+        )
+        .or_raise(py)
+    }
+
+    /// For each stored batch: False if no row passes, True if every row does, None if some may.
+    fn _prove(
+        &self,
+        py: Python<'_>,
+        predicate: &Bound<'_, PyPredicate>,
+    ) -> PyResult<Vec<Option<bool>>> {
+        let predicate = &predicate.get().0;
+        let (_, verdicts) = py.detach(|| self.view.prove(predicate)).or_raise(py)?;
+        let known = |verdict: &Verdict| match verdict {
+            Verdict::All => Some(true),
+            Verdict::None => Some(false),
+            Verdict::Some => None,
+        };
+        Ok(verdicts.iter().map(known).collect())
+    }
+
+    /// A column or, by further names, a field below it; None if it is not there or not unique.
+    fn _term(&self, path: Vec<String>) -> Option<PyTerm> {
+        let schema = self.view.schema();
+        self.view.column(path.first()?).ok()?;
+        let names: Vec<&str> = path.iter().map(String::as_str).collect();
+        Term::named(&schema, &names).map(PyTerm)
+    }
+
+    /// Whether every stored batch has a copy on the heap.
+    #[getter]
+    fn _in_memory(&self) -> bool {
+        self.cache().is_in_memory()
+    }
+
     fn __iter__(&self, py: Python<'_>) -> PyResult<PyReader> {
         self.reader(py, true)
     }
@@ -372,7 +459,11 @@ impl PyView {
     }
 
     fn _repr_html_(&self) -> String {
-        let escape = |text: &str| text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
+        let escape = |text: &str| {
+            text.replace('&', "&amp;")
+                .replace('<', "&lt;")
+                .replace('>', "&gt;")
+        };
         let schema: SchemaRef = self.view.schema();
         let rows: String = schema
             .fields()

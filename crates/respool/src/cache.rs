@@ -18,6 +18,7 @@ use crate::options::{Options, WritePolicy};
 use crate::source::{Coalesce, Source};
 use crate::state::{End, Feed, State};
 use crate::view::View;
+use crate::zone_map::ZoneMaps;
 
 /// Reads a source once and replays it for ever. Clones share one store.
 ///
@@ -60,6 +61,8 @@ pub(crate) struct Shared {
     /// There with a bound and a log: only then is there something to choose.
     pub(crate) tier: RwLock<Option<Arc<MemoryTier>>>,
     pub(crate) counters: Counters,
+    /// Computed column by column when a predicate first asks.
+    pub(crate) zones: ZoneMaps,
     process: u32,
 }
 
@@ -91,14 +94,23 @@ impl Cache {
             write_policy: options.write_policy(),
             max_readers: options.max_readers(),
             log_directory: options.log().map(|log| log.directory.clone()),
-            state: Mutex::new(State::new(Feed { source, pending: None }, log)),
+            state: Mutex::new(State::new(
+                Feed {
+                    source,
+                    pending: None,
+                },
+                log,
+            )),
             advanced: Condvar::new(),
             ledger: Ledger::new(options.memory_capacity()),
             tier: RwLock::new(tier),
             counters: Counters::default(),
+            zones: ZoneMaps::new(),
             process: std::process::id(),
         };
-        Ok(Self { shared: Arc::new(shared) })
+        Ok(Self {
+            shared: Arc::new(shared),
+        })
     }
 
     /// The schema of every batch. Opens nothing.
@@ -216,7 +228,10 @@ impl Cache {
     /// The bounds now in force, in bytes: memory and log.
     pub fn capacities(&self) -> (Option<u64>, Option<u64>) {
         let log = self.shared.state.lock().log.clone();
-        (self.shared.ledger.capacity(), log.and_then(|log| log.capacity()))
+        (
+            self.shared.ledger.capacity(),
+            log.and_then(|log| log.capacity()),
+        )
     }
 
     /// The directory of the log, if there is one.
@@ -228,9 +243,20 @@ impl Cache {
     pub fn metrics(&self) -> Metrics {
         let (batches, rows, bytes, log, readers, in_memory) = {
             let state = self.shared.state.lock();
-            let in_memory = state.slots.iter().filter(|slot| slot.heap.is_some()).count();
+            let in_memory = state
+                .slots
+                .iter()
+                .filter(|slot| slot.heap.is_some())
+                .count();
             let open = state.readers.open;
-            (state.slots.len(), state.rows, state.bytes, state.log.clone(), open, in_memory)
+            (
+                state.slots.len(),
+                state.rows,
+                state.bytes,
+                state.log.clone(),
+                open,
+                in_memory,
+            )
         };
         self.shared.counters.metrics(&Metrics {
             batches,
@@ -253,7 +279,11 @@ impl Cache {
         let taken = {
             let mut state = self.shared.state.lock();
             state.closed = true;
-            (std::mem::take(&mut state.slots), state.log.take(), state.feed.take())
+            (
+                std::mem::take(&mut state.slots),
+                state.log.take(),
+                state.feed.take(),
+            )
         };
         self.shared.advanced.notify_all();
         // Released here, with no lock held: the source may run foreign code.
@@ -262,7 +292,9 @@ impl Cache {
 }
 
 fn memory_tier(capacity: Option<u64>, log: bool) -> Option<Arc<MemoryTier>> {
-    capacity.filter(|_| log).map(|capacity| Arc::new(MemoryTier::new(capacity)))
+    capacity
+        .filter(|_| log)
+        .map(|capacity| Arc::new(MemoryTier::new(capacity)))
 }
 
 /// What a reader finds at a batch number.
@@ -278,7 +310,6 @@ pub(crate) enum Found {
 pub(crate) struct Stored {
     pub(crate) index: usize,
     pub(crate) first_row: u64,
-    pub(crate) rows: usize,
     place: Place,
 }
 
@@ -292,7 +323,11 @@ impl Shared {
     /// [`Error::Forked`] in a child of the process that made the cache: locks may be held by
     /// threads that don't exist there.
     pub(crate) fn check_process(&self) -> Result<()> {
-        if std::process::id() == self.process { Ok(()) } else { Err(Error::Forked) }
+        if std::process::id() == self.process {
+            Ok(())
+        } else {
+            Err(Error::Forked)
+        }
     }
 
     /// Looks a batch up, without waiting.
@@ -317,10 +352,17 @@ impl Shared {
             (None, Some(log)) => Place::Log(Arc::clone(log)),
             (None, None) => {
                 let max_readers = self.max_readers.unwrap_or(0);
-                return Err(Error::Released { batch: index, max_readers });
+                return Err(Error::Released {
+                    batch: index,
+                    max_readers,
+                });
             }
         };
-        Ok(Found::Stored(Stored { index, first_row: slot.first_row, rows: slot.rows, place }))
+        Ok(Found::Stored(Stored {
+            index,
+            first_row: slot.first_row,
+            place,
+        }))
     }
 
     /// Reads a batch; `columns` are numbers in the cache's schema.
@@ -354,12 +396,16 @@ impl Shared {
 
 impl fmt::Debug for Cache {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Cache").field("metrics", &self.metrics()).finish_non_exhaustive()
+        f.debug_struct("Cache")
+            .field("metrics", &self.metrics())
+            .finish_non_exhaustive()
     }
 }
 
 impl fmt::Debug for Stored {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Stored").field("index", &self.index).finish_non_exhaustive()
+        f.debug_struct("Stored")
+            .field("index", &self.index)
+            .finish_non_exhaustive()
     }
 }

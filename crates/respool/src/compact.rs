@@ -77,8 +77,12 @@ fn collected(data: ArrayData) -> Result<ArrayData, ArrowError> {
         }
         _ if data.child_data().is_empty() => Ok(data),
         _ => {
-            let children =
-                data.child_data().iter().cloned().map(collected).collect::<Result<Vec<_>, _>>()?;
+            let children = data
+                .child_data()
+                .iter()
+                .cloned()
+                .map(collected)
+                .collect::<Result<Vec<_>, _>>()?;
             data.into_builder().child_data(children).build()
         }
     }
@@ -99,7 +103,11 @@ mod tests {
         ));
         let batch = RecordBatch::try_from_iter([("n", numbers), ("s", strings)]).unwrap();
         let shown = |batch: &RecordBatch| {
-            batch.columns().iter().map(|column| shown_bytes(&column.to_data())).sum::<u64>()
+            batch
+                .columns()
+                .iter()
+                .map(|column| shown_bytes(&column.to_data()))
+                .sum::<u64>()
         };
         assert!(!is_wasteful(&batch, shown(&batch)));
         let slice = batch.slice(5000, 10);

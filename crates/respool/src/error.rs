@@ -55,11 +55,15 @@ pub enum Error {
     InvalidArgument(String),
 
     /// The source read the cache that it feeds.
-    #[error("the source of this cache is reading the cache it feeds; read another cache, or finish ingesting first")]
+    #[error(
+        "the source of this cache is reading the cache it feeds; read another cache, or finish ingesting first"
+    )]
     Reentrant,
 
     /// The process was forked after the cache was made.
-    #[error("this cache belongs to the parent process: make a new one, or open the log again, after fork")]
+    #[error(
+        "this cache belongs to the parent process: make a new one, or open the log again, after fork"
+    )]
     Forked,
 
     /// The batch was given up because `max_readers` readers had passed it and there is no log.
@@ -107,7 +111,11 @@ pub struct SourceFailure {
 
 impl SourceFailure {
     pub(crate) fn new(batches: usize, rows: u64, error: BoxError) -> Self {
-        Self { batches, rows, error }
+        Self {
+            batches,
+            rows,
+            error,
+        }
     }
 
     /// Good batches before the failure; they stay readable.
@@ -138,8 +146,15 @@ impl fmt::Debug for SourceFailure {
 
 impl fmt::Display for SourceFailure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { batches, rows, error } = self;
-        write!(f, "the source failed after {batches} batches ({rows} rows): {error}")
+        let Self {
+            batches,
+            rows,
+            error,
+        } = self;
+        write!(
+            f,
+            "the source failed after {batches} batches ({rows} rows): {error}"
+        )
     }
 }
 

@@ -44,11 +44,16 @@ impl Shared {
                     }
                 }
                 None => {
-                    let Some(feed) = state.feed.take() else { return Err(Error::Closed) };
+                    let Some(feed) = state.feed.take() else {
+                        return Err(Error::Closed);
+                    };
                     state.puller = Some(thread::current().id());
                     let next = state.slots.len();
                     drop(state);
-                    let mut turn = Turn { shared: self, feed: Some(feed) };
+                    let mut turn = Turn {
+                        shared: self,
+                        feed: Some(feed),
+                    };
                     turn.take(next)?;
                 }
             }
@@ -67,7 +72,15 @@ impl Shared {
         match (log, self.write_policy) {
             (None, _) => match self.charge(batch, shown) {
                 Ok(heap) => Ok(Some(heap)),
-                Err(Full { asked, used, capacity }) => Err(Error::MemoryFull { asked, used, capacity }),
+                Err(Full {
+                    asked,
+                    used,
+                    capacity,
+                }) => Err(Error::MemoryFull {
+                    asked,
+                    used,
+                    capacity,
+                }),
             },
             (Some(log), WritePolicy::OnInsertion) => {
                 append(&log, index, batch)?;
@@ -91,8 +104,12 @@ impl Shared {
     fn clean_oldest(&self, log: &Log) -> Result<bool> {
         let (oldest, heap) = {
             let state = self.state.lock();
-            let Some(slot) = state.slots.get(state.clean) else { return Ok(false) };
-            let Some(heap) = slot.heap.clone() else { return Err(Error::Closed) };
+            let Some(slot) = state.slots.get(state.clean) else {
+                return Ok(false);
+            };
+            let Some(heap) = slot.heap.clone() else {
+                return Err(Error::Closed);
+            };
             (state.clean, heap)
         };
         append(log, oldest, heap.batch())?;
@@ -103,7 +120,10 @@ impl Shared {
                 return Err(Error::Closed);
             }
             state.clean = oldest + 1;
-            state.slots.get_mut(oldest).and_then(|slot| slot.heap.take())
+            state
+                .slots
+                .get_mut(oldest)
+                .and_then(|slot| slot.heap.take())
         };
         drop(freed);
         Ok(true)
@@ -117,7 +137,10 @@ impl Shared {
             // What can't be copied is kept as it is, and counted as it is.
             .unwrap_or(None);
         let batch = compacted.unwrap_or_else(|| batch.clone());
-        self.ledger.charge(batch).map(Arc::new).map_err(|(_, full)| full)
+        self.ledger
+            .charge(batch)
+            .map(Arc::new)
+            .map_err(|(_, full)| full)
     }
 
     /// Keeps a heap copy of a batch that is in the log, if the memory tier has room or makes some.
@@ -172,7 +195,12 @@ impl Shared {
             evicted
                 .iter()
                 .filter(|index| **index < clean)
-                .filter_map(|index| state.slots.get_mut(*index).and_then(|slot| slot.heap.take()))
+                .filter_map(|index| {
+                    state
+                        .slots
+                        .get_mut(*index)
+                        .and_then(|slot| slot.heap.take())
+                })
                 .collect()
         };
         drop(freed);
@@ -188,7 +216,11 @@ fn append(log: &Log, index: usize, batch: &RecordBatch) -> Result<()> {
 }
 
 fn shown(batch: &RecordBatch) -> u64 {
-    batch.columns().iter().map(|column| shown_bytes(&column.to_data())).sum()
+    batch
+        .columns()
+        .iter()
+        .map(|column| shown_bytes(&column.to_data()))
+        .sum()
 }
 
 /// One thread's turn at the source. Dropping it, also by a panic, gives the turn to the next.
@@ -201,7 +233,9 @@ impl Turn<'_> {
     /// Pulls and stores batch `index`, or learns the end.
     fn take(&mut self, index: usize) -> Result<()> {
         let shared = self.shared;
-        let Some(feed) = &mut self.feed else { return Ok(()) };
+        let Some(feed) = &mut self.feed else {
+            return Ok(());
+        };
         if feed.pending.is_none() {
             let begun = Instant::now();
             let pulled = pull(&mut *feed.source, &shared.schema);
@@ -220,7 +254,9 @@ impl Turn<'_> {
                 }
             }
         }
-        let Some(batch) = &feed.pending else { return Ok(()) };
+        let Some(batch) = &feed.pending else {
+            return Ok(());
+        };
         let begun = Instant::now();
         let shown = shown(batch);
         let heap = shared.store(index, batch, shown)?;

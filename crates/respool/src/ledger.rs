@@ -43,8 +43,13 @@ pub(crate) struct Full {
 
 impl Ledger {
     pub(crate) fn new(capacity: Option<u64>) -> Arc<Self> {
-        let accounts = Accounts { capacity, ..Accounts::default() };
-        Arc::new(Self { accounts: Mutex::new(accounts) })
+        let accounts = Accounts {
+            capacity,
+            ..Accounts::default()
+        };
+        Arc::new(Self {
+            accounts: Mutex::new(accounts),
+        })
     }
 
     pub(crate) fn total(&self) -> u64 {
@@ -70,7 +75,10 @@ impl Ledger {
     }
 
     /// Enters the batch, if it fits.
-    pub(crate) fn charge(self: &Arc<Self>, batch: RecordBatch) -> Result<Charged, (RecordBatch, Full)> {
+    pub(crate) fn charge(
+        self: &Arc<Self>,
+        batch: RecordBatch,
+    ) -> Result<Charged, (RecordBatch, Full)> {
         let mut accounts = self.accounts.lock();
         let before = accounts.total;
         let extents = accounts.enter(&batch);
@@ -81,10 +89,22 @@ impl Ledger {
             && cost > 0
         {
             accounts.undo(&extents);
-            return Err((batch, Full { asked: cost, used: accounts.total, capacity }));
+            return Err((
+                batch,
+                Full {
+                    asked: cost,
+                    used: accounts.total,
+                    capacity,
+                },
+            ));
         }
         drop(accounts);
-        Ok(Charged { batch, cost, extents, ledger: Arc::clone(self) })
+        Ok(Charged {
+            batch,
+            cost,
+            extents,
+            ledger: Arc::clone(self),
+        })
     }
 }
 
@@ -93,8 +113,10 @@ impl Accounts {
         let mut extents = Vec::with_capacity(batch.num_columns() * 2);
         for column in batch.columns() {
             for_each_buffer(&column.to_data(), &mut |address, bytes| {
-                let account =
-                    self.buffers.entry(address).or_insert(Account { holders: 0, bytes: 0 });
+                let account = self.buffers.entry(address).or_insert(Account {
+                    holders: 0,
+                    bytes: 0,
+                });
                 account.holders += 1;
                 let longer = bytes.saturating_sub(account.bytes);
                 account.bytes += longer;
@@ -120,7 +142,9 @@ impl Accounts {
     /// held whole, whoever asked for it.
     fn leave(&mut self, extents: &[Extent]) {
         for extent in extents {
-            let Some(account) = self.buffers.get_mut(&extent.address) else { continue };
+            let Some(account) = self.buffers.get_mut(&extent.address) else {
+                continue;
+            };
             account.holders -= 1;
             if account.holders == 0 {
                 self.total -= account.bytes;
@@ -181,7 +205,9 @@ impl Hasher for AddressHasher {
 
     fn write_usize(&mut self, address: usize) {
         // 2^64 divided by the golden ratio (Knuth, The Art of Computer Programming 3, 6.4).
-        self.0 = (self.0 ^ address as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15).rotate_left(32);
+        self.0 = (self.0 ^ address as u64)
+            .wrapping_mul(0x9E37_79B9_7F4A_7C15)
+            .rotate_left(32);
     }
 }
 
@@ -202,7 +228,14 @@ mod tests {
         let charged = ledger.charge(batch(100)).unwrap();
         assert_eq!((charged.cost(), ledger.total()), (800, 800));
         let (_, full) = ledger.charge(batch(100)).unwrap_err();
-        assert_eq!(full, Full { asked: 800, used: 800, capacity: 1000 });
+        assert_eq!(
+            full,
+            Full {
+                asked: 800,
+                used: 800,
+                capacity: 1000
+            }
+        );
         drop(charged);
         assert_eq!(ledger.total(), 0);
         assert!(ledger.charge(batch(100)).is_ok());

@@ -32,7 +32,11 @@ impl MemoryTier {
             .eviction_policy(EvictionPolicy::tiny_lfu())
             .eviction_listener(move |batch, _, _| note.lock().push(*batch))
             .build();
-        Self { residents, evicted, unit }
+        Self {
+            residents,
+            evicted,
+            unit,
+        }
     }
 
     /// Proposes a batch of so many bytes.

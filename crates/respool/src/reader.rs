@@ -5,7 +5,7 @@ use std::sync::Arc;
 use arrow_array::{RecordBatch, RecordBatchReader};
 use arrow_schema::{ArrowError, SchemaRef};
 
-use crate::cache::Found;
+use crate::cache::{Found, Stored};
 use crate::error::{Error, Result};
 use crate::interrupt::{Interrupt, Uninterrupted};
 use crate::view::View;
@@ -34,6 +34,14 @@ pub enum Polled {
     Pending,
 }
 
+/// Where a reader stands.
+pub(crate) enum Step {
+    /// At a stored batch.
+    Stored(Stored),
+    End,
+    Pending,
+}
+
 impl Reader {
     pub(crate) fn open(view: View, next: usize) -> Result<Self> {
         let shared = &view.cache().shared;
@@ -45,7 +53,10 @@ impl Reader {
             }
             if next < state.released {
                 let max_readers = shared.max_readers.unwrap_or(0);
-                return Err(Error::Released { batch: next, max_readers });
+                return Err(Error::Released {
+                    batch: next,
+                    max_readers,
+                });
             }
             let number = state.readers.opened;
             state.readers.opened += 1;
@@ -84,39 +95,47 @@ impl Reader {
     /// The source's failure, at its place; what the log says when it can't be read; a cast that
     /// would lose values; [`Error::Closed`].
     pub fn poll(&mut self) -> Result<Polled> {
-        let rows = self.view.rows();
-        loop {
-            if self.view.last_batch().is_some_and(|last| self.next >= last) || rows.is_empty() {
-                return Ok(Polled::End);
-            }
-            let shared = &self.view.cache().shared;
-            if rows.start > 0 {
-                let state = shared.state.lock();
-                self.next = self.next.max(state.batch_of_row(rows.start));
-                // A slice that is stored whole does not depend on how the source goes on.
-                if rows.end <= state.rows && self.next >= state.slots.len() {
-                    return Ok(Polled::End);
-                }
-            }
-            let stored = match shared.find(self.next) {
-                Ok(Found::Stored(stored)) => stored,
-                Ok(Found::End) => return Ok(Polled::End),
-                _ if rows.end <= shared.state.lock().rows => return Ok(Polled::End),
-                Ok(Found::Pending) => return Ok(Polled::Pending),
-                Err(error) => return Err(error),
-            };
-            if stored.first_row >= rows.end {
-                return Ok(Polled::End);
-            }
-            if stored.first_row + (stored.rows as u64) <= rows.start && rows.start > 0 {
+        match self.step()? {
+            Step::Stored(stored) => {
+                let batch = self.view.read(&stored)?;
                 self.pass();
-                continue;
+                Ok(Polled::Batch(batch))
             }
-            let batch = shared.read(&stored, self.view.columns())?;
-            let batch = self.view.show(batch, stored.first_row)?;
-            self.pass();
-            return Ok(Polled::Batch(batch));
+            Step::End => Ok(Polled::End),
+            Step::Pending => Ok(Polled::Pending),
         }
+    }
+
+    /// Finds the next batch of which the view shows something; [`Reader::pass`] goes on from there.
+    pub(crate) fn step(&mut self) -> Result<Step> {
+        let rows = self.view.rows();
+        if self.view.last_batch().is_some_and(|last| self.next >= last) || rows.is_empty() {
+            return Ok(Step::End);
+        }
+        let shared = &self.view.cache().shared;
+        if rows.start > 0 {
+            // Steps over the stored batches before the slice; of those to come, see below.
+            self.next = self.next.max(shared.state.lock().batch_of_row(rows.start));
+            if self.view.last_batch().is_some_and(|last| self.next >= last) {
+                return Ok(Step::End);
+            }
+        }
+        match shared.find(self.next) {
+            Ok(Found::Stored(stored)) if stored.first_row >= rows.end => Ok(Step::End),
+            Ok(Found::Stored(stored)) => Ok(Step::Stored(stored)),
+            Ok(Found::End) => Ok(Step::End),
+            // A slice that is stored whole does not depend on how the source goes on.
+            Ok(Found::Pending) | Err(Error::Source(_)) if shared.state.lock().rows >= rows.end => {
+                Ok(Step::End)
+            }
+            Ok(Found::Pending) => Ok(Step::Pending),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Pulls the batch at the position, or waits for who does.
+    pub(crate) fn advance(&self, interrupt: &dyn Interrupt) -> Result<()> {
+        self.view.cache().shared.advance(self.next, interrupt)
     }
 
     /// The next batch, pulled from the source if nobody did yet; `None` at the clean end.
@@ -129,16 +148,19 @@ impl Reader {
             match self.poll()? {
                 Polled::Batch(batch) => return Ok(Some(batch)),
                 Polled::End => return Ok(None),
-                Polled::Pending => self.view.cache().shared.advance(self.next, interrupt)?,
+                Polled::Pending => self.advance(interrupt)?,
             }
         }
     }
 
     /// Steps over the batch at the position, and lets go what every reader has passed.
-    fn pass(&mut self) {
+    pub(crate) fn pass(&mut self) {
         self.next += 1;
         if let Some(number) = self.number {
-            self.view.cache().shared.release_passed(number, Some(self.next));
+            self.view
+                .cache()
+                .shared
+                .release_passed(number, Some(self.next));
         }
     }
 }
@@ -159,15 +181,30 @@ impl crate::cache::Shared {
                 }
             }
             let stored = state.slots.len();
-            let passed = state.readers.positions.iter().map(|(_, at)| *at).min().unwrap_or(stored);
-            if self.max_readers.is_none_or(|readers| state.readers.opened < readers) {
+            let passed = state
+                .readers
+                .positions
+                .iter()
+                .map(|(_, at)| *at)
+                .min()
+                .unwrap_or(stored);
+            if self
+                .max_readers
+                .is_none_or(|readers| state.readers.opened < readers)
+            {
                 return;
             }
             let released = state.released.max(passed.min(stored));
             let from = std::mem::replace(&mut state.released, released);
-            state.slots.get_mut(from..released).map_or_else(Vec::new, |slots| {
-                slots.iter_mut().filter_map(|slot| slot.heap.take()).collect()
-            })
+            state
+                .slots
+                .get_mut(from..released)
+                .map_or_else(Vec::new, |slots| {
+                    slots
+                        .iter_mut()
+                        .filter_map(|slot| slot.heap.take())
+                        .collect()
+                })
         };
         drop(freed);
     }
@@ -187,7 +224,9 @@ impl Iterator for Reader {
     type Item = Result<RecordBatch, ArrowError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        self.next_batch(&Uninterrupted).map_err(ArrowError::from).transpose()
+        self.next_batch(&Uninterrupted)
+            .map_err(ArrowError::from)
+            .transpose()
     }
 }
 

@@ -76,21 +76,34 @@ impl FromStr for ByteSize {
         if let Some(share) = trimmed.strip_suffix('%') {
             let share: f64 = share.trim().parse().map_err(|_| unreadable())?;
             if !(0.0..=100.0).contains(&share) {
-                return Err(Error::invalid(format!("a share lies between 0% and 100%, not {text:?}")));
+                return Err(Error::invalid(format!(
+                    "a share lies between 0% and 100%, not {text:?}"
+                )));
             }
             return Ok(Self::Share(share / 100.0));
         }
-        let digits = trimmed.find(|c: char| c.is_ascii_alphabetic()).unwrap_or(trimmed.len());
+        let digits = trimmed
+            .find(|c: char| c.is_ascii_alphabetic())
+            .unwrap_or(trimmed.len());
         let (number, unit) = trimmed.split_at(digits);
-        let number: f64 = number.trim().replace('_', "").parse().map_err(|_| unreadable())?;
+        let number: f64 = number
+            .trim()
+            .replace('_', "")
+            .parse()
+            .map_err(|_| unreadable())?;
         let unit = unit.to_ascii_lowercase();
-        let (_, factor) = UNITS.iter().find(|(name, _)| *name == unit).ok_or_else(unreadable)?;
+        let (_, factor) = UNITS
+            .iter()
+            .find(|(name, _)| *name == unit)
+            .ok_or_else(unreadable)?;
         let bytes = number * factor;
         if bytes < 0.0 {
             return Err(Error::invalid(format!("a size is not negative: {text:?}")));
         }
         if !bytes.is_finite() || bytes > 9.2e18 {
-            return Err(Error::invalid(format!("a size is below 2^63 bytes: {text:?}")));
+            return Err(Error::invalid(format!(
+                "a size is below 2^63 bytes: {text:?}"
+            )));
         }
         Ok(Self::Bytes(bytes as u64))
     }
@@ -102,7 +115,19 @@ mod tests {
 
     #[test]
     fn what_is_no_size_is_refused() {
-        for text in ["", "MiB", "12 parsecs", "-1", "101%", "-5%", "nan", "inf", "1e30 TB", "%", "1 2"] {
+        for text in [
+            "",
+            "MiB",
+            "12 parsecs",
+            "-1",
+            "101%",
+            "-5%",
+            "nan",
+            "inf",
+            "1e30 TB",
+            "%",
+            "1 2",
+        ] {
             assert!(text.parse::<ByteSize>().is_err(), "{text:?}");
         }
     }
@@ -110,7 +135,11 @@ mod tests {
     #[test]
     fn units_are_read_in_any_case() {
         for text in ["2048", "2 KiB", "2kib", " 2048 b ", "2_048"] {
-            assert_eq!(text.parse::<ByteSize>().unwrap(), ByteSize::Bytes(2048), "{text:?}");
+            assert_eq!(
+                text.parse::<ByteSize>().unwrap(),
+                ByteSize::Bytes(2048),
+                "{text:?}"
+            );
         }
     }
 }

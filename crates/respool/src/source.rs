@@ -41,14 +41,15 @@ pub(crate) fn pull(
     source: &mut dyn Source,
     schema: &SchemaRef,
 ) -> Result<Option<RecordBatch>, BoxError> {
-    let pulled = catch_unwind(AssertUnwindSafe(|| source.next_batch())).unwrap_or_else(|panic| {
-        let text = panic
-            .downcast_ref::<&str>()
-            .map(ToString::to_string)
-            .or_else(|| panic.downcast_ref::<String>().cloned())
-            .unwrap_or_else(|| "no message".to_owned());
-        Err(format!("the source panicked: {text}").into())
-    })?;
+    let pulled =
+        catch_unwind(AssertUnwindSafe(|| source.next_batch())).unwrap_or_else(|panic| {
+            let text = panic
+                .downcast_ref::<&str>()
+                .map(ToString::to_string)
+                .or_else(|| panic.downcast_ref::<String>().cloned())
+                .unwrap_or_else(|| "no message".to_owned());
+            Err(format!("the source panicked: {text}").into())
+        })?;
     pulled.map(|batch| conform(batch, schema)).transpose()
 }
 
@@ -73,18 +74,34 @@ fn conform(batch: RecordBatch, schema: &SchemaRef) -> Result<RecordBatch, BoxErr
 fn first_difference(found: &Schema, declared: &Schema) -> Option<String> {
     let (found, declared) = (found.fields(), declared.fields());
     if found.len() != declared.len() {
-        return Some(format!("it has {} columns, not {}", found.len(), declared.len()));
+        return Some(format!(
+            "it has {} columns, not {}",
+            found.len(),
+            declared.len()
+        ));
     }
-    found.iter().zip(declared).enumerate().find_map(|(index, (found, declared))| {
-        if found.name() != declared.name() {
-            Some(format!("column {index} is named {:?}, not {:?}", found.name(), declared.name()))
-        } else if found.data_type() == declared.data_type() {
-            None
-        } else {
-            let name = declared.name();
-            Some(format!("column {name:?} is {}, not {}", found.data_type(), declared.data_type()))
-        }
-    })
+    found
+        .iter()
+        .zip(declared)
+        .enumerate()
+        .find_map(|(index, (found, declared))| {
+            if found.name() != declared.name() {
+                Some(format!(
+                    "column {index} is named {:?}, not {:?}",
+                    found.name(),
+                    declared.name()
+                ))
+            } else if found.data_type() == declared.data_type() {
+                None
+            } else {
+                let name = declared.name();
+                Some(format!(
+                    "column {name:?} is {}, not {}",
+                    found.data_type(),
+                    declared.data_type()
+                ))
+            }
+        })
 }
 
 /// A batch that is not what the source's schema says.
@@ -102,7 +119,11 @@ pub(crate) struct Coalesce {
 
 impl Coalesce {
     pub(crate) fn new(source: Box<dyn Source>, rows: usize) -> Self {
-        Self { source, rows, next: None }
+        Self {
+            source,
+            rows,
+            next: None,
+        }
     }
 }
 

@@ -84,13 +84,18 @@ impl State {
 
     /// Publishes the next batch.
     pub(crate) fn push(&mut self, heap: Option<Arc<Charged>>, rows: usize, bytes: u64) {
-        self.slots.push(Slot { heap, first_row: self.rows, rows });
+        self.slots.push(Slot {
+            heap,
+            first_row: self.rows,
+            rows,
+        });
         self.rows += rows as u64;
         self.bytes += bytes;
     }
 
     /// The batch that holds the row, or the number of slots where it is not stored yet.
     pub(crate) fn batch_of_row(&self, row: u64) -> usize {
-        self.slots.partition_point(|slot| slot.first_row + slot.rows as u64 <= row)
+        self.slots
+            .partition_point(|slot| slot.first_row + slot.rows as u64 <= row)
     }
 }

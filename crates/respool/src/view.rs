@@ -7,7 +7,7 @@ use arrow_array::{RecordBatch, RecordBatchOptions};
 use arrow_cast::{CastOptions, can_cast_types, cast_with_options};
 use arrow_schema::{FieldRef, Schema, SchemaRef};
 
-use crate::cache::{Cache, Found};
+use crate::cache::{Cache, Found, Stored};
 use crate::error::{Error, Result};
 use crate::interrupt::Interrupt;
 use crate::reader::Reader;
@@ -60,7 +60,13 @@ struct Output {
 
 impl View {
     pub(crate) fn whole(cache: Cache) -> Self {
-        Self { schema: cache.schema(), cache, shape: None, rows: 0..u64::MAX, batches: None }
+        Self {
+            schema: cache.schema(),
+            cache,
+            shape: None,
+            rows: 0..u64::MAX,
+            batches: None,
+        }
     }
 
     /// The cache that is shown.
@@ -87,7 +93,10 @@ impl View {
     /// # Errors
     /// [`Error::InvalidArgument`] for a name that is not there, or that several columns have.
     pub fn select<S: AsRef<str>>(&self, names: &[S]) -> Result<Self> {
-        let indexes = names.iter().map(|name| self.column(name.as_ref())).collect::<Result<Vec<_>>>()?;
+        let indexes = names
+            .iter()
+            .map(|name| self.column(name.as_ref()))
+            .collect::<Result<Vec<_>>>()?;
         self.select_indexes(&indexes)
     }
 
@@ -98,10 +107,15 @@ impl View {
     pub fn select_indexes(&self, indexes: &[usize]) -> Result<Self> {
         let schema = self.schema.project(indexes).map_err(|_| {
             let columns = self.schema.fields().len();
-            Error::invalid(format!("cannot select columns {indexes:?} of {columns} columns"))
+            Error::invalid(format!(
+                "cannot select columns {indexes:?} of {columns} columns"
+            ))
         })?;
         let outputs = self.outputs();
-        let outputs = indexes.iter().filter_map(|index| outputs.get(*index).cloned()).collect();
+        let outputs = indexes
+            .iter()
+            .filter_map(|index| outputs.get(*index).cloned())
+            .collect();
         Ok(self.shaped(Arc::new(schema), outputs))
     }
 
@@ -111,7 +125,10 @@ impl View {
     /// [`Error::InvalidArgument`] for a name that is not there, or that several columns have.
     pub fn column(&self, name: &str) -> Result<usize> {
         let fields = self.schema.fields();
-        let mut found = fields.iter().enumerate().filter(|(_, field)| field.name() == name);
+        let mut found = fields
+            .iter()
+            .enumerate()
+            .filter(|(_, field)| field.name() == name);
         match (found.next(), found.next()) {
             (Some((index, _)), None) => Ok(index),
             (Some(_), Some(_)) => Err(Error::invalid(format!(
@@ -119,7 +136,9 @@ impl View {
             ))),
             (None, _) => {
                 let names: Vec<_> = fields.iter().map(|field| field.name().as_str()).collect();
-                Err(Error::invalid(format!("no column {name:?}; the columns are {names:?}")))
+                Err(Error::invalid(format!(
+                    "no column {name:?}; the columns are {names:?}"
+                )))
             }
         }
     }
@@ -131,8 +150,19 @@ impl View {
     /// [`Error::InvalidArgument`] where names or their order differ, or no such cast exists.
     pub fn cast(&self, schema: &SchemaRef) -> Result<Self> {
         let (from, to) = (self.schema.fields(), schema.fields());
-        let names = |schema: &Schema| schema.fields().iter().map(|f| f.name().clone()).collect::<Vec<_>>();
-        if from.len() != to.len() || from.iter().zip(to).any(|(from, to)| from.name() != to.name()) {
+        let names = |schema: &Schema| {
+            schema
+                .fields()
+                .iter()
+                .map(|f| f.name().clone())
+                .collect::<Vec<_>>()
+        };
+        if from.len() != to.len()
+            || from
+                .iter()
+                .zip(to)
+                .any(|(from, to)| from.name() != to.name())
+        {
             return Err(Error::invalid(format!(
                 "cannot cast: the columns are {:?}, the new schema has {:?}; select first",
                 names(&self.schema),
@@ -166,7 +196,11 @@ impl View {
         if self.schema.fields() == schema.fields() {
             return Ok(self.clone());
         }
-        let names: Vec<_> = schema.fields().iter().map(|field| field.name().as_str()).collect();
+        let names: Vec<_> = schema
+            .fields()
+            .iter()
+            .map(|field| field.name().as_str())
+            .collect();
         self.select(&names)?.cast(schema)
     }
 
@@ -175,8 +209,13 @@ impl View {
     #[must_use]
     pub fn slice(&self, offset: u64, length: Option<u64>) -> Self {
         let start = self.rows.start.saturating_add(offset).min(self.rows.end);
-        let end = length.map_or(self.rows.end, |length| start.saturating_add(length).min(self.rows.end));
-        Self { rows: start..end, ..self.clone() }
+        let end = length.map_or(self.rows.end, |length| {
+            start.saturating_add(length).min(self.rows.end)
+        });
+        Self {
+            rows: start..end,
+            ..self.clone()
+        }
     }
 
     /// The batches stored up to now, as a view that ends there: without an error where the source
@@ -185,7 +224,10 @@ impl View {
     pub fn prefix(&self) -> Self {
         let stored = self.cache.num_batches();
         let batches = Some(self.batches.map_or(stored, |batches| batches.min(stored)));
-        Self { batches, ..self.clone() }
+        Self {
+            batches,
+            ..self.clone()
+        }
     }
 
     /// A replay from the first batch.
@@ -208,7 +250,10 @@ impl View {
     pub fn num_rows(&self) -> u64 {
         let state = self.cache.shared.state.lock();
         let stored = match self.batches {
-            Some(batches) => state.slots.get(batches).map_or(state.rows, |slot| slot.first_row),
+            Some(batches) => state
+                .slots
+                .get(batches)
+                .map_or(state.rows, |slot| slot.first_row),
             None => state.rows,
         };
         self.rows.end.min(stored).saturating_sub(self.rows.start)
@@ -225,7 +270,10 @@ impl View {
         if self.rows.is_empty() {
             return first..first;
         }
-        let last = state.batch_of_row(self.rows.end - 1).saturating_add(1).min(limit);
+        let last = state
+            .batch_of_row(self.rows.end - 1)
+            .saturating_add(1)
+            .min(limit);
         first..last.max(first)
     }
 
@@ -249,10 +297,7 @@ impl View {
                 return Ok(None);
             }
             return match self.cache.shared.find(index)? {
-                Found::Stored(stored) => {
-                    let batch = self.cache.shared.read(&stored, self.columns())?;
-                    self.show(batch, stored.first_row).map(Some)
-                }
+                Found::Stored(stored) => self.read(&stored).map(Some),
                 Found::End | Found::Pending => Ok(None),
             };
         }
@@ -276,9 +321,11 @@ impl View {
         }
     }
 
-    /// Columns to read, or `None` for all.
-    pub(crate) fn columns(&self) -> Option<&[usize]> {
-        self.shape.as_ref().map(|shape| shape.base.as_slice())
+    /// What the view shows of a stored batch.
+    pub(crate) fn read(&self, stored: &Stored) -> Result<RecordBatch> {
+        let columns = self.shape.as_ref().map(|shape| shape.base.as_slice());
+        let batch = self.cache.shared.read(stored, columns)?;
+        self.show(batch, stored.first_row)
     }
 
     pub(crate) fn rows(&self) -> Range<u64> {
@@ -289,10 +336,12 @@ impl View {
         self.batches
     }
 
-    /// Turns a batch of [`View::columns`] that begins at `first_row` into what the view shows of it.
-    pub(crate) fn show(&self, batch: RecordBatch, first_row: u64) -> Result<RecordBatch> {
+    /// Turns a batch of the columns read that begins at `first_row` into what the view shows of it.
+    fn show(&self, batch: RecordBatch, first_row: u64) -> Result<RecordBatch> {
         let batch = self.cut(batch, first_row);
-        let Some(shape) = &self.shape else { return Ok(batch) };
+        let Some(shape) = &self.shape else {
+            return Ok(batch);
+        };
         let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
         let columns = shape
             .outputs
@@ -300,9 +349,13 @@ impl View {
             .map(|output| {
                 let mut column = Arc::clone(batch.column(output.at));
                 for field in &output.casts {
-                    let strict = CastOptions { safe: false, ..CastOptions::default() };
-                    column = cast_with_options(&column, field.data_type(), &strict)
-                        .map_err(Error::arrow("cannot cast a batch to the schema of the view"))?;
+                    let strict = CastOptions {
+                        safe: false,
+                        ..CastOptions::default()
+                    };
+                    column = cast_with_options(&column, field.data_type(), &strict).map_err(
+                        Error::arrow("cannot cast a batch to the schema of the view"),
+                    )?;
                 }
                 Ok(column)
             })
@@ -318,14 +371,22 @@ impl View {
             usize::try_from(row.saturating_sub(first_row)).map_or(rows, |row| row.min(rows))
         };
         let (start, end) = (within(self.rows.start), within(self.rows.end));
-        if (start, end) == (0, rows) { batch } else { batch.slice(start, end.saturating_sub(start)) }
+        if (start, end) == (0, rows) {
+            batch
+        } else {
+            batch.slice(start, end.saturating_sub(start))
+        }
     }
 
     fn outputs(&self) -> Vec<Output> {
         match &self.shape {
             Some(shape) => shape.outputs.clone(),
             None => (0..self.schema.fields().len())
-                .map(|column| Output { column, at: column, casts: Vec::new() })
+                .map(|column| Output {
+                    column,
+                    at: column,
+                    casts: Vec::new(),
+                })
                 .collect(),
         }
     }
@@ -340,8 +401,15 @@ impl View {
         }
         let as_it_is = schema == self.cache.shared.schema
             && outputs.len() == all
-            && outputs.iter().enumerate().all(|(at, o)| o.column == at && o.casts.is_empty());
+            && outputs
+                .iter()
+                .enumerate()
+                .all(|(at, o)| o.column == at && o.casts.is_empty());
         let shape = (!as_it_is).then(|| Arc::new(Shape { base, outputs }));
-        Self { schema, shape, ..self.clone() }
+        Self {
+            schema,
+            shape,
+            ..self.clone()
+        }
     }
 }

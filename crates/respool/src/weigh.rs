@@ -27,14 +27,21 @@ pub(crate) fn shown_bytes(data: &ArrayData) -> u64 {
 }
 
 fn shown_range(data: &ArrayData, start: usize, len: usize) -> u64 {
-    let nulls = if data.nulls().is_some() { len.div_ceil(8) as u64 } else { 0 };
+    let nulls = if data.nulls().is_some() {
+        len.div_ceil(8) as u64
+    } else {
+        0
+    };
     nulls + shown_values(data, start, len)
 }
 
 fn shown_values(data: &ArrayData, start: usize, len: usize) -> u64 {
     let from = data.offset() + start;
     let children = |range: (usize, usize)| -> u64 {
-        data.child_data().iter().map(|child| shown_range(child, range.0, range.1)).sum()
+        data.child_data()
+            .iter()
+            .map(|child| shown_range(child, range.0, range.1))
+            .sum()
     };
     match data.data_type() {
         DataType::Null => 0,
@@ -48,7 +55,10 @@ fn shown_values(data: &ArrayData, start: usize, len: usize) -> u64 {
             (last - first) as u64 + 8 * (len as u64 + 1)
         }
         DataType::Utf8View | DataType::BinaryView => {
-            let views = data.buffers().first().map_or(&[][..], |views| views.typed_data::<u128>());
+            let views = data
+                .buffers()
+                .first()
+                .map_or(&[][..], |views| views.typed_data::<u128>());
             let views = views.get(from..from + len).unwrap_or(&[]);
             let long: u64 = views
                 .iter()
@@ -95,7 +105,10 @@ fn offsets<T: arrow_buffer::ArrowNativeType>(
     from: usize,
     len: usize,
 ) -> (usize, usize) {
-    let offsets = data.buffers().first().map_or(&[][..], |buffer| buffer.typed_data::<T>());
+    let offsets = data
+        .buffers()
+        .first()
+        .map_or(&[][..], |buffer| buffer.typed_data::<T>());
     let at = |index: usize| offsets.get(index).map_or(0, |offset| offset.as_usize());
     (at(from), at(from + len).max(at(from)))
 }

@@ -230,6 +230,49 @@ impl Predicate {
         columns
     }
 
+    /// The same about columns with other numbers; [`Unknown`](Self::Unknown) about a column that
+    /// `number` gives none for.
+    #[must_use]
+    pub fn renumbered(&self, number: &dyn Fn(usize) -> Option<usize>) -> Self {
+        let all = |inner: &[Self]| {
+            inner
+                .iter()
+                .map(|predicate| predicate.renumbered(number))
+                .collect()
+        };
+        let moved = |term: &Term, rebuilt: &dyn Fn(Term) -> Self| {
+            number(term.column()).map_or(Self::Unknown, |column| rebuilt(term.clone().at(column)))
+        };
+        match self {
+            Self::And(inner) => Self::And(all(inner)),
+            Self::Or(inner) => Self::Or(all(inner)),
+            Self::Not(inner) => Self::Not(Box::new(inner.renumbered(number))),
+            Self::Compare {
+                term,
+                operator,
+                value,
+            } => moved(term, &|term| Self::Compare {
+                term,
+                operator: *operator,
+                value: value.clone(),
+            }),
+            Self::In { term, values } => moved(term, &|term| Self::In {
+                term,
+                values: values.clone(),
+            }),
+            Self::IsNull(term) => moved(term, &Self::IsNull),
+            Self::IsNotNull(term) => moved(term, &Self::IsNotNull),
+            Self::IsNan(term) => moved(term, &Self::IsNan),
+            Self::StartsWith { term, prefix } => moved(term, &|term| Self::StartsWith {
+                term,
+                prefix: prefix.clone(),
+            }),
+            Self::Bool(term) => moved(term, &Self::Bool),
+            Self::Const(answer) => Self::Const(*answer),
+            Self::Unknown => Self::Unknown,
+        }
+    }
+
     /// Whether everything in it was understood, so that applying it decides each row.
     pub fn is_exact(&self) -> bool {
         match self {

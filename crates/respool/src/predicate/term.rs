@@ -85,6 +85,11 @@ impl Term {
         Some(self)
     }
 
+    /// The same field of another top-level column.
+    pub(crate) fn at(self, column: usize) -> Self {
+        Self { column, ..self }
+    }
+
     /// Index of the top-level column.
     pub fn column(&self) -> usize {
         self.column
