@@ -307,6 +307,34 @@ impl PyView {
             .call_method1("from_batches", (batches, schema))
     }
 
+    /// A DuckDB relation over this view; see :func:`respool.duckdb.relation`.
+    ///
+    /// Parameters
+    /// ----------
+    /// con
+    ///     The connection that is to run it; ``duckdb.default_connection()`` if None.
+    ///
+    /// Returns
+    /// -------
+    /// duckdb.DuckDBPyRelation
+    ///     Lazy: each time it is shown or fetched the view is replayed.
+    ///
+    /// Raises
+    /// ------
+    /// ImportError
+    ///     If DuckDB is not installed.
+    /// TypeError
+    ///     If a column has a type that DuckDB can't scan; the message says what to cast.
+    #[pyo3(signature = (con=None))]
+    fn to_duckdb<'py>(
+        slf: &Bound<'py, Self>,
+        con: Option<&Bound<'py, PyAny>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        slf.py()
+            .import("respool.duckdb")?
+            .call_method1("relation", (slf, con))
+    }
+
     /// Pull everything from the source.
     ///
     /// Parameters
