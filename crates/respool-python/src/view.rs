@@ -454,6 +454,12 @@ impl PyView {
         Term::named(&schema, &names).map(PyTerm)
     }
 
+    /// The same rows in the encodings that DuckDB reads fastest; None if there is nothing to convert.
+    fn _encoded(&self, py: Python<'_>) -> PyResult<Option<Self>> {
+        let encoded = py.detach(|| self.view.encoded(&Signals)).or_raise(py)?;
+        Ok(encoded.map(|cache| Self { view: cache.view() }))
+    }
+
     /// Whether every stored batch has a copy on the heap.
     #[getter]
     fn _in_memory(&self) -> bool {

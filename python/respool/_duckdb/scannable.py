@@ -6,7 +6,7 @@ from respool import StreamCacheView
 from respool._duckdb import unscannable
 
 
-def scannable(view: StreamCacheView) -> object:
+def scannable(view: StreamCacheView, *, optimize: bool = False) -> object:
     """Return an object that DuckDB scans as the view.
 
     With DuckDB 2 a source that knows row counts, columns and filters. Otherwise a table that shares
@@ -20,4 +20,4 @@ def scannable(view: StreamCacheView) -> object:
         if view.complete and view._in_memory:  # noqa: SLF001
             return pa.table(view)
         return view
-    return ViewSource(view)
+    return ViewSource(view, optimize=optimize)

@@ -2,10 +2,9 @@
 
 from collections.abc import Iterator
 
-import duckdb
 import pyarrow as pa
 
-_IS_OLD = int(duckdb.__version__.partition(".")[0]) < 2  # noqa: PLR2004
+from respool._duckdb.version import IS_OLD
 
 
 def check(schema: pa.Schema) -> None:
@@ -49,7 +48,7 @@ def _unscannable(kind: pa.DataType) -> Iterator[tuple[pa.DataType, str]]:
         yield kind, _cast(str(kind.value_type))
     elif pa.types.is_fixed_size_list(kind) and pa.types.is_run_end_encoded(kind.value_type):
         yield kind, _cast(f"a list of {kind.value_type.value_type}")
-    elif pa.types.is_struct(kind) and kind.num_fields == 0 and _IS_OLD:
+    elif pa.types.is_struct(kind) and kind.num_fields == 0 and IS_OLD:
         yield kind, "give it a field before it is cached"
     else:
         for inner in _inner(kind):
