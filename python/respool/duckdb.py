@@ -176,7 +176,7 @@ def materialize(
         con.execute(f"{create} {kind} {table} as from {source}")
     finally:
         con.unregister(source)
-    return con.table(table)
+    return con.sql(f"from {table}")
 
 
 def from_query(
