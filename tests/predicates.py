@@ -136,7 +136,7 @@ class Predicates:
         Column to its values, as SQL texts.
     """
 
-    def __init__(self, literals: dict[str, list[str]], seed: int) -> None:
+    def __init__(self, literals: dict[str, list[str]], seed: str) -> None:
         self._literals = literals
         self._columns = sorted(literals)
         self._random = random.Random(seed)  # noqa: S311

@@ -15,6 +15,7 @@ mod predicate;
 mod progress;
 mod pyarrow;
 mod reader;
+mod shutdown;
 mod signals;
 mod size;
 mod source;
@@ -23,6 +24,8 @@ mod view;
 /// The native module of respool. Import `respool` instead.
 #[pyo3::pymodule]
 mod _native {
+    use pyo3::prelude::*;
+
     #[pymodule_export]
     use crate::cache::{PyCache, cache};
     #[pymodule_export]
@@ -38,4 +41,14 @@ mod _native {
     #[pymodule_export]
     #[expect(non_upper_case_globals, reason = "Python's name for it")]
     const __version__: &str = env!("CARGO_PKG_VERSION");
+
+    #[pymodule_init]
+    fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
+        let shut_down = wrap_pyfunction!(crate::shutdown::shut_down, module)?;
+        module
+            .py()
+            .import("atexit")?
+            .call_method1("register", (shut_down,))?;
+        Ok(())
+    }
 }
