@@ -47,7 +47,10 @@ def made(rows: int) -> pa.Table:
 
 
 QUERIES = {
-    "id between": ("select count(*), sum(v) from {t} where id between {mid} and {mid} + 10000", 3.0),
+    "id between": (
+        "select count(*), sum(v) from {t} where id between {mid} and {mid} + 10000",
+        3.0,
+    ),
     "id =, all columns": ("select * from {t} where id = {mid} + 5", 3.0),
     "join 1000 rows": ("select count(*), sum(v) from {t} join small using (k)", 1.3),
     "top 5000": ("select * from {t} order by v desc limit 5000", 1.2),

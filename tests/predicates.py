@@ -1,6 +1,6 @@
 """Random WHERE clauses over a table of every type that DuckDB can compare, from a seed."""
 
-import datetime
+import datetime as dt
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -10,7 +10,7 @@ import pyarrow as pa
 
 BATCHES = 48
 ROWS = 24
-EPOCH = datetime.date(1970, 1, 1)
+EPOCH = dt.date(1970, 1, 1)
 
 
 @dataclass
@@ -55,10 +55,10 @@ def kinds() -> dict[str, Kind]:
         "dec38": Kind(pa.decimal128(38, 10), _scaled(10), [-Decimal(10**27)]),
         "date": Kind(
             pa.date32(),
-            lambda k: EPOCH + datetime.timedelta(days=9 * (k - 100)),
-            [datetime.date(1, 1, 1), datetime.date(9999, 12, 31)],
+            lambda k: EPOCH + dt.timedelta(days=9 * (k - 100)),
+            [dt.date(1, 1, 1), dt.date(9999, 12, 31)],
         ),
-        "date64": Kind(pa.date64(), lambda k: EPOCH + datetime.timedelta(days=9 * k)),
+        "date64": Kind(pa.date64(), lambda k: EPOCH + dt.timedelta(days=9 * k)),
         "fixed": Kind(pa.binary(3), lambda k: b"%03d" % k, [b"\x00\x00\x00", b"\xff\xff\xff"]),
     }
     if hasattr(pa, "decimal64"):
@@ -68,9 +68,13 @@ def kinds() -> dict[str, Kind]:
         far = [0, -1] if unit == "ns" else [0, -1, -60_000_000_000 * ticks, 250_000_000_000 * ticks]
         for zone, zoned in (("", None), ("_utc", "UTC"), ("_berlin", "Europe/Berlin")):
             kind = pa.timestamp(unit, zoned)
-            found[f"ts_{unit}{zone}"] = Kind(kind, lambda k, t=ticks: (k - 100) * 3333 * t // 3, far)
+            found[f"ts_{unit}{zone}"] = Kind(
+                kind, lambda k, t=ticks: (k - 100) * 3333 * t // 3, far
+            )
         time = pa.time32(unit) if unit in ("s", "ms") else pa.time64(unit)
-        found[f"t_{unit}"] = Kind(time, lambda k, t=ticks: (k * 61 + 1) * t, [0, 86_400 * ticks - 1])
+        found[f"t_{unit}"] = Kind(
+            time, lambda k, t=ticks: (k * 61 + 1) * t, [0, 86_400 * ticks - 1]
+        )
     for name in ("string", "large_string", "string_view"):
         found[name] = Kind(getattr(pa, name)(), lambda k: f"v{k:03}", texts)
     for name in ("binary", "large_binary", "binary_view"):
@@ -117,7 +121,9 @@ def table(seed: int) -> pa.Table:
     )
     whole = pa.table(columns)
     # Through IPC, which copies what a batch shows: DuckDB refuses slices of structs within structs.
-    empty = pa.RecordBatch.from_arrays([array[:0] for array in columns.values()], schema=whole.schema)
+    empty = pa.RecordBatch.from_arrays(
+        [array[:0] for array in columns.values()], schema=whole.schema
+    )
     sink = pa.BufferOutputStream()
     with pa.ipc.new_stream(sink, whole.schema) as writer:
         for start in range(0, BATCHES * ROWS, ROWS):

@@ -33,9 +33,14 @@ def literals(con, rows):
     found = {}
     for column in [*(name for name in rows.schema.names if name not in ("rid", "st")), *FIELDS]:
         cast = f"'''' || replace({column}::varchar, '''', '''''') || '''::' || typeof({column})"
-        if str(con.execute(f"select any_value(typeof({column})) from peer").fetchone()[0]) == "BLOB":
+        if (
+            str(con.execute(f"select any_value(typeof({column})) from peer").fetchone()[0])
+            == "BLOB"
+        ):
             cast = f"'''' || {column}::varchar || '''::BLOB'"
-        texts = con.execute(f"select distinct {cast} t from peer where {column} is not null order by 1")
+        texts = con.execute(
+            f"select distinct {cast} t from peer where {column} is not null order by 1"
+        )
         found[column] = [text for (text,) in texts.fetchall() if "\x00" not in text]
     return found
 
@@ -93,7 +98,7 @@ def test_random_predicates(con, log_dir, monkeypatch, tier):
             theirs = rows_of(con, "peer", sql)
             assert rows_of(con, "ours", sql) == theirs, sql
             refused += isinstance(theirs, str)
-    print(
+    print(  # noqa: T201
         f"{tier}: {queries} queries, {asked[True]} filters accepted, {asked[False]} declined, "
         f"{refused} statements refused by DuckDB"
     )
