@@ -224,9 +224,16 @@ impl Faulty {
         self.state.fired.load(Ordering::Relaxed)
     }
 
+    /// Sets another fault; its calls are counted from here.
+    pub fn set(&self, fault: Option<Fault>) {
+        let mut place = self.state.fault.lock();
+        self.state.counted.store(0, Ordering::Relaxed);
+        *place = fault;
+    }
+
     /// Lets everything succeed from now on.
     pub fn heal(&self) {
-        *self.state.fault.lock() = None;
+        self.set(None);
     }
 
     /// All calls so far, in order.
