@@ -93,6 +93,7 @@ fn an_unmapped_read_of_one_column_reads_only_its_bytes() -> Outcome {
         .filter(|call| call.operation == Operation::Read)
         .map(|call| call.len)
         .sum();
-    assert!(read < 100_000 + 13_000 + 4096, "{read} bytes read");
+    // The metadata names the many small buffers of the views; all columns are 6 MB.
+    assert!(read < 200_000, "{read} bytes read");
     Ok(())
 }
