@@ -38,7 +38,7 @@ pub(crate) struct Decoder {
 }
 
 impl Decoder {
-    pub(crate) fn new(schema: &SchemaRef, compressed: bool) -> Result<Self> {
+    pub(crate) fn new(schema: SchemaRef, compressed: bool) -> Result<Self> {
         let mut ids = Vec::with_capacity(schema.fields().len());
         let mut next = 0;
         for field in schema.fields() {
@@ -49,23 +49,23 @@ impl Decoder {
         }
         let mut values = Vec::new();
         let numbered = if next == 0 {
-            Arc::clone(schema)
+            Arc::clone(&schema)
         } else {
-            let message = schema_message(schema, 0);
+            let message = schema_message(&schema, 0);
             let numbered = Arc::new(ipc::convert::try_schema_from_ipc_buffer(&message)?);
             for field in numbered.fields() {
                 collect_values(field, &mut values);
             }
             numbered
         };
-        if values.len() as i64 != next || numbered.fields() != schema.fields() {
+        if i64::try_from(values.len()) != Ok(next) || numbered.fields() != schema.fields() {
             return Err(Error::Schema {
                 reason: "it does not survive the Arrow IPC format".to_owned(),
             });
         }
         let decoded = values.iter().map(|_| None).collect();
         Ok(Self {
-            schema: Arc::clone(schema),
+            schema,
             numbered,
             ids,
             values,
@@ -164,10 +164,10 @@ impl Decoder {
         fetch: &dyn Fn(&DictionaryRecord) -> Result<Buffer>,
     ) -> Result<ArrayRef> {
         let slot = usize::try_from(record.id).unwrap_or(usize::MAX);
-        if let Some(Some((kept, values))) = self.decoded.lock().get(slot) {
-            if Arc::ptr_eq(kept, record) {
-                return Ok(Arc::clone(values));
-            }
+        if let Some(Some((kept, values))) = self.decoded.lock().get(slot)
+            && Arc::ptr_eq(kept, record)
+        {
+            return Ok(Arc::clone(values));
         }
         let mut by_id = HashMap::new();
         for inner in &record.inner {

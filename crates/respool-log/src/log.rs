@@ -127,11 +127,8 @@ impl Log {
         options: LogOptions,
         storage: Arc<dyn Storage>,
     ) -> Result<Self> {
-        let decoder = Decoder::new(&schema, options.compression.is_some())?;
-        let reserve = options
-            .segment_bytes
-            .min(options.capacity.unwrap_or(UNLIMITED));
-        let reach = Reach::new(options.access, storage.refuses_maps(), reserve);
+        let decoder = Decoder::new(schema, options.compression.is_some())?;
+        let reach = Reach::new(&options, storage.refuses_maps());
         let compressor = match options.compression {
             None => None,
             Some(compression) => Some(
@@ -139,9 +136,9 @@ impl Log {
                     .map_err(|e| Error::io("cannot begin", &options.directory, e))?,
             ),
         };
-        let stream_header = schema_message(&schema, 0);
+        let stream_header = schema_message(decoder.schema(), 0);
         let mut file_header = MAGIC.to_vec();
-        file_header.extend_from_slice(&schema_message(&schema, MAGIC.len()));
+        file_header.extend_from_slice(&schema_message(decoder.schema(), MAGIC.len()));
         let mut used = 0;
         let mut index = None;
         if storage.is_named() {

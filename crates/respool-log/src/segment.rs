@@ -11,7 +11,7 @@ use parking_lot::RwLock;
 use crate::map::Map;
 use crate::options::Access;
 use crate::storage::{StorageFile, read_all};
-use crate::{Error, Result};
+use crate::{Error, LogOptions, Result};
 
 /// How the records of a log are reached, decided once for all its segments.
 #[derive(Debug)]
@@ -19,12 +19,15 @@ pub(crate) struct Reach {
     access: Access,
     /// Set when mapping failed once or was refused: from then on records are read.
     reads: AtomicBool,
-    /// How much address space a map may reserve.
+    /// How much address space the map of a segment reserves, as long as that suffices.
     reserve: u64,
+    /// How much it reserves if not: the quota may be raised while the log grows.
+    segment_bytes: u64,
 }
 
 impl Reach {
-    pub(crate) fn new(access: Access, refuses_maps: bool, reserve: u64) -> Self {
+    pub(crate) fn new(options: &LogOptions, refuses_maps: bool) -> Self {
+        let access = options.access;
         let reads = match access {
             Access::Auto => refuses_maps,
             Access::Map => false,
@@ -33,7 +36,10 @@ impl Reach {
         Self {
             access,
             reads: AtomicBool::new(reads),
-            reserve,
+            reserve: options
+                .segment_bytes
+                .min(options.capacity.unwrap_or(u64::MAX)),
+            segment_bytes: options.segment_bytes,
         }
     }
 
@@ -41,6 +47,9 @@ impl Reach {
         !self.reads.load(Ordering::Relaxed)
     }
 }
+
+/// Finds the wanted ranges of a body, given the metadata.
+pub(crate) type Wanted<'a> = &'a dyn Fn(&[u8]) -> Result<Vec<Range<usize>>>;
 
 /// One file of records.
 #[derive(Debug)]
@@ -63,10 +72,10 @@ impl Segment {
 
     /// The published bytes at `offset`: pointing into the file, or a copy where maps fail.
     pub(crate) fn published(&self, offset: u64, len: u64) -> Result<Buffer> {
-        if self.reach.maps() {
-            if let Some(buffer) = self.mapped(self.size(offset)?, self.size(len)?)? {
-                return Ok(buffer);
-            }
+        if self.reach.maps()
+            && let Some(buffer) = self.mapped(self.size(offset)?, self.size(len)?)?
+        {
+            return Ok(buffer);
         }
         let mut memory = Memory::new(self.size(len)?);
         self.fill(memory.bytes(), offset)?;
@@ -81,7 +90,7 @@ impl Segment {
         offset: u64,
         metadata_len: usize,
         len: u64,
-        wanted: &dyn Fn(&[u8]) -> Result<Vec<Range<usize>>>,
+        wanted: Wanted<'_>,
     ) -> Result<Buffer> {
         let short = || self.corrupt(offset, "a buffer lies outside its record");
         let mut memory = Memory::new(self.size(len)?);
@@ -110,10 +119,9 @@ impl Segment {
         if size == 0 {
             return Ok(Some(Buffer::from_vec(Vec::<u8>::new())));
         }
-        if let Some(map) = self.map.read().as_ref() {
-            if let Some(buffer) = map.published(start, size) {
-                return Ok(Some(buffer));
-            }
+        let known = self.map.read().clone();
+        if let Some(buffer) = known.and_then(|map| map.published(start, size)) {
+            return Ok(Some(buffer));
         }
         let mut slot = self.map.write();
         // Another reader may have been here first.
@@ -124,7 +132,13 @@ impl Segment {
         // Linux lets a map reach beyond the end of the file and grow into it; elsewhere exactly
         // what is published is mapped, again when there is more.
         let reserve = if cfg!(target_os = "linux") {
-            usize::try_from(self.reach.reserve).unwrap_or(end)
+            let fits = end as u64 <= self.reach.reserve;
+            let bytes = if fits {
+                self.reach.reserve
+            } else {
+                self.reach.segment_bytes
+            };
+            usize::try_from(bytes).unwrap_or(end)
         } else {
             0
         };
