@@ -91,7 +91,8 @@ pub(super) fn views(
 
 /// The low 32 bits.
 fn low(view: u128) -> u32 {
-    (view & u128::from(u32::MAX)) as u32
+    let [a, b, c, d, ..] = view.to_le_bytes();
+    u32::from_le_bytes([a, b, c, d])
 }
 
 /// A list-view over no more values than it shows.
@@ -109,11 +110,11 @@ pub(super) fn list_view<O: OffsetSizeTrait>(
     nulls: Option<&NullBuffer>,
     values: &ArrayRef,
 ) -> Result<Option<ListView>> {
-    let shows = |i: usize, size: O| size > O::zero() && nulls.is_none_or(|n| n.is_valid(i));
+    let is_shown = |i: usize, size: O| size > O::zero() && nulls.is_none_or(|n| n.is_valid(i));
     let mut shown = 0usize;
     let (mut start, mut end) = (usize::MAX, 0);
     for (i, (&offset, &size)) in offsets.iter().zip(sizes.iter()).enumerate() {
-        if shows(i, size) {
+        if is_shown(i, size) {
             shown += size.as_usize();
             start = start.min(offset.as_usize());
             end = end.max(offset.as_usize() + size.as_usize());
@@ -124,25 +125,25 @@ pub(super) fn list_view<O: OffsetSizeTrait>(
         return Ok(None);
     }
     let gathers = shown.saturating_mul(2) < end - start;
-    let mut new_offsets: Vec<O> = Vec::with_capacity(offsets.len());
-    let mut new_sizes: Vec<O> = Vec::with_capacity(offsets.len());
+    let mut starts: Vec<O> = Vec::with_capacity(offsets.len());
+    let mut lengths: Vec<O> = Vec::with_capacity(offsets.len());
     let mut pieces = Vec::new();
     let mut next = 0usize;
     for (i, (&offset, &size)) in offsets.iter().zip(sizes.iter()).enumerate() {
-        if !shows(i, size) {
-            new_offsets.push(O::zero());
-            new_sizes.push(O::zero());
+        if !is_shown(i, size) {
+            starts.push(O::zero());
+            lengths.push(O::zero());
             continue;
         }
         let at = offset.as_usize();
         if gathers {
-            new_offsets.push(O::usize_as(next));
+            starts.push(O::usize_as(next));
             next += size.as_usize();
             pieces.push((at, at + size.as_usize()));
         } else {
-            new_offsets.push(O::usize_as(at - start));
+            starts.push(O::usize_as(at - start));
         }
-        new_sizes.push(size);
+        lengths.push(size);
     }
     let values = if gathers {
         gather(values, &pieces)?
@@ -150,8 +151,8 @@ pub(super) fn list_view<O: OffsetSizeTrait>(
         values.slice(start, end - start)
     };
     Ok(Some(ListView {
-        offsets: Buffer::from_vec(new_offsets),
-        sizes: Buffer::from_vec(new_sizes),
+        offsets: Buffer::from_vec(starts),
+        sizes: Buffer::from_vec(lengths),
         values,
     }))
 }
