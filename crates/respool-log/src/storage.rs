@@ -120,8 +120,7 @@ impl Storage for FileStorage {
                 .create_new(true)
                 .open(self.directory.join(name))?
         } else {
-            // O_TMPFILE where there is one, else created and unlinked at once; mode 0600.
-            tempfile::tempfile_in(&self.directory)?
+            nameless(&self.directory)?
         };
         Ok(Arc::new(OsFile(file)))
     }
@@ -233,6 +232,21 @@ pub(crate) fn read_all(
     Ok(())
 }
 
+/// A file without a name, of mode 0600: `O_TMPFILE` where the file system has it, else created and
+/// unlinked at once.
+fn nameless(directory: &Path) -> io::Result<File> {
+    #[cfg(target_os = "linux")]
+    {
+        use rustix::fs::{Mode, OFlags};
+        let flags = OFlags::RDWR | OFlags::TMPFILE | OFlags::CLOEXEC;
+        if let Ok(file) = rustix::fs::open(directory, flags, Mode::RUSR | Mode::WUSR) {
+            return Ok(File::from(file));
+        }
+    }
+    // Says what is wrong with the directory, if that was it.
+    tempfile::tempfile_in(directory)
+}
+
 fn open_options() -> OpenOptions {
     let mut options = OpenOptions::new();
     options.read(true).write(true);
@@ -252,7 +266,7 @@ fn check_file_system(directory: &Path, options: &LogOptions) -> Result<bool> {
     let metadata =
         std::fs::metadata(directory).map_err(|e| Error::io("cannot use", directory, e))?;
     if !metadata.is_dir() {
-        let e = io::Error::from(io::ErrorKind::NotADirectory);
+        let e = io::Error::from_raw_os_error(rustix::io::Errno::NOTDIR.raw_os_error());
         return Err(Error::io("cannot use", directory, e));
     }
     #[cfg(target_os = "linux")]

@@ -131,12 +131,12 @@ fn last_error(stream: &mut FFI_ArrowArrayStream, code: c_int) -> StreamError {
     let text = stream.get_last_error().and_then(|get_last_error| {
         // SAFETY: invariant 3; asked right after a call that failed.
         let text = unsafe { get_last_error(&raw mut *stream) };
+        if text.is_null() {
+            return None;
+        }
         // SAFETY: a text that is not null is NUL-terminated and lives until the next call.
-        (!text.is_null()).then(|| {
-            unsafe { CStr::from_ptr(text) }
-                .to_string_lossy()
-                .into_owned()
-        })
+        let text = unsafe { CStr::from_ptr(text) };
+        Some(text.to_string_lossy().into_owned())
     });
     StreamError {
         errno: code,

@@ -1,6 +1,7 @@
 //! `StreamCacheView`: everything that a cache and its views have in common.
 
 use std::fmt::Write as _;
+use std::time::Instant;
 
 use arrow_schema::SchemaRef;
 use pyo3::exceptions::{PyIndexError, PyTypeError, PyValueError};
@@ -330,14 +331,15 @@ impl PyView {
         let cache = self.cache();
         let mut progress = Progress::new(progress)?;
         loop {
-            let between = progress.batches_between();
+            // A look at signals and progress attaches to Python: not for every batch.
+            let look = Instant::now() + progress.interval();
             let more = py.detach(|| {
-                for _ in 0..between {
-                    if !cache.ingest_to(cache.num_batches(), &Signals)? {
-                        return Ok(false);
+                while cache.ingest_to(cache.num_batches(), &Signals)? {
+                    if Instant::now() >= look {
+                        return Ok(true);
                     }
                 }
-                Ok(true)
+                Ok(false)
             });
             // Between two pulls nothing is lost: an interrupted ingest can go on.
             py.check_signals()?;
