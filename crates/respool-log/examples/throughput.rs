@@ -7,6 +7,12 @@
 //! The stream has 77 batches, 10 million rows, 6 columns (one of strings) and about 510 MB. Ratios
 //! inside one run are what counts; absolute times belong to the machine.
 #![expect(clippy::print_stdout, reason = "it reports to a terminal")]
+#![expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    clippy::cast_precision_loss,
+    reason = "the numbers are small"
+)]
 
 use std::error::Error;
 use std::fs::File;
@@ -43,7 +49,11 @@ fn large(directory: &Path) -> Result<(), Box<dyn Error>> {
         .map(|i| batch(rows, i * rows))
         .collect::<Result<_, _>>()?;
     let buffers: Vec<_> = batches.iter().map(buffers).collect();
-    let bytes: usize = buffers.iter().flatten().map(|b| b.len()).sum();
+    let bytes: usize = buffers
+        .iter()
+        .flatten()
+        .map(arrow_buffer::Buffer::len)
+        .sum();
     println!(
         "{BATCHES} batches, {} rows, {:.0} MB",
         rows * BATCHES,
@@ -203,7 +213,7 @@ fn batch(rows: usize, from: usize) -> Result<RecordBatch, Box<dyn Error>> {
 }
 
 fn buffers(batch: &RecordBatch) -> Vec<arrow_buffer::Buffer> {
-    let data = batch.columns().iter().map(|column| column.to_data());
+    let data = batch.columns().iter().map(Array::to_data);
     data.flat_map(|data| {
         let nulls = data.nulls().map(|nulls| nulls.buffer().clone());
         nulls

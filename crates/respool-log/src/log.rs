@@ -3,6 +3,9 @@
 //! One writer at a time holds the writer's lock and does all the writing. Readers never take that
 //! lock: they look up a record in the list of published ones, which is locked for as long as it
 //! takes to push or copy an entry. The order is always: data, index entry, publication.
+//!
+//! The file is long because this order is its subject: an append and everything it may set off
+//! (a new segment, a seal, a refusal) is read here from top to bottom.
 
 use std::fmt;
 use std::io::IoSlice;
