@@ -60,6 +60,7 @@ fn large(directory: &Path) -> Result<(), Box<dyn Error>> {
         bytes as f64 / 1e6
     );
     let (mut raw, mut append, mut read, mut touch) = (vec![], vec![], vec![], vec![]);
+    let mut persistent = vec![];
     for run in 0..=RUNS {
         let start = Instant::now();
         let mut file = tempfile::tempfile_in(directory)?;
@@ -88,16 +89,28 @@ fn large(directory: &Path) -> Result<(), Box<dyn Error>> {
             batches.iter().map(self::sum).fold(0, i64::wrapping_add)
         );
         assert_eq!(back, batches);
+        drop((back, log));
+
+        let kept = tempfile::tempdir_in(directory)?;
+        let start = Instant::now();
+        let log = Log::create(batches[0].schema(), LogOptions::new(kept.path()))?;
+        for batch in &batches {
+            log.append(batch)?;
+        }
+        log.finish()?;
+        let persistent_time = start.elapsed();
         // The first run warms the page cache and the allocator.
         if run > 0 {
             raw.push(raw_time);
             append.push(append_time);
             read.push(read_time);
             touch.push(touch_time);
+            persistent.push(persistent_time);
         }
     }
     report("raw write", &mut raw);
     report("append", &mut append);
+    report("append, persistent", &mut persistent);
     report("read of all batches", &mut read);
     report("first touch of one column", &mut touch);
     println!(
