@@ -7,6 +7,12 @@
 //! The stream has 77 batches, 10 million rows, 6 columns (one of strings) and about 510 MB. Ratios
 //! inside one run are what counts; absolute times belong to the machine.
 #![expect(clippy::print_stdout, reason = "it reports to a terminal")]
+#![expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    clippy::cast_precision_loss,
+    reason = "the numbers are small"
+)]
 
 use std::error::Error;
 use std::fs::File;
@@ -43,13 +49,18 @@ fn large(directory: &Path) -> Result<(), Box<dyn Error>> {
         .map(|i| batch(rows, i * rows))
         .collect::<Result<_, _>>()?;
     let buffers: Vec<_> = batches.iter().map(buffers).collect();
-    let bytes: usize = buffers.iter().flatten().map(|b| b.len()).sum();
+    let bytes: usize = buffers
+        .iter()
+        .flatten()
+        .map(arrow_buffer::Buffer::len)
+        .sum();
     println!(
         "{BATCHES} batches, {} rows, {:.0} MB",
         rows * BATCHES,
         bytes as f64 / 1e6
     );
     let (mut raw, mut append, mut read, mut touch) = (vec![], vec![], vec![], vec![]);
+    let mut persistent = vec![];
     for run in 0..=RUNS {
         let start = Instant::now();
         let mut file = tempfile::tempfile_in(directory)?;
@@ -78,16 +89,28 @@ fn large(directory: &Path) -> Result<(), Box<dyn Error>> {
             batches.iter().map(self::sum).fold(0, i64::wrapping_add)
         );
         assert_eq!(back, batches);
+        drop((back, log));
+
+        let kept = tempfile::tempdir_in(directory)?;
+        let start = Instant::now();
+        let log = Log::create(batches[0].schema(), LogOptions::new(kept.path()))?;
+        for batch in &batches {
+            log.append(batch)?;
+        }
+        log.finish()?;
+        let persistent_time = start.elapsed();
         // The first run warms the page cache and the allocator.
         if run > 0 {
             raw.push(raw_time);
             append.push(append_time);
             read.push(read_time);
             touch.push(touch_time);
+            persistent.push(persistent_time);
         }
     }
     report("raw write", &mut raw);
     report("append", &mut append);
+    report("append, persistent", &mut persistent);
     report("read of all batches", &mut read);
     report("first touch of one column", &mut touch);
     println!(
@@ -203,7 +226,7 @@ fn batch(rows: usize, from: usize) -> Result<RecordBatch, Box<dyn Error>> {
 }
 
 fn buffers(batch: &RecordBatch) -> Vec<arrow_buffer::Buffer> {
-    let data = batch.columns().iter().map(|column| column.to_data());
+    let data = batch.columns().iter().map(Array::to_data);
     data.flat_map(|data| {
         let nulls = data.nulls().map(|nulls| nulls.buffer().clone());
         nulls

@@ -1,7 +1,8 @@
 //! The index of a persistent log, as bytes: pure functions, no files.
 //!
 //! `FORMAT.md` has the layout byte by byte. Decoding trusts nothing: every length is checked, every
-//! entry carries a checksum, and a damaged entry is an error rather than a panic.
+//! entry carries a checksum, and a damaged entry is an error rather than a panic. The file is long
+//! because its tests, which damage every bit, stand beside what they test.
 
 use std::fmt;
 

@@ -3,6 +3,9 @@
 //! One writer at a time holds the writer's lock and does all the writing. Readers never take that
 //! lock: they look up a record in the list of published ones, which is locked for as long as it
 //! takes to push or copy an entry. The order is always: data, index entry, publication.
+//!
+//! The file is long because this order is its subject: an append and everything it may set off
+//! (a new segment, a seal, a refusal) is read here from top to bottom.
 
 use std::fmt;
 use std::io::IoSlice;
@@ -116,6 +119,27 @@ impl Log {
     /// Begins a log in a directory of its own, which is made if it is missing and else must be
     /// empty: segments that other Arrow tools can open, an index, a manifest, and a lock that is
     /// held until the log is dropped.
+    ///
+    /// ```
+    /// use arrow_array::record_batch;
+    /// use respool_log::{Log, LogOptions};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let parent = tempfile::tempdir()?;
+    /// # let directory = parent.path().join("log");
+    /// let batch = record_batch!(("n", Int64, [1, 2, 3]))?;
+    /// let log = Log::create(batch.schema(), LogOptions::new(&directory).allow_tmpfs(true))?;
+    /// log.append(&batch)?;
+    /// log.finish()?;
+    /// log.flush()?;
+    ///
+    /// // The segments are Arrow IPC files.
+    /// let file = std::fs::File::open(directory.join("00000000.arrow"))?;
+    /// let mut reader = arrow_ipc::reader::FileReader::try_new(file, None)?;
+    /// assert_eq!(reader.next().transpose()?, Some(batch));
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn create(schema: SchemaRef, options: LogOptions) -> Result<Self> {
         let storage = FileStorage::named(&options)?;
         Self::with_storage(schema, options, Arc::new(storage))

@@ -1,4 +1,6 @@
 //! Storage for tests: files in memory, and a wrapper that fails or records calls.
+//!
+//! Two back ends in one file, because neither is more than the list of the calls of the trait.
 
 use std::io::{self, IoSlice};
 use std::path::PathBuf;

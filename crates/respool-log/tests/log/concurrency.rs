@@ -47,3 +47,9 @@ fn readers_see_whole_batches_in_order_while_one_thread_appends() -> Outcome {
     }
     Ok(())
 }
+
+#[test]
+fn a_log_can_be_shared_between_threads() {
+    fn shared<T: Send + Sync + 'static>() {}
+    shared::<Log>();
+}
