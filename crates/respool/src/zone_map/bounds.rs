@@ -129,29 +129,43 @@ const LANES: usize = 8;
 fn integer_bounds<T: Native>(values: &[T], valid: Option<&NullBuffer>) -> Bounds {
     let mut found: Option<(T, T)> = None;
     for_each_valid_run(values, valid, |run| {
-        let Some(&first) = run.first() else { return };
-        let (min, max) = found.unwrap_or((first, first));
-        if run.len() < LANES {
-            found = Some(run.iter().fold((min, max), |(min, max), &value| {
-                (min.min(value), max.max(value))
-            }));
-            return;
+        if let Some(&first) = run.first() {
+            let (min, max) = found.unwrap_or((first, first));
+            found = Some(extremes(run, min, max));
         }
-        let (mut mins, mut maxs) = ([min; LANES], [max; LANES]);
-        let (chunks, rest) = run.as_chunks::<LANES>();
-        for chunk in chunks {
-            for ((value, min), max) in chunk.iter().zip(&mut mins).zip(&mut maxs) {
-                *min = (*min).min(*value);
-                *max = (*max).max(*value);
-            }
-        }
-        let min = mins.iter().chain(rest).fold(min, |a, &b| a.min(b));
-        let max = maxs.iter().chain(rest).fold(max, |a, &b| a.max(b));
-        found = Some((min, max));
     });
     found.map_or(Bounds::Empty, |(min, max)| {
         Bounds::integers(min.widen(), max.widen())
     })
+}
+
+/// The least and greatest of `run`, `min` and `max`.
+fn extremes<T: Native>(run: &[T], min: T, max: T) -> (T, T) {
+    // Wide integers do not fit lanes of registers: comparing them one by one is faster.
+    let (chunks, rest) = if size_of::<T>() > 8 {
+        (&[][..], run)
+    } else {
+        run.as_chunks::<LANES>()
+    };
+    let (mut least, mut greatest) = (min, max);
+    if !chunks.is_empty() {
+        let (mut mins, mut maxs) = ([min; LANES], [max; LANES]);
+        for chunk in chunks {
+            // Not zipped iterators: those are not always unrolled, and four times slower then.
+            mins = std::array::from_fn(|lane| mins[lane].min(chunk[lane]));
+            maxs = std::array::from_fn(|lane| maxs[lane].max(chunk[lane]));
+        }
+        least = mins.into_iter().fold(least, T::min);
+        greatest = maxs.into_iter().fold(greatest, T::max);
+    }
+    for &value in rest {
+        if value < least {
+            least = value;
+        } else if value > greatest {
+            greatest = value;
+        }
+    }
+    (least, greatest)
 }
 
 fn float_bounds<T: Copy>(
@@ -162,24 +176,21 @@ fn float_bounds<T: Copy>(
     // A comparison with NaN is false, so NaN leaves the lanes alone; no value at all leaves them crossed.
     let (mut mins, mut maxs) = ([f64::INFINITY; LANES], [f64::NEG_INFINITY; LANES]);
     let mut nans = [false; LANES];
-    let mut take = |lane: usize, value: f64| {
-        if let (Some(min), Some(max), Some(nan)) =
-            (mins.get_mut(lane), maxs.get_mut(lane), nans.get_mut(lane))
-        {
-            *min = if value < *min { value } else { *min };
-            *max = if value > *max { value } else { *max };
-            *nan |= value.is_nan();
-        }
-    };
+    let smaller = |a: f64, b: f64| if a < b { a } else { b };
+    let greater = |a: f64, b: f64| if a > b { a } else { b };
     for_each_valid_run(values, valid, |run| {
         let (chunks, rest) = run.as_chunks::<LANES>();
         for chunk in chunks {
-            for (lane, value) in chunk.iter().enumerate() {
-                take(lane, widen(*value));
-            }
+            let chunk = chunk.map(&widen);
+            mins = std::array::from_fn(|lane| smaller(chunk[lane], mins[lane]));
+            maxs = std::array::from_fn(|lane| greater(chunk[lane], maxs[lane]));
+            nans = std::array::from_fn(|lane| nans[lane] | chunk[lane].is_nan());
         }
         for value in rest {
-            take(0, widen(*value));
+            let value = widen(*value);
+            mins[0] = smaller(value, mins[0]);
+            maxs[0] = greater(value, maxs[0]);
+            nans[0] |= value.is_nan();
         }
     });
     let min = mins.into_iter().fold(f64::INFINITY, f64::min);
