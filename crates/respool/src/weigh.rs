@@ -1,10 +1,59 @@
 //! What a batch holds and what it shows, in bytes.
 
+use arrow_array::{Array, RecordBatch};
 use arrow_data::{ArrayData, ByteView, MAX_INLINE_VIEW_LEN};
 use arrow_schema::DataType;
 
+/// A buffer that a batch keeps alive.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Extent {
+    pub(crate) address: usize,
+    pub(crate) bytes: u64,
+}
+
+/// What a batch holds and shows, found in one pass over its columns.
+#[derive(Debug, Default)]
+pub(crate) struct Weight {
+    /// Bytes that its rows need; see [`shown_bytes`].
+    pub(crate) shown: u64,
+    /// Bytes of its buffers, one that several columns share counted for each.
+    pub(crate) held: u64,
+    /// Bytes of its buffers below [`SMALL`].
+    pub(crate) small: u64,
+    /// Its other buffers.
+    pub(crate) extents: Vec<Extent>,
+}
+
+/// Buffers below this size are counted for each batch that holds them: keeping an account of them
+/// would cost more memory and time than counting a shared one twice.
+pub(crate) const SMALL: u64 = 1024;
+
+impl Weight {
+    pub(crate) fn of(batch: &RecordBatch) -> Self {
+        let mut weight = Self::default();
+        for column in batch.columns() {
+            let data = column.to_data();
+            weight.shown += shown_bytes(&data);
+            for_each_buffer(&data, &mut |address, bytes| {
+                weight.held += bytes;
+                if bytes < SMALL {
+                    weight.small += bytes;
+                } else {
+                    weight.extents.push(Extent { address, bytes });
+                }
+            });
+        }
+        weight
+    }
+
+    /// Whether the batch holds more than twice the bytes it shows.
+    pub(crate) fn is_wasteful(&self) -> bool {
+        self.held > 2 * self.shown
+    }
+}
+
 /// Calls `visit(address, bytes)` for every buffer that the array keeps alive.
-pub(crate) fn for_each_buffer(data: &ArrayData, visit: &mut impl FnMut(usize, u64)) {
+fn for_each_buffer(data: &ArrayData, visit: &mut impl FnMut(usize, u64)) {
     for buffer in data.buffers() {
         if !buffer.is_empty() {
             visit(buffer.as_ptr() as usize, buffer.len() as u64);
@@ -22,7 +71,7 @@ pub(crate) fn for_each_buffer(data: &ArrayData, visit: &mut impl FnMut(usize, u6
 /// The bytes that rows `offset..offset + length` of the array need, whatever larger buffers they lie in.
 ///
 /// A dictionary counts whole: which of its values are used is not looked at.
-pub(crate) fn shown_bytes(data: &ArrayData) -> u64 {
+fn shown_bytes(data: &ArrayData) -> u64 {
     shown_range(data, 0, data.len())
 }
 
