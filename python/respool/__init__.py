@@ -16,7 +16,9 @@ Examples
 4
 """
 
-from respool import exceptions
+import os
+
+from respool import _native, exceptions
 from respool._native import StreamCache, StreamCacheReader, StreamCacheView, __version__, cache
 
 __all__ = [
@@ -27,3 +29,7 @@ __all__ = [
     "cache",
     "exceptions",
 ]
+
+# A child must not use the parent's caches: threads that hold their locks don't exist there.
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_native._forked)

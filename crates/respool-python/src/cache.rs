@@ -262,7 +262,6 @@ fn cache_of<'a>(slf: &'a Bound<'_, PyCache>) -> &'a Cache {
     text_signature = "(source, *, memory='25%', disk='auto', directory=None, coalesce_rows=None, compression=None, schema=None)"
 )]
 #[expect(clippy::too_many_arguments, reason = "keywords of one door")]
-#[expect(clippy::needless_pass_by_value, reason = "what Python passed is ours")]
 pub(crate) fn cache<'py>(
     py: Python<'py>,
     source: &Bound<'py, PyAny>,

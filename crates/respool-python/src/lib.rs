@@ -5,7 +5,12 @@
 #![deny(unsafe_code)]
 #![expect(
     clippy::doc_markdown,
+    clippy::doc_link_with_quotes,
     reason = "most doc comments here are Python docstrings"
+)]
+#![expect(
+    clippy::needless_pass_by_value,
+    reason = "PyO3 hands arguments over by value"
 )]
 
 mod c_stream;
@@ -23,6 +28,8 @@ mod view;
 /// The native module of respool. Import `respool` instead.
 #[pyo3::pymodule]
 mod _native {
+    use pyo3::prelude::*;
+
     #[pymodule_export]
     use crate::cache::{PyCache, cache};
     #[pymodule_export]
@@ -33,6 +40,12 @@ mod _native {
     use crate::reader::PyReader;
     #[pymodule_export]
     use crate::view::PyView;
+
+    /// Called in the child after a fork.
+    #[pyfunction]
+    fn _forked() {
+        respool::fork::happened();
+    }
 
     /// The version, as in `Cargo.toml`.
     #[pymodule_export]

@@ -8,9 +8,7 @@ pub(crate) struct Signals;
 
 impl Interrupt for Signals {
     fn check(&self) -> Result<(), BoxError> {
-        match Python::try_attach(|py| py.check_signals()) {
-            Some(checked) => checked.map_err(Into::into),
-            None => Err("Python is shutting down".into()),
-        }
+        let checked = Python::try_attach(|py| py.check_signals().map_err(BoxError::from));
+        checked.unwrap_or_else(|| Err("Python is shutting down".into()))
     }
 }

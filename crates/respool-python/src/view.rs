@@ -1,7 +1,6 @@
 //! `StreamCacheView`: everything that a cache and its views have in common.
 
 use std::fmt::Write as _;
-use std::time::Instant;
 
 use arrow_schema::SchemaRef;
 use pyo3::exceptions::{PyIndexError, PyTypeError, PyValueError};
@@ -332,15 +331,8 @@ impl PyView {
         let mut progress = Progress::new(progress)?;
         loop {
             // A look at signals and progress attaches to Python: not for every batch.
-            let look = Instant::now() + progress.interval();
-            let more = py.detach(|| {
-                while cache.ingest_to(cache.num_batches(), &Signals)? {
-                    if Instant::now() >= look {
-                        return Ok(true);
-                    }
-                }
-                Ok(false)
-            });
+            let interval = progress.interval();
+            let more = py.detach(|| cache.ingest_for(interval, &Signals));
             // Between two pulls nothing is lost: an interrupted ingest can go on.
             py.check_signals()?;
             let more = more.or_raise(py)?;

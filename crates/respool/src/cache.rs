@@ -3,6 +3,7 @@
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
@@ -10,6 +11,7 @@ use parking_lot::{Condvar, Mutex, RwLock};
 use respool_log::Log;
 
 use crate::error::{Error, Result, SourceFailure};
+use crate::fork;
 use crate::interrupt::{Interrupt, Uninterrupted};
 use crate::ledger::Ledger;
 use crate::memory::MemoryTier;
@@ -64,6 +66,7 @@ pub(crate) struct Shared {
     /// Computed column by column when a predicate first asks.
     pub(crate) zones: ZoneMaps,
     process: u32,
+    forks: usize,
 }
 
 impl Cache {
@@ -107,6 +110,7 @@ impl Cache {
             counters: Counters::default(),
             zones: ZoneMaps::new(),
             process: std::process::id(),
+            forks: fork::count(),
         };
         Ok(Self {
             shared: Arc::new(shared),
@@ -181,12 +185,27 @@ impl Cache {
         }
     }
 
+    /// Pulls for about so long; `false` where the source is at its end.
+    ///
+    /// # Errors
+    /// As [`Cache::ingest_to`].
+    pub fn ingest_for(&self, time: Duration, interrupt: &dyn Interrupt) -> Result<bool> {
+        let deadline = Instant::now() + time;
+        self.shared
+            .advance_until(usize::MAX, Some(deadline), interrupt)?;
+        match &self.shared.state.lock().end {
+            End::Open => Ok(true),
+            End::Complete => Ok(false),
+            End::Failed(failure) => Err(Error::Source(Arc::clone(failure))),
+        }
+    }
+
     /// Pulls everything and returns the number of batches.
     ///
     /// # Errors
     /// As [`Cache::ingest_to`].
     pub fn ingest_all(&self) -> Result<usize> {
-        while self.ingest_to(self.num_batches(), &Uninterrupted)? {}
+        self.ingest_to(usize::MAX, &Uninterrupted)?;
         Ok(self.num_batches())
     }
 
@@ -323,8 +342,17 @@ impl Shared {
     /// [`Error::Forked`] in a child of the process that made the cache: locks may be held by
     /// threads that don't exist there.
     pub(crate) fn check_process(&self) -> Result<()> {
-        if std::process::id() == self.process {
+        if self.forks == fork::count() {
             Ok(())
+        } else {
+            Err(Error::Forked)
+        }
+    }
+
+    /// As [`Shared::check_process`], also where nobody called [`fork::happened`]; a system call.
+    pub(crate) fn check_process_number(&self) -> Result<()> {
+        if std::process::id() == self.process {
+            self.check_process()
         } else {
             Err(Error::Forked)
         }

@@ -5,6 +5,7 @@
 //!    between, the next attempt goes on with that same batch.
 //! 3. The end is sticky: after `Complete` or `Failed` the source is gone.
 
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::thread;
 use std::time::Instant;
@@ -25,6 +26,16 @@ use crate::weigh::Weight;
 impl Shared {
     /// Returns once batch `index` is stored or the end is known, pulling where nobody else does.
     pub(crate) fn advance(&self, index: usize, interrupt: &dyn Interrupt) -> Result<()> {
+        self.advance_until(index, None, interrupt)
+    }
+
+    /// As [`Shared::advance`], but returns soon after the deadline in any case.
+    pub(crate) fn advance_until(
+        &self,
+        index: usize,
+        deadline: Option<Instant>,
+        interrupt: &dyn Interrupt,
+    ) -> Result<()> {
         self.check_process()?;
         loop {
             let mut state = self.state.lock();
@@ -54,8 +65,12 @@ impl Shared {
                         shared: self,
                         feed: Some(feed),
                     };
-                    turn.take(next)?;
+                    turn.take(next..=index, deadline)?;
                 }
+            }
+            // Looked at last: every call gets on by a batch or waits for one.
+            if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
+                return Ok(());
             }
         }
     }
@@ -226,47 +241,63 @@ struct Turn<'a> {
 }
 
 impl Turn<'_> {
-    /// Pulls and stores batch `index`, or learns the end.
-    fn take(&mut self, index: usize) -> Result<()> {
+    /// Pulls and stores these batches, until the end, an error or the deadline.
+    fn take(&mut self, batches: RangeInclusive<usize>, deadline: Option<Instant>) -> Result<()> {
+        let mut begun = Instant::now();
+        for index in batches {
+            begun = self.take_one(index, begun)?;
+            if self.feed.is_none() || deadline.is_some_and(|deadline| begun >= deadline) {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Pulls and stores batch `index`, or learns the end; returns when it was done.
+    fn take_one(&mut self, index: usize, begun: Instant) -> Result<Instant> {
         let shared = self.shared;
         let Some(feed) = &mut self.feed else {
-            return Ok(());
+            return Ok(begun);
         };
+        let mut pulled_at = begun;
         if feed.pending.is_none() {
-            let begun = Instant::now();
             let pulled = pull(&mut *feed.source, &shared.schema);
-            shared.counters.pulled(begun.elapsed());
+            pulled_at = Instant::now();
+            shared.counters.pulled(pulled_at - begun);
             match pulled {
                 Ok(Some(batch)) => feed.pending = Some(batch),
                 Ok(None) => {
                     self.end(|_, _| End::Complete);
-                    return Ok(());
+                    return Ok(pulled_at);
                 }
                 Err(error) => {
                     self.end(|batches, rows| {
                         End::Failed(Arc::new(SourceFailure::new(batches, rows, error)))
                     });
-                    return Ok(());
+                    return Ok(pulled_at);
                 }
             }
         }
         let Some(batch) = &feed.pending else {
-            return Ok(());
+            return Ok(pulled_at);
         };
-        let begun = Instant::now();
         let weight = Weight::of(batch);
         let heap = shared.store(index, batch, &weight)?;
-        shared.counters.stored(begun.elapsed());
-        let mut state = shared.state.lock();
-        if state.closed {
-            return Err(Error::Closed);
-        }
-        state.push(heap, batch.num_rows(), weight.shown);
-        if let Some(log) = &state.log {
-            state.clean = log.len();
+        {
+            let mut state = shared.state.lock();
+            if state.closed {
+                return Err(Error::Closed);
+            }
+            state.push(heap, batch.num_rows(), weight.shown);
+            if let Some(log) = &state.log {
+                state.clean = log.len();
+            }
         }
         feed.pending = None;
-        Ok(())
+        shared.advanced.notify_all();
+        let stored_at = Instant::now();
+        shared.counters.stored(stored_at - pulled_at);
+        Ok(stored_at)
     }
 
     /// Records the end and lets the source go, after those who wait were told.

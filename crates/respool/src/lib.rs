@@ -17,6 +17,7 @@
 mod cache;
 mod compact;
 mod error;
+pub mod fork;
 mod ingest;
 mod interrupt;
 mod ledger;

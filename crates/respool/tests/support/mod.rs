@@ -1,5 +1,9 @@
 //! Sources and readings that the behaviour tests share.
 #![allow(dead_code, reason = "each test file uses some of it")]
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test that can't be set up should fail"
+)]
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
