@@ -16,9 +16,7 @@ Examples
 4
 """
 
-import os
-
-from respool import _native, exceptions
+from respool import exceptions
 from respool._native import StreamCache, StreamCacheReader, StreamCacheView, __version__, cache
 
 __all__ = [
@@ -29,7 +27,3 @@ __all__ = [
     "cache",
     "exceptions",
 ]
-
-# A child must not use the parent's caches: threads that hold their locks don't exist there.
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_native._forked)

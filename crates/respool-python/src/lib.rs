@@ -29,6 +29,7 @@ mod view;
 #[pyo3::pymodule]
 mod _native {
     use pyo3::prelude::*;
+    use pyo3::types::{PyCFunction, PyDict};
 
     #[pymodule_export]
     use crate::cache::{PyCache, cache};
@@ -41,14 +42,23 @@ mod _native {
     #[pymodule_export]
     use crate::view::PyView;
 
-    /// Called in the child after a fork.
-    #[pyfunction]
-    fn _forked() {
-        respool::fork::happened();
-    }
-
     /// The version, as in `Cargo.toml`.
     #[pymodule_export]
     #[expect(non_upper_case_globals, reason = "Python's name for it")]
     const __version__: &str = env!("CARGO_PKG_VERSION");
+
+    /// A child must not use the parent's caches: threads that hold their locks don't exist there.
+    #[pymodule_init]
+    fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
+        let py = module.py();
+        let os = py.import("os")?;
+        if os.hasattr("register_at_fork")? {
+            let hooks = PyDict::new(py);
+            let forked =
+                PyCFunction::new_closure(py, None, None, |_, _| respool::fork::happened())?;
+            hooks.set_item("after_in_child", forked)?;
+            os.call_method("register_at_fork", (), Some(&hooks))?;
+        }
+        Ok(())
+    }
 }

@@ -459,14 +459,11 @@ impl PyView {
                 .replace('>', "&gt;")
         };
         let schema: SchemaRef = self.view.schema();
-        let rows: String = schema
-            .fields()
-            .iter()
-            .map(|field| {
-                let (name, kind) = (escape(field.name()), escape(&field.data_type().to_string()));
-                format!("<tr><td>{name}</td><td>{kind}</td></tr>")
-            })
-            .collect();
+        let mut rows = String::new();
+        for field in schema.fields() {
+            let (name, kind) = (escape(field.name()), escape(&field.data_type().to_string()));
+            let _ = write!(rows, "<tr><td>{name}</td><td>{kind}</td></tr>");
+        }
         format!(
             "<div><p><b>respool</b> {}</p><table><tr><th>column</th><th>type</th></tr>{rows}</table></div>",
             escape(&self.describe())

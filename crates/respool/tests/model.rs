@@ -1,4 +1,8 @@
 //! Random operations against the plain list of batches.
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test that can't be set up should fail"
+)]
 
 mod support;
 
