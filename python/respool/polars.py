@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import polars as pl
+
 from respool._native import cache
 from respool._polars.io_source import io_source
 from respool._polars.types import Table
@@ -19,8 +21,6 @@ except ImportError:  # Polars before 2.0, or one that went on without resolvers
     CacheResolver = None  # type: ignore[assignment, misc]
 
 if TYPE_CHECKING:
-    import polars as pl
-
     from respool import StreamCache, StreamCacheView
 
 __all__ = ["from_lazyframe", "scan"]
@@ -64,7 +64,9 @@ def scan(cache: StreamCacheView) -> pl.LazyFrame:
     """
     if CacheResolver is None:
         return io_source(Table(cache))
-    return CacheResolver(cache).lazy()
+    # Streaming engines of Polars 2.0 and 2.1 panic where a window (`over`) stands on a resolver of which
+    # only some columns are taken. A node between the two helps, and hides nothing from the optimiser.
+    return CacheResolver(cache).lazy().with_columns(pl.all())
 
 
 def from_lazyframe(lf: pl.LazyFrame, **options: Any) -> StreamCache:
@@ -92,8 +94,6 @@ def from_lazyframe(lf: pl.LazyFrame, **options: Any) -> StreamCache:
     >>> cache.lazy().sum().collect().item()
     12
     """
-    import polars as pl  # noqa: PLC0415
-
     if not isinstance(lf, pl.LazyFrame):
         raise TypeError(f"from_lazyframe takes a polars LazyFrame, not {type(lf).__name__}")
     return cache(lf, **options)

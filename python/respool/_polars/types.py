@@ -21,6 +21,12 @@ if TYPE_CHECKING:
 MAX_PRECISION = 38
 """Digits of a decimal of 128 bits."""
 
+VIEWS = {pa.string_view(), pa.binary_view()}
+
+REFUSED = pl.List(pl.Null)
+"""Stands in a schema for what Polars has no type for; any nested type, because the optimiser takes the
+smallest column, which these are not, where it wants to count rows."""
+
 
 class UnsupportedTypeError(Exception):
     """Why Polars has no such type."""
@@ -62,9 +68,15 @@ def columns_of(schema: pa.Schema) -> tuple[Column, ...]:
 def _column(field: pa.Field) -> Column:
     try:
         taken = field.with_type(_taken(field.type))
-        dtype = _imported(taken)
+        try:
+            dtype = _imported(taken)
+        except UnsupportedTypeError:
+            if not isinstance(field.type, pa.BaseExtensionType):
+                raise
+            taken = field.with_type(_taken(field.type.storage_type))
+            dtype = _imported(taken)
     except UnsupportedTypeError as error:
-        return Column(field.name, field, pl.Object(), refusal=str(error))
+        return Column(field.name, field, REFUSED, refusal=str(error))
     same = taken.type == field.type
     return Column(field.name, taken, dtype, is_weightless=same and _shares_buffers(field.type))
 
@@ -93,7 +105,7 @@ def _taken(kind: pa.DataType) -> pa.DataType:  # noqa: C901, PLR0911, PLR0912
     types = pa.types
     if isinstance(kind, pa.BaseExtensionType):
         storage = _taken(kind.storage_type)
-        return kind if storage == kind.storage_type else storage
+        return kind if storage in {kind.storage_type, *VIEWS} else storage
     if types.is_string(kind) or types.is_large_string(kind):
         return pa.string_view()
     if types.is_binary(kind) or types.is_large_binary(kind):
@@ -102,8 +114,10 @@ def _taken(kind: pa.DataType) -> pa.DataType:  # noqa: C901, PLR0911, PLR0912
         return _taken(kind.value_type)
     if types.is_dictionary(kind):
         values = kind.value_type
-        is_text = types.is_string(values) or types.is_large_string(values)
-        return kind if is_text or _taken(values) == values else _taken(values)
+        taken = _taken(values)
+        # Before 1.32 categories of one batch could not be told from those of another.
+        keeps = taken == values or (taken in VIEWS and hasattr(pl, "Categories"))
+        return kind if keeps else taken
     if types.is_decimal(kind):
         return _decimal(kind)
     if types.is_timestamp(kind) and kind.unit == "s":
@@ -119,6 +133,8 @@ def _taken(kind: pa.DataType) -> pa.DataType:  # noqa: C901, PLR0911, PLR0912
         return pa.list_(_child(kind.value_field), kind.list_size)
     if types.is_struct(kind):
         return pa.struct([_child(field) for field in kind])
+    if types.is_map(kind) and not hasattr(pl, "Map"):
+        raise UnsupportedTypeError("Polars has maps since 2.0")
     if types.is_map(kind):
         return pa.map_(_child(kind.key_field), _child(kind.item_field), kind.keys_sorted)
     if types.is_union(kind):
@@ -156,7 +172,7 @@ def _shares_buffers(kind: pa.DataType) -> bool:
         or types.is_boolean(kind)
         or types.is_date(kind)
         or types.is_decimal128(kind)
-        or kind in {pa.string_view(), pa.binary_view(), pa.null()}
+        or kind in {pa.null(), *VIEWS}
     )
 
 
