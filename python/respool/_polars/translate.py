@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
     from respool._polars.types import Table
 
+IS_POLARS_1 = pl.__version__.startswith("1.")
+
 MAX_DEPTH = 100
 """Deeper expressions are unknown: proving them recurses."""
 
@@ -122,38 +124,37 @@ class _Translator:
         return None
 
     def _unary(self, expression: pl.Expr, operand: pl.Expr, depth: int) -> Predicate | None:
-        if expression.meta.eq(~operand):
+        if _same(expression, ~operand):
             inner = self.predicate(operand, depth + 1)
             return None if inner is None else inner.negate()
         for made, make in (
             (operand.is_null(), Predicate.is_null),
             (operand.is_not_null(), Predicate.is_not_null),
         ):
-            if expression.meta.eq(made):
+            if _same(expression, made):
                 target = self._target(operand)
                 return None if target is None or target.term is None else make(target.term)
-        if expression.meta.eq(operand.is_nan()) or expression.meta.eq(operand.is_not_nan()):
+        if _same(expression, operand.is_nan()) or _same(expression, operand.is_not_nan()):
             target = self._target(operand)
             if target is None or not target.dtype.is_float():
                 return None
             found = Predicate.is_nan(target.term)
-            return found if expression.meta.eq(operand.is_nan()) else found.negate()
+            return found if _same(expression, operand.is_nan()) else found.negate()
         return None
 
     def _binary(
         self, expression: pl.Expr, left: pl.Expr, right: pl.Expr, depth: int
     ) -> Predicate | None:
-        meta = expression.meta
-        if meta.eq(left & right):
+        if _same(expression, left & right):
             return self._all_or_any(Predicate.all_of, left, right, depth)
-        if meta.eq(left | right):
+        if _same(expression, left | right):
             return self._all_or_any(Predicate.any_of, left, right, depth)
         for operator, compared in COMPARISONS.items():
-            if meta.eq(compared(left, right)):
+            if _same(expression, compared(left, right)):
                 return self._compare(left, operator, right)
-        if meta.eq(left.is_in(right)):
+        if _same(expression, left.is_in(right)):
             return self._is_in(left, right)
-        if meta.eq(left.str.starts_with(right)):
+        if _same(expression, left.str.starts_with(right)):
             target, prefix = self._target(left), _literal(right, None)
             if target is None or target.dtype != pl.String or prefix is None:
                 return None
@@ -176,7 +177,7 @@ class _Translator:
         self, expression: pl.Expr, value: pl.Expr, low: pl.Expr, high: pl.Expr
     ) -> Predicate | None:
         for closed, (above, below) in BOUNDS.items():
-            if expression.meta.eq(value.is_between(low, high, closed=closed)):  # type: ignore[arg-type]
+            if _same(expression, value.is_between(low, high, closed=closed)):  # type: ignore[arg-type]
                 sides = (self._compare(value, above, low), self._compare(value, below, high))
                 return Predicate.all_of(
                     [Predicate.unknown() if side is None else side for side in sides]
@@ -236,15 +237,15 @@ class _Translator:
             return None
         for dtype, kind in CASTS:
             if any(
-                expression.meta.eq(operand.cast(dtype, strict=strict)) for strict in (False, True)
+                _same(expression, operand.cast(dtype, strict=strict)) for strict in (False, True)
             ):
                 return _plain(inner.term.cast(pa.schema([("value", kind)])), dtype)
         if inner.dtype != pl.Date and not isinstance(inner.dtype, pl.Datetime):
             return None
         # The engine has these for dates and naive times alone.
-        if expression.meta.eq(operand.dt.date()):
+        if _same(expression, operand.dt.date()):
             return _plain(inner.term.date(), pl.Date())
-        if expression.meta.eq(operand.dt.year()):
+        if _same(expression, operand.dt.year()):
             return _plain(inner.term.year(), pl.Int32())
         return None
 
@@ -262,12 +263,19 @@ class _Translator:
         if not above or not isinstance(above[-1][1], pl.Struct):
             return
         for field in above[-1][1].fields:
-            if expression.meta.eq(operands[0].struct.field(field.name)):
+            if _same(expression, operands[0].struct.field(field.name)):
                 yield from above
                 yield field.name, field.dtype  # type: ignore[misc]
 
     def _field(self, path: list[tuple[str, pl.DataType]]) -> Target | None:
         return _plain(self._view._term([name for name, _ in path]), path[-1][1])  # noqa: SLF001
+
+
+def _same(one: pl.Expr, other: pl.Expr) -> bool:
+    if one.meta.eq(other):
+        return True
+    # The optimiser of Polars 1 leaves marks on functions that compare but are not written.
+    return IS_POLARS_1 and one.meta.serialize() == other.meta.serialize()
 
 
 def _plain(term: Term | None, dtype: pl.DataType) -> Target | None:
@@ -295,7 +303,7 @@ def _literal(expression: pl.Expr, dtype: pl.DataType | None) -> pl.Series | None
             return None
         inner = operands[-1] if len(operands) == 1 else None
         if inner is None or not any(
-            expression.meta.eq(inner.cast(dtype, strict=strict)) for strict in (False, True)
+            _same(expression, inner.cast(dtype, strict=strict)) for strict in (False, True)
         ):
             return None
     return pl.select(expression.alias("value")).to_series()
