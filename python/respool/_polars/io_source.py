@@ -52,6 +52,7 @@ def read(
         needed = sorted({*wanted, *table.numbers(predicate.meta.root_names())})
         if n_rows is None:
             kept = kept_batches(table, [predicate])
+    table.check(needed)
     names = [table.columns[number].name for number in wanted]
     frames = table.shown(needed, n_rows)._frames(kept=kept)  # noqa: SLF001
     try:

@@ -66,8 +66,10 @@ class CacheResolver(LazyFrameResolver):
             return None, properties
         names = None if projection is None else [*projection, *(filter_columns or [])]
         numbers = self._table.numbers(names)
-        heavy = not all(self._table.columns[number].is_weightless for number in numbers)
-        if place is None or (heavy and place == "log"):
+        columns = [self._table.columns[number] for number in numbers]
+        pays = place == "memory" or all(column.is_weightless for column in columns)
+        if place is None or not pays or any(column.refusal for column in columns):
+            # Here too what goes wrong goes wrong when it is read, not when somebody asks for the plan.
             return self._source, properties
         if limit is None:
             kept = kept_batches(self._table, [each.expr for each in filters])

@@ -212,7 +212,7 @@ class _Translator:
             values = values.item()
         # NULL is in no list, and a list with NULL has no more in it than without.
         values = values.drop_nulls()
-        if not _compares_by_value(target.dtype, values.dtype) or values.dtype.is_float():
+        if not _compares_by_value(target.dtype, values.dtype):
             return None
         return Predicate.is_in(target.term, values.to_arrow())
 
@@ -290,6 +290,8 @@ def _compares_by_value(column: pl.DataType, value: pl.DataType) -> bool:
     """Whether Polars compares values of these types as they are, without rounding one of them."""
     if column == value:
         return True
+    if column.is_float():
+        return value.is_integer()
     if column.is_integer() or column.is_decimal():
         return value.is_integer() or (value.is_decimal() and column.is_decimal())
     return False
@@ -297,7 +299,7 @@ def _compares_by_value(column: pl.DataType, value: pl.DataType) -> bool:
 
 def _literal(expression: pl.Expr, dtype: pl.DataType | None) -> pl.Series | None:
     """Evaluate a literal, or one that is brought to the type of a column."""
-    if not expression.meta.is_literal():
+    if not expression.meta.is_literal(allow_aliasing=True):
         operands = expression.meta.pop() if not expression.meta.root_names() else []
         if dtype is None or not operands or not operands[-1].meta.is_literal():
             return None

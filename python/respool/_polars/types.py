@@ -85,7 +85,9 @@ def _imported(field: pa.Field) -> pl.DataType:
     """Import no rows: Polars alone knows what becomes of a type."""
     nothing = pa.RecordBatchReader.from_batches(pa.schema([field]), [])
     try:
-        return pl.DataFrame(Stream(nothing.__arrow_c_stream__())).schema[field.name]
+        dtype = pl.DataFrame(Stream(nothing.__arrow_c_stream__())).schema[field.name]
+        # Polars 1 gives the class of some types.
+        return dtype if isinstance(dtype, pl.DataType) else dtype()
     except (Exception, pl.exceptions.PanicException) as error:
         raise UnsupportedTypeError(f"Polars can't read it ({error})") from None
 
@@ -190,17 +192,19 @@ class Table:
         return pl.Schema({column.name: column.dtype for column in self.columns})
 
     def numbers(self, names: Iterable[str] | None) -> list[int]:
-        """Return the numbers of the named columns in the order of the schema; of all if None.
+        """Return the numbers of the named columns in the order of the schema; of all if None."""
+        if names is None:
+            return list(range(len(self.columns)))
+        return sorted({self._numbers[name] for name in names})
+
+    def check(self, numbers: list[int]) -> None:
+        """Check that Polars has a type for each of these columns.
 
         Raises
         ------
         TypeError
-            If Polars has no type for one of them.
+            If it has none.
         """
-        if names is None:
-            numbers = list(range(len(self.columns)))
-        else:
-            numbers = sorted({self._numbers[name] for name in names})
         for number in numbers:
             column = self.columns[number]
             if column.refusal is not None:
@@ -209,7 +213,6 @@ class Table:
                     f"cast it, as in view.cast(schema), or leave it out, as in view.select([...]), "
                     f"before .lazy()"
                 )
-        return numbers
 
     def shown(self, numbers: list[int], rows: int | None = None) -> StreamCacheView:
         """View these columns as Polars takes them, and no more than so many rows."""
