@@ -58,12 +58,16 @@ def frames() -> list[pl.DataFrame]:
 def main() -> None:
     made = frames()
     newest = pl.CompatLevel.newest()
-    batches = [pa.record_batch(frame.to_arrow(compat_level=newest).to_batches()[0]) for frame in made]
+    batches = [
+        pa.record_batch(frame.to_arrow(compat_level=newest).to_batches()[0]) for frame in made
+    ]
     whole = pl.concat(made, rechunk=False)
     with scratch() as directory:
         memory = respool.StreamCache(data.reader(batches))
         log = respool.StreamCache(data.reader(batches), "1 MiB", directory, 4 << 30)
-        text = pa.schema([f.with_type(pa.string()) if f.name == "s" else f for f in batches[0].schema])
+        text = pa.schema(
+            [f.with_type(pa.string()) if f.name == "s" else f for f in batches[0].schema]
+        )
         plain = respool.StreamCache(log.cast(text), "1 MiB", directory, 4 << 30)
         for cache in (memory, log, plain):
             assert cache.ingest_all() == BATCHES
@@ -106,7 +110,9 @@ def main() -> None:
     claims.append(Claim("group by text, log, text as string", "group by text, scan_ipc"))
     for engine, seconds in results.items():
         table(f"Polars, {engine} engine", seconds, claims)
-    print(f"\nplan over {BATCHES} batches in the log: {created:.2f} ms {verdict(created, 15, ' ms')}")
+    print(
+        f"\nplan over {BATCHES} batches in the log: {created:.2f} ms {verdict(created, 15, ' ms')}"
+    )
 
 
 if __name__ == "__main__":

@@ -69,7 +69,7 @@ def scan(cache: StreamCacheView) -> pl.LazyFrame:
     return CacheResolver(cache).lazy().with_columns(pl.all())
 
 
-def from_lazyframe(lf: pl.LazyFrame, **options: Any) -> StreamCache:
+def from_lazyframe(lf: pl.LazyFrame, **options: Any) -> StreamCache:  # noqa: ANN401 - as there
     """Cache the result of a LazyFrame, batch by batch.
 
     The frame is collected by the streaming engine as the cache asks for batches; nothing runs before the

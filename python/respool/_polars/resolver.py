@@ -13,7 +13,7 @@ Everything else is read by an IO source, frame by frame.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from polars.lazyframe.resolver import LazyFrameResolver, ResolvedLazyFrameProps
 
@@ -33,13 +33,14 @@ class CacheResolver(LazyFrameResolver):
     """Makes plans over a view."""
 
     def __init__(self, view: StreamCacheView) -> None:
+        self.view = view
         self._table = Table(view)
         self._frames = Frames(self._table)
         # One for all plans: engines read it once for all who name it.
         self._source = io_source(self._table)
 
     def __reduce__(self) -> tuple[type[CacheResolver], tuple[StreamCacheView]]:
-        return (CacheResolver, (self._table.view,))
+        return (CacheResolver, (self.view,))
 
     def schema(self) -> pl.Schema:
         """Return the schema; nothing is read for it."""
@@ -47,7 +48,7 @@ class CacheResolver(LazyFrameResolver):
 
     def cse_eq(self, other: object) -> bool:
         """Whether one result serves both."""
-        return isinstance(other, CacheResolver) and other._table.view is self._table.view
+        return isinstance(other, CacheResolver) and other.view is self.view
 
     def resolve_lazyframe(
         self,
@@ -57,10 +58,10 @@ class CacheResolver(LazyFrameResolver):
         filters: list[FilterExpr],
         existing_resolved_version_key: str | None,
         filter_columns: list[str] | None = None,
-        **_: Any,
+        **_: object,
     ) -> tuple[pl.LazyFrame | None, ResolvedLazyFrameProps]:
         """Return a plan for the columns, and its version; no plan if that of this version is at hand."""
-        place = self._table.view._place  # noqa: SLF001
+        place = self.view._place  # noqa: SLF001
         properties = ResolvedLazyFrameProps(version_key=place or "stream")
         if existing_resolved_version_key == properties.version_key:
             return None, properties

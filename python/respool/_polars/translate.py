@@ -98,49 +98,47 @@ class _Translator:
         if depth > MAX_DEPTH:
             return None
         if expression.meta.is_column():
-            target = self._target(expression)
-            if target is None or target.dtype != pl.Boolean:
-                return None
-            return Predicate.boolean(target.term)
+            return self._boolean(expression)
         if expression.meta.is_literal():
-            value = _literal(expression, None)
-            if value is None or value.dtype != pl.Boolean:
-                return None
-            return Predicate.constant(value.item())
+            return _constant(expression)
         operands = expression.meta.pop()
         if len(operands) == 1:
             return self._unary(expression, operands[0], depth)
-        if len(operands) == 2:  # noqa: PLR2004
-            # Versions differ in which operand they pop first.
-            for left, right in (operands[::-1], operands):
-                found = self._binary(expression, left, right, depth)
-                if found is not None:
-                    return found
-        if len(operands) == 3:  # noqa: PLR2004
-            for value, low, high in (operands[::-1], operands):
-                found = self._between(expression, value, low, high)
-                if found is not None:
-                    return found
+        # Versions differ in which operand they pop first.
+        for order in (operands[::-1], operands):
+            found = None
+            if len(order) == 2:  # noqa: PLR2004
+                found = self._binary(expression, order[0], order[1], depth)
+            elif len(order) == 3:  # noqa: PLR2004
+                found = self._between(expression, order[0], order[1], order[2])
+            if found is not None:
+                return found
         return None
+
+    def _boolean(self, column: pl.Expr) -> Predicate | None:
+        target = self._target(column)
+        if target is None or target.dtype != pl.Boolean:
+            return None
+        return Predicate.boolean(target.term)
 
     def _unary(self, expression: pl.Expr, operand: pl.Expr, depth: int) -> Predicate | None:
         if _same(expression, ~operand):
             inner = self.predicate(operand, depth + 1)
             return None if inner is None else inner.negate()
-        for made, make in (
+        target = self._target(operand)
+        if target is None:
+            return None
+        known = [
             (operand.is_null(), Predicate.is_null),
             (operand.is_not_null(), Predicate.is_not_null),
-        ):
-            if _same(expression, made):
-                target = self._target(operand)
-                return None if target is None or target.term is None else make(target.term)
-        if _same(expression, operand.is_nan()) or _same(expression, operand.is_not_nan()):
-            target = self._target(operand)
-            if target is None or not target.dtype.is_float():
-                return None
-            found = Predicate.is_nan(target.term)
-            return found if _same(expression, operand.is_nan()) else found.negate()
-        return None
+        ]
+        if target.dtype.is_float():
+            known += [
+                (operand.is_nan(), Predicate.is_nan),
+                (operand.is_not_nan(), lambda term: Predicate.is_nan(term).negate()),
+            ]
+        makers = (make for made, make in known if _same(expression, made))
+        return next((make(target.term) for make in makers), None)
 
     def _binary(
         self, expression: pl.Expr, left: pl.Expr, right: pl.Expr, depth: int
@@ -155,13 +153,16 @@ class _Translator:
         if _same(expression, left.is_in(right)):
             return self._is_in(left, right)
         if _same(expression, left.str.starts_with(right)):
-            target, prefix = self._target(left), _literal(right, None)
-            if target is None or target.dtype != pl.String or prefix is None:
-                return None
-            if prefix.dtype != pl.String or prefix.null_count():
-                return None
-            return Predicate.starts_with(target.term, prefix.item().encode())
+            return self._starts_with(left, right)
         return None
+
+    def _starts_with(self, left: pl.Expr, right: pl.Expr) -> Predicate | None:
+        target, prefix = self._target(left), _literal(right, None)
+        if target is None or target.dtype != pl.String or prefix is None:
+            return None
+        if prefix.dtype != pl.String or prefix.null_count():
+            return None
+        return Predicate.starts_with(target.term, prefix.item().encode())
 
     def _all_or_any(
         self,
@@ -230,24 +231,9 @@ class _Translator:
             return None
         path = list(self._path(expression))
         if path:
-            return self._field(path)
-        operand = operands[0]
-        inner = self._target(operand)
-        if inner is None:
-            return None
-        for dtype, kind in CASTS:
-            if any(
-                _same(expression, operand.cast(dtype, strict=strict)) for strict in (False, True)
-            ):
-                return _plain(inner.term.cast(pa.schema([("value", kind)])), dtype)
-        if inner.dtype != pl.Date and not isinstance(inner.dtype, pl.Datetime):
-            return None
-        # The engine has these for dates and naive times alone.
-        if _same(expression, operand.dt.date()):
-            return _plain(inner.term.date(), pl.Date())
-        if _same(expression, operand.dt.year()):
-            return _plain(inner.term.year(), pl.Int32())
-        return None
+            return _plain(self._view._term([name for name, _ in path]), path[-1][1])  # noqa: SLF001
+        inner = self._target(operands[0])
+        return None if inner is None else _transformed(expression, operands[0], inner)
 
     def _path(self, expression: pl.Expr) -> Iterator[tuple[str, pl.DataType]]:
         """Walk down from a column to the field of a struct that the expression is; nothing if it is none."""
@@ -267,8 +253,20 @@ class _Translator:
                 yield from above
                 yield field.name, field.dtype  # type: ignore[misc]
 
-    def _field(self, path: list[tuple[str, pl.DataType]]) -> Target | None:
-        return _plain(self._view._term([name for name, _ in path]), path[-1][1])  # noqa: SLF001
+
+def _transformed(expression: pl.Expr, operand: pl.Expr, inner: Target) -> Target | None:
+    """Translate a function that keeps order; the engine says which do."""
+    for dtype, kind in CASTS:
+        casts = (operand.cast(dtype, strict=strict) for strict in (False, True))
+        if any(_same(expression, cast) for cast in casts):
+            return _plain(inner.term.cast(pa.schema([("value", kind)])), dtype)
+    if inner.dtype != pl.Date and not isinstance(inner.dtype, pl.Datetime):
+        return None
+    if _same(expression, operand.dt.date()):
+        return _plain(inner.term.date(), pl.Date())
+    if _same(expression, operand.dt.year()):
+        return _plain(inner.term.year(), pl.Int32())
+    return None
 
 
 def _same(one: pl.Expr, other: pl.Expr) -> bool:
@@ -295,6 +293,13 @@ def _compares_by_value(column: pl.DataType, value: pl.DataType) -> bool:
     if column.is_integer() or column.is_decimal():
         return value.is_integer() or (value.is_decimal() and column.is_decimal())
     return False
+
+
+def _constant(expression: pl.Expr) -> Predicate | None:
+    value = _literal(expression, None)
+    if value is None or value.dtype != pl.Boolean:
+        return None
+    return Predicate.constant(value.item())
 
 
 def _literal(expression: pl.Expr, dtype: pl.DataType | None) -> pl.Series | None:

@@ -8,7 +8,7 @@ refused where there is nothing to cast it to; but only if somebody asks for that
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 import polars as pl
 import pyarrow as pa
@@ -37,7 +37,7 @@ class Column:
     """One column of a view, and what becomes of it in Polars."""
 
     name: str
-    field: pa.Field
+    field: pa.Field[Any]
     """What Polars is given."""
 
     dtype: pl.DataType
@@ -49,7 +49,7 @@ class Column:
 
 
 def columns_of(schema: pa.Schema) -> tuple[Column, ...]:
-    """What becomes of each column of the schema.
+    """Say what becomes of each column of the schema.
 
     Raises
     ------
@@ -65,7 +65,7 @@ def columns_of(schema: pa.Schema) -> tuple[Column, ...]:
     return tuple(_column(field) for field in schema)
 
 
-def _column(field: pa.Field) -> Column:
+def _column(field: pa.Field[Any]) -> Column:
     try:
         taken = field.with_type(_taken(field.type))
         try:
@@ -81,14 +81,19 @@ def _column(field: pa.Field) -> Column:
     return Column(field.name, taken, dtype, is_weightless=same and _shares_buffers(field.type))
 
 
-def _imported(field: pa.Field) -> pl.DataType:
+def _imported(field: pa.Field[Any]) -> pl.DataType:
     """Import no rows: Polars alone knows what becomes of a type."""
-    nothing = pa.RecordBatchReader.from_batches(pa.schema([field]), [])
+    nothing: Any = pa.RecordBatchReader.from_batches(pa.schema([field]), [])
     try:
-        dtype = pl.DataFrame(Stream(nothing.__arrow_c_stream__())).schema[field.name]
+        dtype: Any = pl.DataFrame(Stream(nothing.__arrow_c_stream__())).schema[field.name]
         # Polars 1 gives the class of some types.
-        return dtype if isinstance(dtype, pl.DataType) else dtype()
-    except (Exception, pl.exceptions.PanicException) as error:
+        return cast("pl.DataType", dtype() if isinstance(dtype, type) else dtype)
+    except (
+        ValueError,
+        TypeError,
+        pl.exceptions.PolarsError,
+        pl.exceptions.PanicException,
+    ) as error:
         raise UnsupportedTypeError(f"Polars can't read it ({error})") from None
 
 
@@ -98,13 +103,13 @@ class Stream:
     def __init__(self, capsule: object) -> None:
         self._capsule = capsule
 
-    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:  # noqa: PLW3201
+    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
         return self._capsule
 
 
-def _taken(kind: pa.DataType) -> pa.DataType:  # noqa: C901, PLR0911, PLR0912
+def _taken(kind: Any) -> Any:  # noqa: ANN401, C901, PLR0911, PLR0912 - the stubs of pyarrow know too few types
     """Return the type to cast to, the same one where Polars takes it."""
-    types = pa.types
+    types: Any = pa.types
     if isinstance(kind, pa.BaseExtensionType):
         storage = _taken(kind.storage_type)
         return kind if storage in {kind.storage_type, *VIEWS} else storage
@@ -138,7 +143,8 @@ def _taken(kind: pa.DataType) -> pa.DataType:  # noqa: C901, PLR0911, PLR0912
     if types.is_map(kind) and not hasattr(pl, "Map"):
         raise UnsupportedTypeError("Polars has maps since 2.0")
     if types.is_map(kind):
-        return pa.map_(_child(kind.key_field), _child(kind.item_field), kind.keys_sorted)
+        key: Any = _child(kind.key_field)
+        return pa.map_(key, _child(kind.item_field), kind.keys_sorted)
     if types.is_union(kind):
         raise UnsupportedTypeError("Polars has no unions")
     if types.is_interval(kind):
@@ -146,11 +152,11 @@ def _taken(kind: pa.DataType) -> pa.DataType:  # noqa: C901, PLR0911, PLR0912
     return kind
 
 
-def _child(field: pa.Field) -> pa.Field:
+def _child(field: pa.Field[Any]) -> Any:  # noqa: ANN401
     return field.with_type(_taken(field.type))
 
 
-def _decimal(kind: pa.DataType) -> pa.DataType:
+def _decimal(kind: Any) -> pa.DataType:  # noqa: ANN401 - any of the four
     precision, scale = kind.precision, kind.scale
     if scale < 0:
         precision, scale = precision - scale, 0
