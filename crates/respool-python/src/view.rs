@@ -440,7 +440,7 @@ impl PyView {
         from_log: bool,
     ) -> PyResult<PyFrames> {
         let scan = py
-            .detach(|| self.view.scan(columns.as_deref(), None))
+            .detach(move || self.view.scan(columns.as_deref(), None))
             .or_raise(py)?
             .keeping(kept.unwrap_or_default());
         Ok(PyFrames::new(if from_log { scan.from_log() } else { scan }))
@@ -462,10 +462,12 @@ impl PyView {
 
     /// A cache is a source that is read once and what was read of it: neither goes into a pickle.
     fn __reduce__(&self) -> PyResult<()> {
-        Err(PyTypeError::new_err(
-            "cannot pickle a cache, a view or a LazyFrame of one: it reads a stream that belongs to this \
-             process; pickle its data, such as pyarrow.table(cache), or make the cache where it is used",
-        ))
+        Err(PyTypeError::new_err(format!(
+            "cannot pickle a cache, a view or a LazyFrame of one ({}): it reads a stream that belongs \
+             to this process; pickle its data, such as pyarrow.table(cache), or make the cache where \
+             it is used",
+            self.describe()
+        )))
     }
 
     /// A polars LazyFrame of this cache or view; as :func:`respool.polars.scan`.

@@ -57,7 +57,7 @@ fn what_is_left_out_is_not_pulled_twice_and_not_kept_from_others() {
 #[test]
 fn a_scan_from_the_log_leaves_memory_alone() {
     let directory = directory();
-    let options = Options::new().with_log(LogOptions::new(&directory));
+    let options = Options::new().with_log(LogOptions::new(directory.path()));
     let cache = Cache::new(Counting::new(6, Then::End), &options).unwrap();
     cache.ingest_all().unwrap();
     assert!(cache.is_in_memory() && cache.is_log_mapped());
