@@ -9,7 +9,15 @@ from importlib.metadata import version
 from os import cpu_count
 from pathlib import Path
 
-SUBJECTS = ["ingest_log", "replay", "duckdb_scan", "small_batches", "stall", "memory"]
+SUBJECTS = [
+    "ingest_log",
+    "replay",
+    "duckdb_scan",
+    "polars_scan",
+    "small_batches",
+    "stall",
+    "memory",
+]
 PACKAGES = ["respool", "batchcorder", "duckdb", "polars", "pyarrow"]
 
 

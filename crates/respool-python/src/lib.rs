@@ -16,6 +16,7 @@
 mod c_stream;
 mod cache;
 mod error;
+mod frames;
 mod predicate;
 mod progress;
 mod pyarrow;

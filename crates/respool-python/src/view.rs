@@ -11,6 +11,7 @@ use respool::{Cache, View};
 
 use crate::c_stream::{export_schema, export_stream, import_schema, schema_in};
 use crate::error::{OrRaise, source_error};
+use crate::frames::PyFrames;
 use crate::predicate::{PyPredicate, PyTerm};
 use crate::progress::Progress;
 use crate::pyarrow::{batch_to_pyarrow, schema_to_pyarrow};
@@ -418,6 +419,60 @@ impl PyView {
         self.view.column(path.first()?).ok()?;
         let names: Vec<&str> = path.iter().map(String::as_str).collect();
         Term::named(&schema, &names).map(PyTerm)
+    }
+
+    /// Replay columns as frames; for `respool.polars`. Batches marked False in `kept` are left out; `from_log`
+    /// reads from a mapped log what memory holds too.
+    #[pyo3(signature = (columns=None, *, kept=None, from_log=false))]
+    fn _frames(
+        &self,
+        py: Python<'_>,
+        columns: Option<Vec<usize>>,
+        kept: Option<Vec<bool>>,
+        from_log: bool,
+    ) -> PyResult<PyFrames> {
+        let scan = py
+            .detach(move || self.view.scan(columns.as_deref(), None))
+            .or_raise(py)?
+            .keeping(kept.unwrap_or_default());
+        Ok(PyFrames::new(if from_log { scan.from_log() } else { scan }))
+    }
+
+    /// Where frames of everything can be had for nothing: `"memory"`, `"log"` (a mapped one), or None.
+    #[getter]
+    fn _place(&self) -> Option<&'static str> {
+        if !self.view.is_complete() || self.cache().is_closed() {
+            None
+        } else if self.cache().is_in_memory() {
+            Some("memory")
+        } else if self.cache().is_log_mapped() {
+            Some("log")
+        } else {
+            None
+        }
+    }
+
+    /// A cache is a source that is read once and what was read of it: neither goes into a pickle.
+    fn __reduce__(&self) -> PyResult<()> {
+        Err(PyTypeError::new_err(format!(
+            "cannot pickle a cache, a view or a LazyFrame of one ({}): it reads a stream that belongs \
+             to this process; pickle its data, such as pyarrow.table(cache), or make the cache where \
+             it is used",
+            self.describe()
+        )))
+    }
+
+    /// A polars LazyFrame of this cache or view; as :func:`respool.polars.scan`.
+    ///
+    /// Examples
+    /// --------
+    /// >>> import pyarrow as pa, respool
+    /// >>> cache = respool.StreamCache(pa.table({"x": [1, 2, 3]}))
+    /// >>> cache.lazy().select("x").sum().collect().item()
+    /// 6
+    fn lazy<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        let scan = slf.py().import("respool.polars")?.getattr("scan")?;
+        scan.call1((slf,))
     }
 
     /// Whether every stored batch has a copy on the heap.

@@ -166,6 +166,12 @@ impl Cache {
         !state.closed && state.slots.iter().all(|slot| slot.heap.is_some())
     }
 
+    /// Whether the log, if there is one, is read through maps, so that its batches weigh nothing.
+    pub fn is_log_mapped(&self) -> bool {
+        let state = self.shared.state.lock();
+        state.log.as_ref().is_some_and(|log| log.is_zero_copy())
+    }
+
     /// Whether the cache was closed.
     pub fn is_closed(&self) -> bool {
         self.shared.state.lock().closed
@@ -391,6 +397,16 @@ impl Shared {
             first_row: slot.first_row,
             place,
         }))
+    }
+
+    /// Looks at the log alone for a batch that is in a mapped one.
+    pub(crate) fn prefer_log(&self, stored: &mut Stored) {
+        let state = self.state.lock();
+        if let Some(log) = state.log.as_ref().filter(|log| log.is_zero_copy())
+            && stored.index < state.clean
+        {
+            stored.place = Place::Log(Arc::clone(log));
+        }
     }
 
     /// Reads a batch; `columns` are numbers in the cache's schema.
