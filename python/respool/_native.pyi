@@ -1,4 +1,4 @@
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from types import TracebackType
 from typing import Any, Literal, NoReturn, Self, final, type_check_only
 
@@ -10,21 +10,24 @@ from respool._typing import (
     ArrowArrayExportable,
     ArrowSchemaExportable,
     ByteSize,
-    Compression,
     Path,
     Source,
-    WritePolicy,
 )
 
 __all__ = [
     "CorruptLogError",
     "DiskCapacityError",
     "MemoryCapacityError",
+    "Predicate",
     "StreamCache",
     "StreamCacheReader",
     "StreamCacheView",
+    "Term",
+    "__version__",
     "cache",
 ]
+
+__version__: str
 
 class MemoryCapacityError(MemoryError): ...
 class DiskCapacityError(OSError): ...
@@ -55,7 +58,7 @@ class StreamCacheView:
     def batch(self, i: int) -> pa.RecordBatch: ...
     def prefix(self) -> StreamCacheView: ...
     def to_pyarrow(self) -> pa.Table: ...
-    def ingest_all(self, progress: bool = False) -> int: ...
+    def ingest_all(self, progress: bool | Callable[[int, int], object] = False) -> int: ...
     def metrics(self) -> dict[str, Any]: ...
     def lazy(self) -> pl.LazyFrame: ...
     def _frames(
@@ -90,8 +93,13 @@ class StreamCache(StreamCacheView):
         memory_capacity: ByteSize | None = None,
         disk_path: Path | None = None,
         disk_capacity: ByteSize | None = None,
-        write_policy: WritePolicy = "on_insertion",
+        write_policy: Literal["on_insertion", "on_eviction"] = "on_insertion",
         max_readers: int | None = None,
+        *,
+        schema: ArrowSchemaExportable | None = None,
+        compression: Literal["lz4", "zstd"] | None = None,
+        coalesce_rows: int | None = None,
+        allow_tmpfs: bool = False,
     ) -> Self: ...
     @property
     def closed(self) -> bool: ...
@@ -99,8 +107,8 @@ class StreamCache(StreamCacheView):
     def resize(
         self,
         *,
-        memory_capacity: ByteSize | None = None,
-        disk_capacity: ByteSize | None = None,
+        memory_capacity: ByteSize | None = ...,
+        disk_capacity: ByteSize | None = ...,
     ) -> None: ...
 
 @final
@@ -163,6 +171,6 @@ def cache(
     disk: ByteSize | None = "auto",
     directory: Path | None = None,
     coalesce_rows: int | None = None,
-    compression: Compression | None = None,
+    compression: Literal["lz4", "zstd"] | None = None,
     schema: ArrowSchemaExportable | None = None,
 ) -> StreamCache: ...

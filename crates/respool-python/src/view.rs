@@ -326,7 +326,7 @@ impl PyView {
     ///     What the source raised. What was stored before stays readable; see :meth:`prefix`.
     /// MemoryCapacityError, DiskCapacityError
     ///     If a batch does not fit. It is kept: call again after ``resize``.
-    #[pyo3(signature = (progress=None))]
+    #[pyo3(signature = (progress=None), text_signature = "($self, progress=False)")]
     fn ingest_all(&self, py: Python<'_>, progress: Option<&Bound<'_, PyAny>>) -> PyResult<usize> {
         let cache = self.cache();
         let mut progress = Progress::new(progress)?;
