@@ -1,5 +1,7 @@
 //! A segment as its readers see it: a file, and at most one map of it.
 
+use std::collections::TryReserveError;
+use std::io;
 use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -77,7 +79,7 @@ impl Segment {
         {
             return Ok(buffer);
         }
-        let mut memory = Memory::new(self.size(len)?);
+        let mut memory = self.memory(len)?;
         self.fill(memory.bytes(), offset)?;
         Ok(memory.into_buffer())
     }
@@ -93,7 +95,7 @@ impl Segment {
         wanted: Wanted<'_>,
     ) -> Result<Buffer> {
         let short = || self.corrupt(offset, "a buffer lies outside its record");
-        let mut memory = Memory::new(self.size(len)?);
+        let mut memory = self.memory(len)?;
         let metadata = memory.bytes().get_mut(..metadata_len).ok_or_else(short)?;
         self.fill(metadata, offset)?;
         for range in wanted(metadata)? {
@@ -102,6 +104,13 @@ impl Segment {
             self.fill(part, offset + start as u64)?;
         }
         Ok(memory.into_buffer())
+    }
+
+    fn memory(&self, len: u64) -> Result<Memory> {
+        Memory::new(self.size(len)?).map_err(|e| {
+            let e = io::Error::new(io::ErrorKind::OutOfMemory, e);
+            Error::io("cannot read, for want of memory,", &self.path, e)
+        })
     }
 
     fn fill(&self, bytes: &mut [u8], offset: u64) -> Result<()> {
@@ -181,11 +190,16 @@ struct Memory {
 }
 
 impl Memory {
-    fn new(len: usize) -> Self {
+    /// Fails where the memory can't be had: maps fail for want of address space, and then the heap
+    /// may be short of it too.
+    fn new(len: usize) -> Result<Self, TryReserveError> {
         const ALIGNMENT: usize = 64;
-        let bytes = vec![0; len.saturating_add(ALIGNMENT)];
+        let size = len.saturating_add(ALIGNMENT);
+        // `vec!` gives zeros that are not touched, but aborts where it fails: so this asks first.
+        Vec::<u8>::new().try_reserve_exact(size)?;
+        let bytes = vec![0; size];
         let start = bytes.as_ptr().align_offset(ALIGNMENT).min(ALIGNMENT);
-        Self { bytes, start, len }
+        Ok(Self { bytes, start, len })
     }
 
     fn bytes(&mut self) -> &mut [u8] {

@@ -56,7 +56,7 @@ impl ImportedStream {
         let stream = unsafe { FFI_ArrowArrayStream::from_raw(pointer) };
         if stream.release().is_none() {
             return Err(PyValueError::new_err(
-                "this Arrow stream was consumed already",
+                "this Arrow stream was already consumed",
             ));
         }
         // Asking for the schema may run foreign code that waits: not while attached.
@@ -195,7 +195,7 @@ fn array_capsules<'py>(
     let array = unsafe { FFI_ArrowArray::from_raw(pointer) };
     if array.is_released() {
         return Err(PyValueError::new_err(
-            "this Arrow array was consumed already",
+            "this Arrow array was already consumed",
         ));
     }
     Ok((schema, array))
