@@ -79,6 +79,10 @@ impl Segment {
         {
             return Ok(buffer);
         }
+        // Address space is short where maps failed: this one is given back.
+        if self.map.read().is_some() {
+            self.map.write().take();
+        }
         let mut memory = self.memory(len)?;
         self.fill(memory.bytes(), offset)?;
         Ok(memory.into_buffer())
