@@ -26,7 +26,7 @@ SCHEMA = pa.schema(
 
 
 def is_late(n: int) -> bool:
-    return sorted([n, 715])[0] == 715  # noqa: FURB192, RUF015 - nothing that Polars can read through
+    return sorted([n, 715])[0] == 715  # noqa: FURB192 - nothing that Polars can read through
 
 
 def batch(i: int) -> pa.RecordBatch:
