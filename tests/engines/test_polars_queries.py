@@ -25,6 +25,10 @@ SCHEMA = pa.schema(
 )
 
 
+def is_late(n: int) -> bool:
+    return sorted([n, 715])[0] == 715  # noqa: FURB192 - nothing that Polars can read through
+
+
 def batch(i: int) -> pa.RecordBatch:
     n = range(i * ROWS, (i + 1) * ROWS)
     columns = [
@@ -82,6 +86,9 @@ QUERIES: dict[str, Callable[[pl.LazyFrame], pl.LazyFrame]] = {
     "NaN is greatest": lambda lf: lf.filter(pl.col("f") > 190).select("n", "f"),
     "a filter on what is made": lambda lf: lf.with_columns(m=N * 2).filter(pl.col("m") > 1500),
     "a filter nobody knows": lambda lf: lf.filter(N % 97 == 1),
+    "a filter in Python": lambda lf: lf.filter(
+        N.map_elements(is_late, return_dtype=pl.Boolean), pl.col("g") == 1
+    ),
     "a filter on neighbours": lambda lf: lf.filter(N.cum_sum() > 100_000),
     "group by": lambda lf: lf.group_by("g").agg(N.sum(), pl.col("s").first()).sort("g"),
     "group by text": lambda lf: lf.group_by(pl.col("s").str.tail(1)).agg(N.max()).sort("n"),

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import polars as pl
 from polars.lazyframe.resolver import LazyFrameResolver, ResolvedLazyFrameProps
 
 from respool._polars.frames import Frames
@@ -23,7 +24,6 @@ from respool._polars.prune import kept_batches
 from respool._polars.types import Table
 
 if TYPE_CHECKING:
-    import polars as pl
     from polars.lazyframe.resolver import FilterExpr
 
     from respool import StreamCacheView
@@ -71,10 +71,21 @@ class CacheResolver(LazyFrameResolver):
         pays = place == "memory" or all(column.is_weightless for column in columns)
         if place is None or not pays or any(column.refusal for column in columns):
             # Here too what goes wrong goes wrong when it is read, not when somebody asks for the plan.
-            return self._source, properties
+            return self._reading(filters), properties
         if limit is None:
             kept = kept_batches(self._table, [each.expr for each in filters])
             frame = self._frames.of_batches(numbers, kept, from_log=place == "log")
         else:
             frame = self._frames.of_rows(numbers, limit, from_log=place == "log")
         return frame.lazy(), properties
+
+    def _reading(self, filters: list[FilterExpr]) -> pl.LazyFrame:
+        try:
+            for each in filters:
+                each.expr.meta.serialize()
+        except pl.exceptions.PolarsError:
+            # An IO source is given filters in bytes, and a Python function may have none: the query would
+            # fail. A filter does not pass a row index.
+            index = "".join(self._table.schema) + "#"
+            return self._source.with_row_index(index).drop(index)
+        return self._source
