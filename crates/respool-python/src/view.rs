@@ -308,6 +308,34 @@ impl PyView {
             .call_method1("from_batches", (batches, schema))
     }
 
+    /// A DuckDB relation over this view; see :func:`respool.duckdb.relation`.
+    ///
+    /// Parameters
+    /// ----------
+    /// con
+    ///     The connection that is to run it; ``duckdb.default_connection()`` if None.
+    ///
+    /// Returns
+    /// -------
+    /// duckdb.DuckDBPyRelation
+    ///     Lazy: each time it is shown or fetched the view is replayed.
+    ///
+    /// Raises
+    /// ------
+    /// ImportError
+    ///     If DuckDB is not installed.
+    /// TypeError
+    ///     If a column has a type that DuckDB can't scan; the message says what to cast.
+    #[pyo3(signature = (con=None))]
+    fn to_duckdb<'py>(
+        slf: &Bound<'py, Self>,
+        con: Option<&Bound<'py, PyAny>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        slf.py()
+            .import("respool.duckdb")?
+            .call_method1("relation", (slf, con))
+    }
+
     /// Pull everything from the source.
     ///
     /// Parameters
@@ -473,6 +501,12 @@ impl PyView {
     fn lazy<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
         let scan = slf.py().import("respool.polars")?.getattr("scan")?;
         scan.call1((slf,))
+    }
+
+    /// The same rows in the encodings that DuckDB reads fastest; None if there is nothing to convert.
+    fn _encoded(&self, py: Python<'_>) -> PyResult<Option<Self>> {
+        let encoded = py.detach(|| self.view.encoded(&Signals)).or_raise(py)?;
+        Ok(encoded.map(|cache| Self { view: cache.view() }))
     }
 
     /// Whether every stored batch has a copy on the heap.

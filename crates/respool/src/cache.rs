@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
 use parking_lot::{Condvar, Mutex, RwLock};
-use respool_log::Log;
+use respool_log::{Log, LogOptions};
 
 use crate::error::{Error, Result, SourceFailure};
 use crate::fork;
@@ -55,7 +55,7 @@ pub(crate) struct Shared {
     pub(crate) schema: SchemaRef,
     pub(crate) write_policy: WritePolicy,
     pub(crate) max_readers: Option<usize>,
-    log_directory: Option<PathBuf>,
+    pub(crate) log_options: Option<LogOptions>,
     pub(crate) state: Mutex<State>,
     /// Signalled when a slot is published, the end is known, a puller leaves, or the cache is closed.
     pub(crate) advanced: Condvar,
@@ -65,6 +65,8 @@ pub(crate) struct Shared {
     pub(crate) counters: Counters,
     /// Computed column by column when a predicate first asks.
     pub(crate) zones: ZoneMaps,
+    /// The same rows in other encodings; see `encode.rs`.
+    pub(crate) encoded: Mutex<Option<Cache>>,
     process: u32,
     forks: usize,
 }
@@ -96,7 +98,7 @@ impl Cache {
             schema,
             write_policy: options.write_policy(),
             max_readers: options.max_readers(),
-            log_directory: options.log().map(|log| log.directory.clone()),
+            log_options: options.log().cloned(),
             state: Mutex::new(State::new(
                 Feed {
                     source,
@@ -109,6 +111,7 @@ impl Cache {
             tier: RwLock::new(tier),
             counters: Counters::default(),
             zones: ZoneMaps::new(),
+            encoded: Mutex::new(None),
             process: std::process::id(),
             forks: fork::count(),
         };
@@ -261,7 +264,8 @@ impl Cache {
 
     /// The directory of the log, if there is one.
     pub fn log_directory(&self) -> Option<PathBuf> {
-        self.shared.log_directory.clone()
+        let options = self.shared.log_options.as_ref();
+        options.map(|options| options.directory.clone())
     }
 
     /// What was done so far, and what is held.
@@ -311,6 +315,10 @@ impl Cache {
             )
         };
         self.shared.advanced.notify_all();
+        let encoded = self.shared.encoded.lock().take();
+        if let Some(encoded) = encoded {
+            encoded.close();
+        }
         // Released here, with no lock held: the source may run foreign code.
         drop(taken);
     }

@@ -16,6 +16,7 @@
 
 mod cache;
 mod compact;
+mod encode;
 mod error;
 pub mod fork;
 mod ingest;

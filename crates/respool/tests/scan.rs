@@ -1,5 +1,10 @@
 //! A scan leaves batches out, and reads where it is told to.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test that can't be set up should fail"
+)]
+
 mod support;
 
 use std::sync::atomic::Ordering;

@@ -1,0 +1,1 @@
+"""What `respool.duckdb` is made of: the source, the translator of filters, the types DuckDB can't scan."""

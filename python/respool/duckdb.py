@@ -1,0 +1,235 @@
+"""DuckDB over caches: SQL as often as you like over a stream that was read once.
+
+DuckDB scans a cache as it is: ``duckdb.sql("from cache")``, ``con.register("t", cache)``. The
+functions here tell it more. It then plans with the number of rows, reads only the columns that a
+query needs, and lets the cache skip the batches that can't hold a row that is looked for.
+
+Examples
+--------
+>>> import duckdb, pyarrow as pa, respool, respool.duckdb
+>>> source = pa.table({"id": range(1000), "v": [i * 0.5 for i in range(1000)]}).to_reader(100)
+>>> con = duckdb.connect()
+>>> trips = respool.duckdb.register(con, "trips", respool.cache(source))
+>>> con.sql("select count(*), max(v) from trips where id between 100 and 199").fetchall()
+[(100, 99.5)]
+>>> con.sql("select count(*) from trips a join trips b using (id)").fetchall()
+[(1000,)]
+"""
+
+import secrets
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+
+import respool
+from respool import StreamCache, StreamCacheView
+from respool._duckdb.scannable import scannable
+from respool._duckdb.version import IS_OLD
+
+__all__ = ["from_query", "materialize", "register", "relation"]
+
+
+def register(
+    con: duckdb.DuckDBPyConnection,
+    name: str,
+    cache: StreamCacheView,
+    *,
+    optimize: bool = False,
+) -> duckdb.DuckDBPyRelation:
+    """Give a cache or view a name in a connection.
+
+    Nothing is read. The connection keeps the cache until ``con.unregister(name)``, until the name is
+    registered again, or until it is closed.
+
+    Parameters
+    ----------
+    con
+        Where the name is to be known.
+    name
+        The name of the view that SQL sees. It replaces what was registered under it.
+    cache
+        A cache, or what ``select``, ``cast`` or ``slice`` make of it.
+    optimize
+        True: answer from a copy in the encodings that DuckDB reads fastest (decimals of 4 or 8 bytes,
+        few distinct strings as a dictionary, other strings as views). It is made once, when the cache
+        is complete, and kept by the cache within its bounds until the cache is closed; without room
+        for it nothing changes. Other readers see the cache as it is. DuckDB 1 ignores this.
+
+    Returns
+    -------
+    duckdb.DuckDBPyRelation
+        The relation of that name.
+
+    Raises
+    ------
+    TypeError
+        If a column has a type that DuckDB can't scan; the message says what to cast.
+    ValueError
+        If there is no column.
+
+    Examples
+    --------
+    >>> import duckdb, pyarrow as pa, respool, respool.duckdb
+    >>> con = duckdb.connect()
+    >>> cache = respool.cache(pa.table({"n": [1, 2, 3]}).to_reader())
+    >>> _ = respool.duckdb.register(con, "numbers", cache)
+    >>> con.execute("select sum(n) from numbers").fetchone()
+    (6,)
+    """
+    con.register(name, scannable(cache, optimize=optimize))
+    return con.view(name)
+
+
+def relation(
+    cache: StreamCacheView,
+    con: duckdb.DuckDBPyConnection | None = None,
+    *,
+    optimize: bool = False,
+) -> duckdb.DuckDBPyRelation:
+    """Make a relation of a cache or view, without a name.
+
+    Parameters
+    ----------
+    cache
+        A cache, or what ``select``, ``cast`` or ``slice`` make of it.
+    con
+        The connection that is to run it; ``duckdb.default_connection()`` if None.
+    optimize
+        As for :func:`register`.
+
+    Returns
+    -------
+    duckdb.DuckDBPyRelation
+        Lazy: each time it is shown or fetched the cache is replayed.
+
+    Raises
+    ------
+    TypeError
+        If a column has a type that DuckDB can't scan; the message says what to cast.
+    ValueError
+        If there is no column.
+
+    Examples
+    --------
+    >>> import pyarrow as pa, respool, respool.duckdb
+    >>> cache = respool.cache(pa.table({"n": [1, 2, 3]}).to_reader())
+    >>> respool.duckdb.relation(cache).filter("n > 1").aggregate("sum(n)").fetchall()
+    [(5,)]
+    """
+    if con is None:
+        con = duckdb.default_connection()
+    return con.from_arrow(scannable(cache, optimize=optimize))
+
+
+def materialize(
+    con: duckdb.DuckDBPyConnection,
+    name: str,
+    cache: StreamCacheView,
+    *,
+    temporary: bool = True,
+    replace: bool = False,
+) -> duckdb.DuckDBPyRelation:
+    """Copy a cache or view into a table of DuckDB's own.
+
+    The fastest for many joins over the same data, for the price of a second copy.
+
+    Parameters
+    ----------
+    con
+        Where the table is to be made.
+    name
+        The name of the table.
+    cache
+        A cache, or what ``select``, ``cast`` or ``slice`` make of it. Read to its end.
+    temporary
+        True: a table that is gone with the connection, also in a database that is a file.
+    replace
+        True: replace a table of that name.
+
+    Returns
+    -------
+    duckdb.DuckDBPyRelation
+        The table.
+
+    Raises
+    ------
+    duckdb.CatalogException
+        If there is such a table, and ``replace`` is not set.
+    TypeError
+        If a column has a type that DuckDB can't scan; the message says what to cast.
+
+    Examples
+    --------
+    >>> import duckdb, pyarrow as pa, respool, respool.duckdb
+    >>> con = duckdb.connect()
+    >>> cache = respool.cache(pa.table({"n": [1, 2, 3]}).to_reader())
+    >>> respool.duckdb.materialize(con, "numbers", cache).aggregate("max(n)").fetchall()
+    [(3,)]
+    """
+    source = f"respool_{secrets.token_hex(8)}"
+    create = "create or replace" if replace else "create"
+    kind = "temp table" if temporary else "table"
+    table = '"' + name.replace('"', '""') + '"'
+    register(con, source, cache)
+    try:
+        con.execute(f"{create} {kind} {table} as from {source}")
+    finally:
+        con.unregister(source)
+    return con.sql(f"from {table}")
+
+
+def from_query(
+    con: duckdb.DuckDBPyConnection,
+    sql: str,
+    parameters: object = None,
+    *,
+    batch_rows: int = 122_880,
+    **options: Any,  # noqa: ANN401
+) -> StreamCache:
+    """Cache the result of a query, which by itself can be read once.
+
+    The query runs once, on a cursor of its own, while the cache is filled: ``con`` stays free for
+    other queries, and for queries over the cache.
+
+    Parameters
+    ----------
+    con
+        A connection to the database. The cursor does not see its temporary tables, its registered
+        objects, nor what its open transaction changed.
+    sql
+        One query.
+    parameters
+        Values for the query's parameters.
+    batch_rows
+        Rows of a batch.
+    **options
+        As for :func:`respool.cache`.
+
+    Returns
+    -------
+    StreamCache
+
+    Examples
+    --------
+    >>> import duckdb, respool.duckdb
+    >>> con = duckdb.connect()
+    >>> squares = respool.duckdb.from_query(con, "select n, n * n as s from range(4) t(n)")
+    >>> [con.sql("select sum(s) from squares").fetchone() for _ in range(2)]
+    [(Decimal('14'),), (Decimal('14'),)]
+    """
+    try:
+        reader = _reader(con.cursor(), sql, parameters, batch_rows)
+    except duckdb.CatalogException as error:
+        error.add_note("The query ran on a cursor of its own, without your temporary tables.")
+        raise
+    return respool.cache(reader, **options)
+
+
+def _reader(
+    cursor: duckdb.DuckDBPyConnection, sql: str, parameters: object, batch_rows: int
+) -> pa.RecordBatchReader:
+    if IS_OLD:
+        # A relation of DuckDB 1 holds its whole result before it gives the first batch.
+        return cursor.execute(sql, parameters).to_arrow_reader(batch_rows)
+    return cursor.sql(sql, params=parameters).to_arrow_reader(batch_rows)
