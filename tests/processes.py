@@ -45,12 +45,11 @@ def wait_for_line(child: subprocess.Popen[str], line: str) -> None:
 
 @contextmanager
 def killed_at_the_end(child: subprocess.Popen[str]) -> Iterator[None]:
-    try:
-        yield
-    finally:
-        if child.poll() is None:
+    with child:
+        try:
+            yield
+        finally:
             child.kill()
-            child.communicate()
 
 
 @contextmanager

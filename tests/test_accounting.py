@@ -74,6 +74,10 @@ def check(reader, batches):
 STREAM_OF_A_GIB = (
     STREAM
     + """
+import ctypes
+# The C library would keep freed batches of this size for itself: that is not what is measured.
+ctypes.CDLL(None).mallopt(-3, MIB)  # M_MMAP_THRESHOLD
+
 before = peak = status("RssAnon")
 stop = threading.Event()
 

@@ -9,7 +9,12 @@ import pytest
 import respool
 from respool import _native
 
-MODULES = ["respool", "respool.exceptions", "respool.compat.batchcorder"]
+MODULES = [
+    "respool",
+    "respool.compat.batchcorder",
+    "respool.exceptions",
+    "respool.polars",
+]
 NATIVE = [_native.StreamCache, _native.StreamCacheReader, _native.StreamCacheView, _native.cache]
 
 

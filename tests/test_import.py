@@ -10,6 +10,9 @@ import respool
 print(*(name for name in ("duckdb", "polars", "pandas", "numpy") if name in sys.modules))
 """
 
+# What the translators of respool.duckdb and respool.polars build predicates from.
+INTERNAL = {"Predicate", "Term"}
+
 
 def public(module: object) -> set[str]:
     return {name for name in vars(module) if not name.startswith("_")}
@@ -20,11 +23,11 @@ def test_importing_loads_no_engine():
 
 
 def test_every_native_name_is_exported():
-    native = public(_native)
-    assert len(native) >= 8
+    native = public(_native) - INTERNAL
+    assert len(native) >= 7
     exported = set(respool.__all__) | set(exceptions.__all__)
     assert native <= exported
-    assert {name for name in exported if hasattr(_native, name)} == native - {"__version__"}
+    assert {name for name in exported if hasattr(_native, name)} == native | {"__version__"}
 
 
 def test_exported_names_exist_and_are_documented():
@@ -32,7 +35,7 @@ def test_exported_names_exist_and_are_documented():
         assert hasattr(respool, name)
     documented = [getattr(respool, name) for name in respool.__all__ if name[0] != "_"]
     documented += [getattr(exceptions, name) for name in exceptions.__all__]
-    assert len(documented) >= 9
+    assert len(documented) >= 8
     for thing in documented:
         assert thing.__doc__
 
@@ -54,7 +57,7 @@ def test_exceptions_are_what_callers_expect():
     assert issubclass(exceptions.MemoryCapacityError, MemoryError)
     assert issubclass(exceptions.DiskCapacityError, OSError)
     assert issubclass(exceptions.CorruptLogError, OSError)
-    assert len(exceptions.__all__) >= 4
+    assert len(exceptions.__all__) >= 3
     for name in exceptions.__all__:
         assert getattr(exceptions, name).__module__ == "respool.exceptions"
 

@@ -32,10 +32,10 @@ import pyarrow as pa, pyarrow.csv, respool
 """
     + AFTERWARDS
     + """
-os.mkfifo(sys.argv[1])
+read, write = os.pipe()
 
 def feed():
-    with open(sys.argv[1], "wb", buffering=0) as pipe:
+    with open(write, "wb", buffering=0) as pipe:
         pipe.write(b"n\\n")
         for i in range(60):
             pipe.write(b"".join(b"%07d\\n" % n for n in range(512 * i, 512 * i + 512)))
@@ -43,7 +43,7 @@ def feed():
 
 threading.Thread(target=feed, daemon=True).start()
 options = pyarrow.csv.ReadOptions(block_size=4096, use_threads=False)
-source = pyarrow.csv.open_csv(sys.argv[1], options)
+source = pyarrow.csv.open_csv(open(read, "rb", buffering=0), options)
 cache = respool.StreamCache(source)
 next(cache.reader())
 print("ready", flush=True)
@@ -94,9 +94,8 @@ def test_ingesting_from_a_generator(how):
     assert then in {"went on", "failed for good"}
 
 
-def test_ingesting_from_a_pipe(tmp_path):
-    child = processes.start(OVER_A_PIPE, tmp_path / "pipe")
-    interrupted, then = interrupt_when_ready(child)
+def test_ingesting_from_a_pipe():
+    interrupted, then = interrupt_when_ready(processes.start(OVER_A_PIPE))
     assert interrupted == "interrupted"
     assert then in {"went on", "failed for good"}
 

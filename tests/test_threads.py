@@ -10,7 +10,7 @@ import processes
 from consumers import ALL
 
 PAIRS = """
-import faulthandler, sys
+import faulthandler, sys, time
 import respool
 from consumers import ALL
 from processes import in_threads
@@ -18,16 +18,25 @@ from sources import SCHEMA, Source, rows_of
 
 first, kind, directory = sys.argv[1:]
 names = list(ALL)
+PAUSE = 0.01
+
+def make(source):
+    if kind == "iterable":
+        return respool.cache(source, schema=SCHEMA, memory=5000, directory=directory)
+    return respool.StreamCache(source.reader(), 5000, directory, "10 MiB")
+
+def late(task):
+    time.sleep(PAUSE / 2)  # the other is in the middle of a pull
+    return task()
+
 for second in names[names.index(first):]:
-    for _ in range(2):
+    for others in (0, 0, 1):
         faulthandler.dump_traceback_later(15, exit=True)
-        source = Source(12, pause=0.002)
-        if kind == "iterable":
-            cache = respool.cache(source, schema=SCHEMA, memory=5000, directory=directory)
-        else:
-            cache = respool.StreamCache(source.reader(), 5000, directory, "10 MiB")
-        tasks = [lambda: ALL[first](cache), lambda: ALL[second](cache), cache.metrics, cache.ingest_all]
-        one, other, _, _ = in_threads(*tasks, timeout=12)
+        source = Source(12, pause=PAUSE)
+        cache = make(source)
+        tasks = [lambda: ALL[first](cache), lambda: late(lambda: ALL[second](cache))]
+        tasks += [lambda: late(cache.ingest_all), lambda: late(cache.metrics)] * others
+        one, other, *_ = in_threads(*tasks, timeout=12)
         assert one == rows_of(12), (second, one)
         assert other == rows_of(12), (second, other)
         assert source.pulls == 13

@@ -54,7 +54,7 @@ def test_no_columns(replay):
 
 def test_no_rows(replay):
     schema = pa.schema([(name, array.type) for name, array in ARRAYS.items()])
-    assert replay(schema, []).equals(schema.empty_table())
+    assert replay(schema, []).num_rows == 0
 
 
 def test_a_dictionary_that_changes_from_batch_to_batch(replay):

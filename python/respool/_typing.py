@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from os import PathLike
-from typing import Literal, Protocol, TypeAlias
+from typing import Protocol, TypeAlias
 
 import pyarrow as pa
 
@@ -57,5 +57,3 @@ ByteSize: TypeAlias = int | str
 """A number of bytes, or text: ``"64 MiB"``, ``"25%"`` of the memory or of the free disk."""
 
 Path: TypeAlias = str | PathLike[str]
-WritePolicy: TypeAlias = Literal["on_insertion", "on_eviction"]
-Compression: TypeAlias = Literal["lz4", "zstd"]

@@ -12,7 +12,7 @@ use arrow_buffer::Buffer;
 use arrow_data::UnsafeFlag;
 use arrow_ipc as ipc;
 use arrow_ipc::reader::RecordBatchDecoder;
-use arrow_schema::{DataType, Field, FieldRef, Schema, SchemaRef};
+use arrow_schema::{DataType, Field, FieldRef, Schema, SchemaRef, UnionMode};
 use parking_lot::Mutex;
 
 use crate::encode::{DictionaryRecord, count_dictionaries, schema_message};
@@ -38,7 +38,7 @@ pub(crate) struct Decoder {
 }
 
 impl Decoder {
-    pub(crate) fn new(schema: &SchemaRef, compressed: bool) -> Result<Self> {
+    pub(crate) fn new(schema: SchemaRef, compressed: bool) -> Result<Self> {
         let mut ids = Vec::with_capacity(schema.fields().len());
         let mut next = 0;
         for field in schema.fields() {
@@ -49,23 +49,23 @@ impl Decoder {
         }
         let mut values = Vec::new();
         let numbered = if next == 0 {
-            Arc::clone(schema)
+            Arc::clone(&schema)
         } else {
-            let message = schema_message(schema, 0);
+            let message = schema_message(&schema, 0);
             let numbered = Arc::new(ipc::convert::try_schema_from_ipc_buffer(&message)?);
             for field in numbered.fields() {
                 collect_values(field, &mut values);
             }
             numbered
         };
-        if values.len() as i64 != next || numbered.fields() != schema.fields() {
+        if i64::try_from(values.len()) != Ok(next) || numbered.fields() != schema.fields() {
             return Err(Error::Schema {
                 reason: "it does not survive the Arrow IPC format".to_owned(),
             });
         }
         let decoded = values.iter().map(|_| None).collect();
         Ok(Self {
-            schema: Arc::clone(schema),
+            schema,
             numbered,
             ids,
             values,
@@ -124,6 +124,38 @@ impl Decoder {
         Ok(own_batch(schema, columns, rows))
     }
 
+    /// The ranges of the body that some columns lie in, given the metadata of a record.
+    pub(crate) fn wanted(&self, metadata: &[u8], columns: &[usize]) -> Result<Vec<Range<usize>>> {
+        let metadata = metadata.get(8..).ok_or_else(|| damaged("no metadata"))?;
+        let message = ipc::root_as_message(metadata).map_err(|e| damaged(&e.to_string()))?;
+        let header = message
+            .header_as_record_batch()
+            .ok_or_else(|| damaged("it is not a batch"))?;
+        let mut buffers = header.buffers().unwrap_or_default().iter();
+        let mut variadic = header.variadicBufferCounts().unwrap_or_default().iter();
+        let mut ranges: Vec<Range<usize>> = Vec::new();
+        for (column, field) in self.numbered.fields().iter().enumerate() {
+            let count = buffer_count(field.data_type(), &mut variadic);
+            let is_wanted = columns.contains(&column);
+            for buffer in buffers
+                .by_ref()
+                .take(count)
+                .filter(|b| is_wanted && b.length() > 0)
+            {
+                let bounds = || damaged("a buffer has no place");
+                let start = usize::try_from(buffer.offset()).map_err(|_| bounds())?;
+                let len = usize::try_from(buffer.length()).map_err(|_| bounds())?;
+                let end = start.checked_add(len).ok_or_else(bounds)?;
+                match ranges.last_mut() {
+                    // Padding in between is cheaper to read than to leave out.
+                    Some(last) if start >= last.end && start - last.end < 64 => last.end = end,
+                    _ => ranges.push(start..end),
+                }
+            }
+        }
+        Ok(ranges)
+    }
+
     /// The values of a dictionary; the last of each id is kept, so that batches which share it
     /// decode it once.
     fn dictionary(
@@ -132,10 +164,10 @@ impl Decoder {
         fetch: &dyn Fn(&DictionaryRecord) -> Result<Buffer>,
     ) -> Result<ArrayRef> {
         let slot = usize::try_from(record.id).unwrap_or(usize::MAX);
-        if let Some(Some((kept, values))) = self.decoded.lock().get(slot) {
-            if Arc::ptr_eq(kept, record) {
-                return Ok(Arc::clone(values));
-            }
+        if let Some(Some((kept, values))) = self.decoded.lock().get(slot)
+            && Arc::ptr_eq(kept, record)
+        {
+            return Ok(Arc::clone(values));
         }
         let mut by_id = HashMap::new();
         for inner in &record.inner {
@@ -230,5 +262,38 @@ fn collect_values(field: &Field, out: &mut Vec<SchemaRef>) {
             .iter()
             .for_each(|(_, child)| collect_values(child, out)),
         _ => {}
+    }
+}
+
+/// How many buffers a column of a type has in a record.
+fn buffer_count(data_type: &DataType, variadic: &mut dyn Iterator<Item = i64>) -> usize {
+    use DataType as T;
+    match data_type {
+        T::Null => 0,
+        T::Utf8 | T::LargeUtf8 | T::Binary | T::LargeBinary => 3,
+        T::Utf8View | T::BinaryView => {
+            2 + variadic
+                .next()
+                .map_or(0, |n| usize::try_from(n).unwrap_or(0))
+        }
+        T::List(child) | T::LargeList(child) | T::Map(child, _) => {
+            2 + buffer_count(child.data_type(), variadic)
+        }
+        T::ListView(child) | T::LargeListView(child) => {
+            3 + buffer_count(child.data_type(), variadic)
+        }
+        T::FixedSizeList(child, _) => 1 + buffer_count(child.data_type(), variadic),
+        T::RunEndEncoded(_, values) => 2 + buffer_count(values.data_type(), variadic),
+        T::Struct(fields) => {
+            let children = fields.iter().map(|f| buffer_count(f.data_type(), variadic));
+            1 + children.sum::<usize>()
+        }
+        T::Union(fields, mode) => {
+            let children = fields
+                .iter()
+                .map(|(_, f)| buffer_count(f.data_type(), variadic));
+            1 + usize::from(*mode == UnionMode::Dense) + children.sum::<usize>()
+        }
+        _ => 2,
     }
 }

@@ -1,7 +1,8 @@
 //! The index of a persistent log, as bytes: pure functions, no files.
 //!
 //! `FORMAT.md` has the layout byte by byte. Decoding trusts nothing: every length is checked, every
-//! entry carries a checksum, and a damaged entry is an error rather than a panic.
+//! entry carries a checksum, and a damaged entry is an error rather than a panic. The file is long
+//! because its tests, which damage every bit, stand beside what they test.
 
 use std::fmt;
 
@@ -457,5 +458,212 @@ fn checked(bytes: &[u8]) -> Result<&[u8; ENTRY_LEN], Damage> {
         Ok(entry)
     } else {
         Err(Damage::Checksum)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entries() -> Vec<Entry> {
+        let extent = Extent {
+            segment: 3,
+            offset: 0x1_0000_0040,
+            metadata_len: 192,
+            body_len: 0x2_0000_0000,
+            crc: 0xdead_beef,
+        };
+        vec![
+            Entry::Dictionary {
+                id: 7,
+                values: 9,
+                extent,
+            },
+            Entry::Batch {
+                record: 0,
+                rows: 1 << 40,
+                dictionaries: 1,
+                extent,
+            },
+            Entry::Seal {
+                segment: 3,
+                batches: 1,
+                end: 640,
+                len: 1000,
+                layout: Layout::Stream,
+            },
+            Entry::Close {
+                batches: 1,
+                rows: 1 << 40,
+            },
+        ]
+    }
+
+    fn header() -> Header {
+        Header {
+            identity: *b"sixteen bytes!!!",
+            codec: 2,
+            segment_bytes: 256 << 20,
+            schema_len: 0,
+            schema_crc: 0,
+        }
+    }
+
+    fn file() -> Vec<u8> {
+        let mut bytes = header().encode(INDEX_MAGIC).to_vec();
+        for entry in entries() {
+            bytes.extend_from_slice(&entry.encode());
+        }
+        bytes
+    }
+
+    #[test]
+    fn entries_come_back_as_they_were() {
+        for entry in entries() {
+            assert_eq!(Entry::decode(&entry.encode()), Ok(entry));
+        }
+        let bytes = header().encode(MANIFEST_MAGIC);
+        assert_eq!(Header::decode(&bytes, MANIFEST_MAGIC), Ok(header()));
+    }
+
+    #[test]
+    fn the_checksum_is_the_one_of_the_standard() {
+        assert_eq!(crc32c(b"123456789"), 0xe306_9283);
+    }
+
+    #[test]
+    fn an_entry_that_is_cut_short_is_an_error() {
+        for entry in entries() {
+            let bytes = entry.encode();
+            for len in 0..ENTRY_LEN {
+                assert_eq!(Entry::decode(&bytes[..len]), Err(Damage::Truncated));
+            }
+        }
+    }
+
+    #[test]
+    fn every_flipped_bit_is_found() {
+        for entry in entries() {
+            for bit in 0..ENTRY_LEN * 8 {
+                let mut bytes = entry.encode();
+                bytes[bit / 8] ^= 1 << (bit % 8);
+                assert_eq!(Entry::decode(&bytes), Err(Damage::Checksum), "bit {bit}");
+            }
+        }
+        for bit in 0..ENTRY_LEN * 8 {
+            let mut bytes = header().encode(INDEX_MAGIC);
+            bytes[bit / 8] ^= 1 << (bit % 8);
+            assert!(Header::decode(&bytes, INDEX_MAGIC).is_err(), "bit {bit}");
+        }
+    }
+
+    #[test]
+    fn an_extent_that_no_log_has_is_an_error() {
+        let good = Extent {
+            segment: 0,
+            offset: 64,
+            metadata_len: 64,
+            body_len: 64,
+            crc: 0,
+        };
+        let bad = [
+            Extent { offset: 65, ..good },
+            Extent {
+                metadata_len: 0,
+                ..good
+            },
+            Extent {
+                metadata_len: 100,
+                ..good
+            },
+            Extent {
+                body_len: 1,
+                ..good
+            },
+            Extent {
+                body_len: u64::MAX - 63,
+                ..good
+            },
+            Extent {
+                offset: u64::MAX - 63,
+                ..good
+            },
+        ];
+        for extent in bad {
+            let entry = Entry::Dictionary {
+                id: 0,
+                values: 0,
+                extent,
+            };
+            let decoded = Entry::decode(&entry.encode());
+            assert!(matches!(decoded, Err(Damage::Value(_))), "{extent:?}");
+        }
+    }
+
+    #[test]
+    fn only_the_whole_file_is_taken_for_a_whole_log() {
+        let file = file();
+        for len in 0..=file.len() {
+            match scan(&file[..len]) {
+                Err(damage) => assert!(len < ENTRY_LEN && damage == Damage::Truncated),
+                Ok(scan) => {
+                    assert_eq!(scan.entries.len(), len / ENTRY_LEN - 1);
+                    assert_eq!(scan.closed.is_some(), len == file.len());
+                    assert_eq!(scan.damage.is_some(), len % ENTRY_LEN != 0);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_damaged_byte_anywhere_ends_the_scan_there() {
+        let file = file();
+        for at in 0..file.len() {
+            for byte in [file[at] ^ 1, 0, 0xff] {
+                if byte == file[at] {
+                    continue;
+                }
+                let mut damaged = file.clone();
+                damaged[at] = byte;
+                match scan(&damaged) {
+                    Err(_) => assert!(at < ENTRY_LEN),
+                    Ok(scan) => {
+                        assert_eq!(scan.entries.len(), at / ENTRY_LEN - 1);
+                        assert!(scan.closed.is_none() && scan.damage.is_some());
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_closing_entry_that_counts_wrong_proves_nothing() {
+        let mut file = file();
+        let batch = ENTRY_LEN * 2..ENTRY_LEN * 3;
+        file.drain(batch);
+        let scan = scan(&file).unwrap();
+        assert_eq!(scan.closed, None);
+        assert_eq!(scan.damage, Some(Damage::Value("closing count")));
+    }
+
+    #[test]
+    fn a_newer_version_is_refused_by_name() {
+        let mut bytes = header().encode(INDEX_MAGIC);
+        bytes[8] = 2;
+        assert_eq!(Header::decode(&bytes, INDEX_MAGIC), Err(Damage::Version(2)));
+    }
+
+    #[test]
+    fn a_manifest_that_is_cut_or_changed_is_an_error() {
+        let manifest = encode_manifest(header(), b"the schema");
+        assert_eq!(decode_manifest(&manifest).unwrap().1, b"the schema");
+        for len in 0..manifest.len() {
+            assert!(decode_manifest(&manifest[..len]).is_err());
+        }
+        for at in 0..manifest.len() {
+            let mut damaged = manifest.clone();
+            damaged[at] ^= 0x10;
+            assert!(decode_manifest(&damaged).is_err(), "byte {at}");
+        }
     }
 }

@@ -23,6 +23,9 @@
 #![doc = include_str!("../FORMAT.md")]
 #![deny(unsafe_code)]
 
+#[cfg(target_endian = "big")]
+compile_error!("the buffers of a log are little-endian, and are not swapped");
+
 mod decode;
 mod encode;
 mod error;

@@ -3,6 +3,9 @@
 //! One writer at a time holds the writer's lock and does all the writing. Readers never take that
 //! lock: they look up a record in the list of published ones, which is locked for as long as it
 //! takes to push or copy an entry. The order is always: data, index entry, publication.
+//!
+//! The file is long because this order is its subject: an append and everything it may set off
+//! (a new segment, a seal, a refusal) is read here from top to bottom.
 
 use std::fmt;
 use std::io::IoSlice;
@@ -116,6 +119,27 @@ impl Log {
     /// Begins a log in a directory of its own, which is made if it is missing and else must be
     /// empty: segments that other Arrow tools can open, an index, a manifest, and a lock that is
     /// held until the log is dropped.
+    ///
+    /// ```
+    /// use arrow_array::record_batch;
+    /// use respool_log::{Log, LogOptions};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let parent = tempfile::tempdir()?;
+    /// # let directory = parent.path().join("log");
+    /// let batch = record_batch!(("n", Int64, [1, 2, 3]))?;
+    /// let log = Log::create(batch.schema(), LogOptions::new(&directory).allow_tmpfs(true))?;
+    /// log.append(&batch)?;
+    /// log.finish()?;
+    /// log.flush()?;
+    ///
+    /// // The segments are Arrow IPC files.
+    /// let file = std::fs::File::open(directory.join("00000000.arrow"))?;
+    /// let mut reader = arrow_ipc::reader::FileReader::try_new(file, None)?;
+    /// assert_eq!(reader.next().transpose()?, Some(batch));
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn create(schema: SchemaRef, options: LogOptions) -> Result<Self> {
         let storage = FileStorage::named(&options)?;
         Self::with_storage(schema, options, Arc::new(storage))
@@ -127,11 +151,8 @@ impl Log {
         options: LogOptions,
         storage: Arc<dyn Storage>,
     ) -> Result<Self> {
-        let decoder = Decoder::new(&schema, options.compression.is_some())?;
-        let reserve = options
-            .segment_bytes
-            .min(options.capacity.unwrap_or(UNLIMITED));
-        let reach = Reach::new(options.access, storage.refuses_maps(), reserve);
+        let decoder = Decoder::new(schema, options.compression.is_some())?;
+        let reach = Reach::new(&options, storage.refuses_maps());
         let compressor = match options.compression {
             None => None,
             Some(compression) => Some(
@@ -139,9 +160,9 @@ impl Log {
                     .map_err(|e| Error::io("cannot begin", &options.directory, e))?,
             ),
         };
-        let stream_header = schema_message(&schema, 0);
+        let stream_header = schema_message(decoder.schema(), 0);
         let mut file_header = MAGIC.to_vec();
-        file_header.extend_from_slice(&schema_message(&schema, MAGIC.len()));
+        file_header.extend_from_slice(&schema_message(decoder.schema(), MAGIC.len()));
         let mut used = 0;
         let mut index = None;
         if storage.is_named() {
@@ -174,8 +195,18 @@ impl Log {
             used: AtomicU64::new(used),
             rows: AtomicU64::new(0),
         };
-        // The first segment is made now, so that an unusable directory is found out now.
-        log.open_segment(&mut log.writer.lock())?;
+        {
+            // What cannot work is found out now: a quota too small for a log without batches, and
+            // a directory in which no segment can be made.
+            let mut writer = log.writer.lock();
+            let writer = &mut *writer;
+            if writer.index.is_some() {
+                writer.plan.push_bytes(&writer.file_header);
+                log.reserve(writer)?;
+                writer.plan.release();
+            }
+            log.open_segment(writer)?;
+        }
         Ok(log)
     }
 
@@ -199,7 +230,11 @@ impl Log {
 
     fn append_checked(&self, writer: &mut Writer, batch: &RecordBatch) -> Result<()> {
         loop {
-            let (number, end, is_empty) = self.open_segment(writer)?;
+            // A segment that the quota may refuse is not made yet.
+            let (number, end, is_empty) = match &writer.open {
+                Some(open) => (open.number, open.end, open.records == 0),
+                None => (writer.segments, 0, true),
+            };
             writer.plan.begin(number, end);
             if end == 0 {
                 writer.plan.push_bytes(match writer.layout {
@@ -220,6 +255,7 @@ impl Log {
             }
         }
         self.reserve(writer)?;
+        self.open_segment(writer)?;
         let Some(open) = &mut writer.open else {
             return Ok(());
         };
@@ -312,15 +348,23 @@ impl Log {
             }
         };
         let len = u64::from(place.metadata_len) + place.body_len;
-        let bytes = segment.published(place.offset, len)?;
-        self.decoder
-            .batch(
-                &bytes,
-                place.metadata_len as usize,
-                place.dictionaries.as_deref().unwrap_or_default(),
-                projection,
-                &|dictionary| self.fetch(dictionary),
-            )
+        let bytes = match projection {
+            Some(columns) if !self.reach.maps() => {
+                let wanted = |metadata: &[u8]| self.decoder.wanted(metadata, columns);
+                segment.read_parts(place.offset, place.metadata_len as usize, len, &wanted)
+            }
+            _ => segment.published(place.offset, len),
+        };
+        bytes
+            .and_then(|bytes| {
+                self.decoder.batch(
+                    &bytes,
+                    place.metadata_len as usize,
+                    place.dictionaries.as_deref().unwrap_or_default(),
+                    projection,
+                    &|dictionary| self.fetch(dictionary),
+                )
+            })
             .map_err(|e| match e {
                 Error::Arrow(e) => segment.corrupt(place.offset, e.to_string()),
                 e => e,
@@ -446,34 +490,32 @@ impl Log {
         Ok(())
     }
 
-    /// Sees that a segment is open; returns its number, its end, and whether it has no record.
-    fn open_segment(&self, writer: &mut Writer) -> Result<(u32, u64, bool)> {
-        if let Some(open) = &writer.open {
-            return Ok((open.number, open.end, open.records == 0));
+    /// Sees that a segment is open.
+    fn open_segment<'a>(&self, writer: &'a mut Writer) -> Result<&'a mut Open> {
+        if writer.open.is_none() {
+            let number = writer.segments;
+            let name = segment_name(number);
+            let path = self.storage.path(&name);
+            let file = self
+                .storage
+                .create(&name)
+                .map_err(|e| Error::io("cannot create a segment of the log:", &path, e))?;
+            let segment = Arc::new(Segment::new(file, path, Arc::clone(&self.reach)));
+            writer.segments += 1;
+            if writer.index.is_some() {
+                writer.unsynced.push(Arc::clone(&segment));
+            }
+            writer.open = Some(Open {
+                segment,
+                number,
+                end: 0,
+                batches: Vec::new(),
+                dictionaries: Vec::new(),
+                records: 0,
+                published: false,
+            });
         }
-        let number = writer.segments;
-        let name = segment_name(number);
-        let path = self.storage.path(&name);
-        let file = self
-            .storage
-            .create(&name)
-            .map_err(|e| Error::io("cannot create a segment of the log:", &path, e))?;
-        let segment = Arc::new(Segment::new(file, path, Arc::clone(&self.reach)));
-        writer.segments += 1;
-        if writer.index.is_some() {
-            writer.unsynced.push(Arc::clone(&segment));
-            writer.encoder.dictionaries.clear();
-        }
-        writer.open = Some(Open {
-            segment,
-            number,
-            end: 0,
-            batches: Vec::new(),
-            dictionaries: Vec::new(),
-            records: 0,
-            published: false,
-        });
-        Ok((number, 0, true))
+        writer.open.as_mut().ok_or(Error::Finished)
     }
 
     /// Closes the open segment, sealing it if other tools may open it.
@@ -508,6 +550,8 @@ impl Log {
             };
             self.write_entry(writer, entry)?;
             self.used.fetch_add(seal.len() as u64, Ordering::Relaxed);
+            // The next segment has to be readable by itself.
+            writer.encoder.dictionaries.clear();
         }
         writer.open = None;
         Ok(())

@@ -120,8 +120,7 @@ impl Storage for FileStorage {
                 .create_new(true)
                 .open(self.directory.join(name))?
         } else {
-            // O_TMPFILE where there is one, else created and unlinked at once; mode 0600.
-            tempfile::tempfile_in(&self.directory)?
+            nameless(&self.directory)?
         };
         Ok(Arc::new(OsFile(file)))
     }
@@ -165,10 +164,25 @@ impl sealed::Sealed for OsFile {}
 impl StorageFile for OsFile {
     #[cfg(target_os = "linux")]
     fn write_at(&self, parts: &[IoSlice<'_>], offset: u64) -> io::Result<usize> {
-        // More than the kernel takes in one call is an error there, so it is cut here.
+        // More slices than the kernel takes in one call is an error there, so they are cut here. What
+        // is written in one call may become one folio of the page cache, and a map that touches a page
+        // brings in the whole folio: the columns beside the one that is read too.
         const IOV_MAX: usize = 1024;
-        let parts = parts.get(..IOV_MAX).unwrap_or(parts);
-        Ok(rustix::io::pwritev(&self.0, parts, offset)?)
+        const FOLIO: usize = 256 << 10;
+        let mut bytes = 0;
+        let fits = |part: &&IoSlice<'_>| {
+            bytes += part.len();
+            bytes <= FOLIO
+        };
+        let fitting = parts.iter().take(IOV_MAX).take_while(fits).count();
+        Ok(match (parts.get(..fitting), parts.first()) {
+            (Some(fitting @ [_, ..]), _) => rustix::io::pwritev(&self.0, fitting, offset)?,
+            (_, Some(part)) => {
+                let part = part.get(..FOLIO).unwrap_or(part);
+                rustix::io::pwrite(&self.0, part, offset)?
+            }
+            (_, None) => 0,
+        })
     }
 
     #[cfg(all(unix, not(target_os = "linux")))]
@@ -233,6 +247,21 @@ pub(crate) fn read_all(
     Ok(())
 }
 
+/// A file without a name, of mode 0600: `O_TMPFILE` where the file system has it, else created and
+/// unlinked at once.
+fn nameless(directory: &Path) -> io::Result<File> {
+    #[cfg(target_os = "linux")]
+    {
+        use rustix::fs::{Mode, OFlags};
+        let flags = OFlags::RDWR | OFlags::TMPFILE | OFlags::CLOEXEC;
+        if let Ok(file) = rustix::fs::open(directory, flags, Mode::RUSR | Mode::WUSR) {
+            return Ok(File::from(file));
+        }
+    }
+    // Says what is wrong with the directory, if that was it.
+    tempfile::tempfile_in(directory)
+}
+
 fn open_options() -> OpenOptions {
     let mut options = OpenOptions::new();
     options.read(true).write(true);
@@ -252,7 +281,7 @@ fn check_file_system(directory: &Path, options: &LogOptions) -> Result<bool> {
     let metadata =
         std::fs::metadata(directory).map_err(|e| Error::io("cannot use", directory, e))?;
     if !metadata.is_dir() {
-        let e = io::Error::from(io::ErrorKind::NotADirectory);
+        let e = io::Error::from_raw_os_error(rustix::io::Errno::NOTDIR.raw_os_error());
         return Err(Error::io("cannot use", directory, e));
     }
     #[cfg(target_os = "linux")]

@@ -1,4 +1,6 @@
 //! Storage for tests: files in memory, and a wrapper that fails or records calls.
+//!
+//! Two back ends in one file, because neither is more than the list of the calls of the trait.
 
 use std::io::{self, IoSlice};
 use std::path::PathBuf;
@@ -224,9 +226,16 @@ impl Faulty {
         self.state.fired.load(Ordering::Relaxed)
     }
 
+    /// Sets another fault; its calls are counted from here.
+    pub fn set(&self, fault: Option<Fault>) {
+        let mut place = self.state.fault.lock();
+        self.state.counted.store(0, Ordering::Relaxed);
+        *place = fault;
+    }
+
     /// Lets everything succeed from now on.
     pub fn heal(&self) {
-        *self.state.fault.lock() = None;
+        self.set(None);
     }
 
     /// All calls so far, in order.
@@ -248,16 +257,16 @@ impl State {
             return Verdict::Pass;
         };
         let number = self.counted.fetch_add(1, Ordering::Relaxed);
-        let short = matches!(fault.mode, Mode::ShortOnce | Mode::ShortForever);
-        let forever = matches!(fault.mode, Mode::Forever | Mode::ShortForever);
-        let fails_at = fault.call + u64::from(short && operation == Operation::Write);
-        let error = || io::Error::from_raw_os_error(fault.errno);
-        let verdict = if short && operation == Operation::Write && number == fault.call {
+        let shortens = matches!(fault.mode, Mode::ShortOnce | Mode::ShortForever);
+        let lasts = matches!(fault.mode, Mode::Forever | Mode::ShortForever);
+        let is_short = shortens && operation == Operation::Write && number == fault.call;
+        // The caller goes on after a short write; it is the next call that fails.
+        let mut fails = number == fault.call || (lasts && number > fault.call);
+        fails |= shortens && number == fault.call + 1;
+        let verdict = if is_short {
             Verdict::Short
-        } else if number == fails_at || (short && number == fault.call) {
-            Verdict::Fail(error())
-        } else if forever && number > fault.call {
-            Verdict::Fail(error())
+        } else if fails {
+            Verdict::Fail(io::Error::from_raw_os_error(fault.errno))
         } else {
             Verdict::Pass
         };

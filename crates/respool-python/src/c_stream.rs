@@ -22,7 +22,7 @@ use std::sync::Arc;
 
 use arrow_array::ffi::{FFI_ArrowArray, FFI_ArrowSchema, from_ffi, from_ffi_and_data_type};
 use arrow_array::ffi_stream::FFI_ArrowArrayStream;
-use arrow_array::{Array, ArrayRef, RecordBatch, StructArray, make_array};
+use arrow_array::{Array, ArrayRef, RecordBatch, RecordBatchIterator, StructArray, make_array};
 use arrow_data::ArrayData;
 use arrow_schema::{DataType, Schema, SchemaRef};
 use pyo3::exceptions::{PyTypeError, PyValueError};
@@ -57,7 +57,7 @@ impl ImportedStream {
         let stream = unsafe { FFI_ArrowArrayStream::from_raw(pointer) };
         if stream.release().is_none() {
             return Err(PyValueError::new_err(
-                "this Arrow stream was consumed already",
+                "this Arrow stream was already consumed",
             ));
         }
         // Asking for the schema may run foreign code that waits: not while attached.
@@ -132,12 +132,12 @@ fn last_error(stream: &mut FFI_ArrowArrayStream, code: c_int) -> StreamError {
     let text = stream.get_last_error().and_then(|get_last_error| {
         // SAFETY: invariant 3; asked right after a call that failed.
         let text = unsafe { get_last_error(&raw mut *stream) };
+        if text.is_null() {
+            return None;
+        }
         // SAFETY: a text that is not null is NUL-terminated and lives until the next call.
-        (!text.is_null()).then(|| {
-            unsafe { CStr::from_ptr(text) }
-                .to_string_lossy()
-                .into_owned()
-        })
+        let text = unsafe { CStr::from_ptr(text) };
+        Some(text.to_string_lossy().into_owned())
     });
     StreamError {
         errno: code,
@@ -196,7 +196,7 @@ fn array_capsules<'py>(
     let array = unsafe { FFI_ArrowArray::from_raw(pointer) };
     if array.is_released() {
         return Err(PyValueError::new_err(
-            "this Arrow array was consumed already",
+            "this Arrow array was already consumed",
         ));
     }
     Ok((schema, array))
@@ -285,6 +285,17 @@ pub(crate) fn export_stream(
         )
     };
     PyCapsule::new_with_value(py, stream, STREAM)
+}
+
+/// A capsule with a stream of batches that are at hand.
+pub(crate) fn export_batches(
+    py: Python<'_>,
+    schema: SchemaRef,
+    batches: Vec<RecordBatch>,
+) -> PyResult<Bound<'_, PyCapsule>> {
+    ffi_schema(&schema)?;
+    let batches = RecordBatchIterator::new(batches.into_iter().map(Ok), schema);
+    PyCapsule::new_with_value(py, FFI_ArrowArrayStream::new(Box::new(batches)), STREAM)
 }
 
 struct Export {

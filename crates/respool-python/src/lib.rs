@@ -5,12 +5,18 @@
 #![deny(unsafe_code)]
 #![expect(
     clippy::doc_markdown,
+    clippy::doc_link_with_quotes,
     reason = "most doc comments here are Python docstrings"
+)]
+#![expect(
+    clippy::needless_pass_by_value,
+    reason = "PyO3 hands arguments over by value"
 )]
 
 mod c_stream;
 mod cache;
 mod error;
+mod frames;
 mod predicate;
 mod progress;
 mod pyarrow;
@@ -25,6 +31,7 @@ mod view;
 #[pyo3::pymodule]
 mod _native {
     use pyo3::prelude::*;
+    use pyo3::types::{PyCFunction, PyDict};
 
     #[pymodule_export]
     use crate::cache::{PyCache, cache};
@@ -42,12 +49,22 @@ mod _native {
     #[expect(non_upper_case_globals, reason = "Python's name for it")]
     const __version__: &str = env!("CARGO_PKG_VERSION");
 
+    /// A child must not use the parent's caches: threads that hold their locks don't exist there.
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
+        let py = module.py();
+        let os = py.import("os")?;
+        if os.hasattr("register_at_fork")? {
+            let hooks = PyDict::new(py);
+            let forked = PyCFunction::new_closure(py, None, None, |_, _| {
+                respool::fork::happened();
+                crate::shutdown::forked();
+            })?;
+            hooks.set_item("after_in_child", forked)?;
+            os.call_method("register_at_fork", (), Some(&hooks))?;
+        }
         let shut_down = wrap_pyfunction!(crate::shutdown::shut_down, module)?;
-        module
-            .py()
-            .import("atexit")?
+        py.import("atexit")?
             .call_method1("register", (shut_down,))?;
         Ok(())
     }

@@ -9,7 +9,7 @@ use crate::c_stream::{import_array, import_schema};
 use crate::pyarrow::schema_to_pyarrow;
 
 /// A column, a field below it, or a monotone function of one. Made by `view._term`.
-#[pyclass(frozen, skip_from_py_object, module = "respool._native", name = "Term")]
+#[pyclass(frozen, module = "respool._native", name = "Term")]
 #[derive(Clone)]
 pub(crate) struct PyTerm(pub(crate) Term);
 

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use pyo3::prelude::*;
 use pyo3::types::PyBool;
-use respool::Cache;
+use respool::{Cache, SLICE};
 
 use crate::view::size;
 
@@ -41,11 +41,11 @@ impl<'py> Progress<'py> {
         }
     }
 
-    /// Batches to pull before the next look: a look attaches to Python.
-    pub(crate) fn batches_between(&self) -> usize {
+    /// How long to pull before the next look.
+    pub(crate) fn interval(&self) -> Duration {
         match self {
-            Self::Silent => 64,
-            Self::Line(_) | Self::Call(_) => 1,
+            Self::Silent | Self::Line(_) => SLICE,
+            Self::Call(_) => Duration::ZERO,
         }
     }
 

@@ -107,7 +107,9 @@ impl Drop for Held<'_> {
 }
 
 fn consumed() -> PyErr {
-    PyValueError::new_err("this reader was consumed: ask the cache for a new one with .reader()")
+    PyValueError::new_err(
+        "this reader was already consumed: ask the cache for a new one with .reader()",
+    )
 }
 
 #[pymethods]

@@ -13,9 +13,7 @@ impl Interrupt for Signals {
         if shutdown::is_near() {
             return Err("Python is shutting down".into());
         }
-        match Python::try_attach(|py| py.check_signals()) {
-            Some(checked) => checked.map_err(Into::into),
-            None => Err("Python is shutting down".into()),
-        }
+        let checked = Python::try_attach(|py| py.check_signals().map_err(BoxError::from));
+        checked.unwrap_or_else(|| Err("Python is shutting down".into()))
     }
 }

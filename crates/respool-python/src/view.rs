@@ -11,6 +11,7 @@ use respool::{Cache, View};
 
 use crate::c_stream::{export_schema, export_stream, import_schema, schema_in};
 use crate::error::{OrRaise, source_error};
+use crate::frames::PyFrames;
 use crate::predicate::{PyPredicate, PyTerm};
 use crate::progress::Progress;
 use crate::pyarrow::{batch_to_pyarrow, schema_to_pyarrow};
@@ -353,20 +354,14 @@ impl PyView {
     ///     What the source raised. What was stored before stays readable; see :meth:`prefix`.
     /// MemoryCapacityError, DiskCapacityError
     ///     If a batch does not fit. It is kept: call again after ``resize``.
-    #[pyo3(signature = (progress=None))]
+    #[pyo3(signature = (progress=None), text_signature = "($self, progress=False)")]
     fn ingest_all(&self, py: Python<'_>, progress: Option<&Bound<'_, PyAny>>) -> PyResult<usize> {
         let cache = self.cache();
         let mut progress = Progress::new(progress)?;
         loop {
-            let between = progress.batches_between();
-            let more = py.detach(|| {
-                for _ in 0..between {
-                    if !cache.ingest_to(cache.num_batches(), &Signals)? {
-                        return Ok(false);
-                    }
-                }
-                Ok(true)
-            });
+            // A look at signals and progress attaches to Python: not for every batch.
+            let interval = progress.interval();
+            let more = py.detach(|| cache.ingest_for(interval, &Signals));
             // Between two pulls nothing is lost: an interrupted ingest can go on.
             py.check_signals()?;
             let more = more.or_raise(py)?;
@@ -454,6 +449,60 @@ impl PyView {
         Term::named(&schema, &names).map(PyTerm)
     }
 
+    /// Replay columns as frames; for `respool.polars`. Batches marked False in `kept` are left out; `from_log`
+    /// reads from a mapped log what memory holds too.
+    #[pyo3(signature = (columns=None, *, kept=None, from_log=false))]
+    fn _frames(
+        &self,
+        py: Python<'_>,
+        columns: Option<Vec<usize>>,
+        kept: Option<Vec<bool>>,
+        from_log: bool,
+    ) -> PyResult<PyFrames> {
+        let scan = py
+            .detach(move || self.view.scan(columns.as_deref(), None))
+            .or_raise(py)?
+            .keeping(kept.unwrap_or_default());
+        Ok(PyFrames::new(if from_log { scan.from_log() } else { scan }))
+    }
+
+    /// Where frames of everything can be had for nothing: `"memory"`, `"log"` (a mapped one), or None.
+    #[getter]
+    fn _place(&self) -> Option<&'static str> {
+        if !self.view.is_complete() || self.cache().is_closed() {
+            None
+        } else if self.cache().is_in_memory() {
+            Some("memory")
+        } else if self.cache().is_log_mapped() {
+            Some("log")
+        } else {
+            None
+        }
+    }
+
+    /// A cache is a source that is read once and what was read of it: neither goes into a pickle.
+    fn __reduce__(&self) -> PyResult<()> {
+        Err(PyTypeError::new_err(format!(
+            "cannot pickle a cache, a view or a LazyFrame of one ({}): it reads a stream that belongs \
+             to this process; pickle its data, such as pyarrow.table(cache), or make the cache where \
+             it is used",
+            self.describe()
+        )))
+    }
+
+    /// A polars LazyFrame of this cache or view; as :func:`respool.polars.scan`.
+    ///
+    /// Examples
+    /// --------
+    /// >>> import pyarrow as pa, respool
+    /// >>> cache = respool.StreamCache(pa.table({"x": [1, 2, 3]}))
+    /// >>> cache.lazy().select("x").sum().collect().item()
+    /// 6
+    fn lazy<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        let scan = slf.py().import("respool.polars")?.getattr("scan")?;
+        scan.call1((slf,))
+    }
+
     /// The same rows in the encodings that DuckDB reads fastest; None if there is nothing to convert.
     fn _encoded(&self, py: Python<'_>) -> PyResult<Option<Self>> {
         let encoded = py.detach(|| self.view.encoded(&Signals)).or_raise(py)?;
@@ -499,14 +548,11 @@ impl PyView {
                 .replace('>', "&gt;")
         };
         let schema: SchemaRef = self.view.schema();
-        let rows: String = schema
-            .fields()
-            .iter()
-            .map(|field| {
-                let (name, kind) = (escape(field.name()), escape(&field.data_type().to_string()));
-                format!("<tr><td>{name}</td><td>{kind}</td></tr>")
-            })
-            .collect();
+        let mut rows = String::new();
+        for field in schema.fields() {
+            let (name, kind) = (escape(field.name()), escape(&field.data_type().to_string()));
+            let _ = write!(rows, "<tr><td>{name}</td><td>{kind}</td></tr>");
+        }
         format!(
             "<div><p><b>respool</b> {}</p><table><tr><th>column</th><th>type</th></tr>{rows}</table></div>",
             escape(&self.describe())

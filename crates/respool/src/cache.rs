@@ -3,6 +3,7 @@
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
@@ -10,6 +11,7 @@ use parking_lot::{Condvar, Mutex, RwLock};
 use respool_log::{Log, LogOptions};
 
 use crate::error::{Error, Result, SourceFailure};
+use crate::fork;
 use crate::interrupt::{Interrupt, Uninterrupted};
 use crate::ledger::Ledger;
 use crate::memory::MemoryTier;
@@ -66,6 +68,7 @@ pub(crate) struct Shared {
     /// The same rows in other encodings; see `encode.rs`.
     pub(crate) encoded: Mutex<Option<Cache>>,
     process: u32,
+    forks: usize,
 }
 
 impl Cache {
@@ -110,6 +113,7 @@ impl Cache {
             zones: ZoneMaps::new(),
             encoded: Mutex::new(None),
             process: std::process::id(),
+            forks: fork::count(),
         };
         Ok(Self {
             shared: Arc::new(shared),
@@ -165,6 +169,12 @@ impl Cache {
         !state.closed && state.slots.iter().all(|slot| slot.heap.is_some())
     }
 
+    /// Whether the log, if there is one, is read through maps, so that its batches weigh nothing.
+    pub fn is_log_mapped(&self) -> bool {
+        let state = self.shared.state.lock();
+        state.log.as_ref().is_some_and(|log| log.is_zero_copy())
+    }
+
     /// Whether the cache was closed.
     pub fn is_closed(&self) -> bool {
         self.shared.state.lock().closed
@@ -184,12 +194,27 @@ impl Cache {
         }
     }
 
+    /// Pulls for about so long; `false` where the source is at its end.
+    ///
+    /// # Errors
+    /// As [`Cache::ingest_to`].
+    pub fn ingest_for(&self, time: Duration, interrupt: &dyn Interrupt) -> Result<bool> {
+        let deadline = Instant::now() + time;
+        self.shared
+            .advance_until(usize::MAX, Some(deadline), interrupt)?;
+        match &self.shared.state.lock().end {
+            End::Open => Ok(true),
+            End::Complete => Ok(false),
+            End::Failed(failure) => Err(Error::Source(Arc::clone(failure))),
+        }
+    }
+
     /// Pulls everything and returns the number of batches.
     ///
     /// # Errors
     /// As [`Cache::ingest_to`].
     pub fn ingest_all(&self) -> Result<usize> {
-        while self.ingest_to(self.num_batches(), &Uninterrupted)? {}
+        self.ingest_to(usize::MAX, &Uninterrupted)?;
         Ok(self.num_batches())
     }
 
@@ -331,8 +356,17 @@ impl Shared {
     /// [`Error::Forked`] in a child of the process that made the cache: locks may be held by
     /// threads that don't exist there.
     pub(crate) fn check_process(&self) -> Result<()> {
-        if std::process::id() == self.process {
+        if self.forks == fork::count() {
             Ok(())
+        } else {
+            Err(Error::Forked)
+        }
+    }
+
+    /// As [`Shared::check_process`], also where nobody called [`fork::happened`]; a system call.
+    pub(crate) fn check_process_number(&self) -> Result<()> {
+        if std::process::id() == self.process {
+            self.check_process()
         } else {
             Err(Error::Forked)
         }
@@ -371,6 +405,16 @@ impl Shared {
             first_row: slot.first_row,
             place,
         }))
+    }
+
+    /// Looks at the log alone for a batch that is in a mapped one.
+    pub(crate) fn prefer_log(&self, stored: &mut Stored) {
+        let state = self.state.lock();
+        if let Some(log) = state.log.as_ref().filter(|log| log.is_zero_copy())
+            && stored.index < state.clean
+        {
+            stored.place = Place::Log(Arc::clone(log));
+        }
     }
 
     /// Reads a batch; `columns` are numbers in the cache's schema.

@@ -12,17 +12,6 @@ use arrow_data::transform::MutableArrayData;
 use arrow_schema::{ArrowError, DataType};
 use arrow_select::dictionary::garbage_collect_any_dictionary;
 
-use crate::weigh::for_each_buffer;
-
-/// Whether the batch holds more than twice the bytes it shows.
-pub(crate) fn is_wasteful(batch: &RecordBatch, shown: u64) -> bool {
-    let mut held = 0;
-    for column in batch.columns() {
-        for_each_buffer(&column.to_data(), &mut |_, bytes| held += bytes);
-    }
-    held > 2 * shown
-}
-
 /// A copy that holds what it shows and little more.
 pub(crate) fn compact(batch: &RecordBatch) -> Result<RecordBatch, ArrowError> {
     let columns = batch
@@ -93,7 +82,7 @@ mod tests {
     use arrow_array::{Int64Array, StringViewArray};
 
     use super::*;
-    use crate::weigh::shown_bytes;
+    use crate::weigh::Weight;
 
     #[test]
     fn a_slice_is_copied_and_a_whole_batch_is_not() {
@@ -102,18 +91,11 @@ mod tests {
             (0..10_000).map(|i| format!("a string longer than an inline view {i}")),
         ));
         let batch = RecordBatch::try_from_iter([("n", numbers), ("s", strings)]).unwrap();
-        let shown = |batch: &RecordBatch| {
-            batch
-                .columns()
-                .iter()
-                .map(|column| shown_bytes(&column.to_data()))
-                .sum::<u64>()
-        };
-        assert!(!is_wasteful(&batch, shown(&batch)));
+        assert!(!Weight::of(&batch).is_wasteful());
         let slice = batch.slice(5000, 10);
-        assert!(is_wasteful(&slice, shown(&slice)));
+        assert!(Weight::of(&slice).is_wasteful());
         let compact = compact(&slice).unwrap();
         assert_eq!(compact, slice);
-        assert!(!is_wasteful(&compact, shown(&compact)));
+        assert!(!Weight::of(&compact).is_wasteful());
     }
 }

@@ -5,6 +5,7 @@
 //!    between, the next attempt goes on with that same batch.
 //! 3. The end is sticky: after `Complete` or `Failed` the source is gone.
 
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::thread;
 use std::time::Instant;
@@ -13,18 +14,28 @@ use arrow_array::RecordBatch;
 use respool_log::Log;
 
 use crate::cache::Shared;
-use crate::compact::{compact, is_wasteful};
+use crate::compact::compact;
 use crate::error::{Error, Result, SourceFailure};
 use crate::interrupt::{Interrupt, SLICE};
 use crate::ledger::{Charged, Full};
 use crate::options::WritePolicy;
 use crate::source::pull;
 use crate::state::{End, Feed};
-use crate::weigh::shown_bytes;
+use crate::weigh::Weight;
 
 impl Shared {
     /// Returns once batch `index` is stored or the end is known, pulling where nobody else does.
     pub(crate) fn advance(&self, index: usize, interrupt: &dyn Interrupt) -> Result<()> {
+        self.advance_until(index, None, interrupt)
+    }
+
+    /// As [`Shared::advance`], but returns soon after the deadline in any case.
+    pub(crate) fn advance_until(
+        &self,
+        index: usize,
+        deadline: Option<Instant>,
+        interrupt: &dyn Interrupt,
+    ) -> Result<()> {
         self.check_process()?;
         loop {
             let mut state = self.state.lock();
@@ -54,14 +65,23 @@ impl Shared {
                         shared: self,
                         feed: Some(feed),
                     };
-                    turn.take(next)?;
+                    turn.take(next..=index, deadline)?;
                 }
+            }
+            // Looked at last: every call gets on by a batch or waits for one.
+            if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
+                return Ok(());
             }
         }
     }
 
     /// Stores batch `index`; nothing is published yet.
-    fn store(&self, index: usize, batch: &RecordBatch, shown: u64) -> Result<Option<Arc<Charged>>> {
+    fn store(
+        &self,
+        index: usize,
+        batch: &RecordBatch,
+        weight: &Weight,
+    ) -> Result<Option<Arc<Charged>>> {
         let log = {
             let state = self.state.lock();
             if state.closed {
@@ -70,7 +90,7 @@ impl Shared {
             state.log.clone()
         };
         match (log, self.write_policy) {
-            (None, _) => match self.charge(batch, shown) {
+            (None, _) => match self.charge(batch, weight) {
                 Ok(heap) => Ok(Some(heap)),
                 Err(Full {
                     asked,
@@ -84,16 +104,16 @@ impl Shared {
             },
             (Some(log), WritePolicy::OnInsertion) => {
                 append(&log, index, batch)?;
-                Ok(self.admit(index, batch, shown))
+                Ok(self.admit(index, batch, weight))
             }
             (Some(log), WritePolicy::OnEviction) => loop {
-                match self.charge(batch, shown) {
+                match self.charge(batch, weight) {
                     Ok(heap) => break Ok(Some(heap)),
                     Err(full) if full.asked <= full.capacity && self.clean_oldest(&log)? => {}
                     Err(_) => {
                         while self.clean_oldest(&log)? {}
                         append(&log, index, batch)?;
-                        break Ok(self.admit(index, batch, shown));
+                        break Ok(self.admit(index, batch, weight));
                     }
                 }
             },
@@ -130,26 +150,25 @@ impl Shared {
     }
 
     /// Enters the batch in the ledger, copied first where it would hold much more than it shows.
-    fn charge(&self, batch: &RecordBatch, shown: u64) -> Result<Arc<Charged>, Full> {
-        let compacted = (is_wasteful(batch, shown) && self.ledger.cost(batch) > 2 * shown)
-            .then(|| compact(batch))
-            .transpose()
+    fn charge(&self, batch: &RecordBatch, weight: &Weight) -> Result<Arc<Charged>, Full> {
+        if weight.is_wasteful()
+            && self.ledger.cost(weight) > 2 * weight.shown
             // What can't be copied is kept as it is, and counted as it is.
-            .unwrap_or(None);
-        let batch = compacted.unwrap_or_else(|| batch.clone());
-        self.ledger
-            .charge(batch)
-            .map(Arc::new)
-            .map_err(|(_, full)| full)
+            && let Ok(copy) = compact(batch)
+        {
+            let weight = Weight::of(&copy);
+            return self.ledger.charge(copy, &weight).map(Arc::new);
+        }
+        self.ledger.charge(batch.clone(), weight).map(Arc::new)
     }
 
     /// Keeps a heap copy of a batch that is in the log, if the memory tier has room or makes some.
-    fn admit(&self, index: usize, batch: &RecordBatch, shown: u64) -> Option<Arc<Charged>> {
+    fn admit(&self, index: usize, batch: &RecordBatch, weight: &Weight) -> Option<Arc<Charged>> {
         let tier = self.tier.read().clone();
         let Some(tier) = tier else {
-            return self.charge(batch, shown).ok();
+            return self.charge(batch, weight).ok();
         };
-        match self.charge(batch, shown) {
+        match self.charge(batch, weight) {
             Ok(heap) => {
                 tier.propose(index, heap.cost());
                 Some(heap)
@@ -162,7 +181,7 @@ impl Shared {
                 if evicted.contains(&index) {
                     return None;
                 }
-                let heap = self.charge(batch, shown).ok();
+                let heap = self.charge(batch, weight).ok();
                 if heap.is_none() {
                     tier.forget(index);
                 }
@@ -173,8 +192,8 @@ impl Shared {
 
     /// Keeps a copy of a batch that a reader had to decode.
     pub(crate) fn keep_copy(&self, index: usize, batch: &RecordBatch) {
-        let shown = shown(batch);
-        if let Some(heap) = self.admit(index, batch, shown) {
+        let weight = &Weight::of(batch);
+        if let Some(heap) = self.admit(index, batch, weight) {
             let mut state = self.state.lock();
             if let Some(slot) = state.slots.get_mut(index)
                 && slot.heap.is_none()
@@ -215,14 +234,6 @@ fn append(log: &Log, index: usize, batch: &RecordBatch) -> Result<()> {
     Ok(())
 }
 
-fn shown(batch: &RecordBatch) -> u64 {
-    batch
-        .columns()
-        .iter()
-        .map(|column| shown_bytes(&column.to_data()))
-        .sum()
-}
-
 /// One thread's turn at the source. Dropping it, also by a panic, gives the turn to the next.
 struct Turn<'a> {
     shared: &'a Shared,
@@ -230,47 +241,63 @@ struct Turn<'a> {
 }
 
 impl Turn<'_> {
-    /// Pulls and stores batch `index`, or learns the end.
-    fn take(&mut self, index: usize) -> Result<()> {
+    /// Pulls and stores these batches, until the end, an error or the deadline.
+    fn take(&mut self, batches: RangeInclusive<usize>, deadline: Option<Instant>) -> Result<()> {
+        let mut begun = Instant::now();
+        for index in batches {
+            begun = self.take_one(index, begun)?;
+            if self.feed.is_none() || deadline.is_some_and(|deadline| begun >= deadline) {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Pulls and stores batch `index`, or learns the end; returns when it was done.
+    fn take_one(&mut self, index: usize, begun: Instant) -> Result<Instant> {
         let shared = self.shared;
         let Some(feed) = &mut self.feed else {
-            return Ok(());
+            return Ok(begun);
         };
+        let mut pulled_at = begun;
         if feed.pending.is_none() {
-            let begun = Instant::now();
             let pulled = pull(&mut *feed.source, &shared.schema);
-            shared.counters.pulled(begun.elapsed());
+            pulled_at = Instant::now();
+            shared.counters.pulled(pulled_at - begun);
             match pulled {
                 Ok(Some(batch)) => feed.pending = Some(batch),
                 Ok(None) => {
                     self.end(|_, _| End::Complete);
-                    return Ok(());
+                    return Ok(pulled_at);
                 }
                 Err(error) => {
                     self.end(|batches, rows| {
                         End::Failed(Arc::new(SourceFailure::new(batches, rows, error)))
                     });
-                    return Ok(());
+                    return Ok(pulled_at);
                 }
             }
         }
         let Some(batch) = &feed.pending else {
-            return Ok(());
+            return Ok(pulled_at);
         };
-        let begun = Instant::now();
-        let shown = shown(batch);
-        let heap = shared.store(index, batch, shown)?;
-        shared.counters.stored(begun.elapsed());
-        let mut state = shared.state.lock();
-        if state.closed {
-            return Err(Error::Closed);
-        }
-        state.push(heap, batch.num_rows(), shown);
-        if let Some(log) = &state.log {
-            state.clean = log.len();
+        let weight = Weight::of(batch);
+        let heap = shared.store(index, batch, &weight)?;
+        {
+            let mut state = shared.state.lock();
+            if state.closed {
+                return Err(Error::Closed);
+            }
+            state.push(heap, batch.num_rows(), weight.shown);
+            if let Some(log) = &state.log {
+                state.clean = log.len();
+            }
         }
         feed.pending = None;
-        Ok(())
+        shared.advanced.notify_all();
+        let stored_at = Instant::now();
+        shared.counters.stored(stored_at - pulled_at);
+        Ok(stored_at)
     }
 
     /// Records the end and lets the source go, after those who wait were told.

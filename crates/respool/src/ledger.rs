@@ -11,7 +11,7 @@ use std::sync::Arc;
 use arrow_array::RecordBatch;
 use parking_lot::Mutex;
 
-use crate::weigh::for_each_buffer;
+use crate::weigh::Weight;
 
 /// Counts the bytes of kept batches against a bound.
 #[derive(Debug, Default)]
@@ -64,13 +64,13 @@ impl Ledger {
         self.accounts.lock().capacity = capacity;
     }
 
-    /// The bytes that keeping `batch` would add now.
-    pub(crate) fn cost(&self, batch: &RecordBatch) -> u64 {
+    /// The bytes that keeping a batch of this weight would add now.
+    pub(crate) fn cost(&self, weight: &Weight) -> u64 {
         let mut accounts = self.accounts.lock();
         let before = accounts.total;
-        let extents = accounts.enter(batch);
+        let entries = accounts.enter(weight);
         let cost = accounts.total - before;
-        accounts.undo(&extents);
+        accounts.undo(weight.small, &entries);
         cost
     }
 
@@ -78,85 +78,88 @@ impl Ledger {
     pub(crate) fn charge(
         self: &Arc<Self>,
         batch: RecordBatch,
-    ) -> Result<Charged, (RecordBatch, Full)> {
+        weight: &Weight,
+    ) -> Result<Charged, Full> {
         let mut accounts = self.accounts.lock();
         let before = accounts.total;
-        let extents = accounts.enter(&batch);
+        let entries = accounts.enter(weight);
         let cost = accounts.total - before;
         if let Some(capacity) = accounts.capacity
             && accounts.total > capacity
             // Nothing new to hold can't be refused: the bytes are held already.
             && cost > 0
         {
-            accounts.undo(&extents);
-            return Err((
-                batch,
-                Full {
-                    asked: cost,
-                    used: accounts.total,
-                    capacity,
-                },
-            ));
+            accounts.undo(weight.small, &entries);
+            return Err(Full {
+                asked: cost,
+                used: accounts.total,
+                capacity,
+            });
         }
         drop(accounts);
+        let entries = entries.into_boxed_slice();
         Ok(Charged {
             batch,
             cost,
-            extents,
+            small: weight.small,
+            entries,
             ledger: Arc::clone(self),
         })
     }
 }
 
 impl Accounts {
-    fn enter(&mut self, batch: &RecordBatch) -> Vec<Extent> {
-        let mut extents = Vec::with_capacity(batch.num_columns() * 2);
-        for column in batch.columns() {
-            for_each_buffer(&column.to_data(), &mut |address, bytes| {
-                let account = self.buffers.entry(address).or_insert(Account {
-                    holders: 0,
-                    bytes: 0,
-                });
-                account.holders += 1;
-                let longer = bytes.saturating_sub(account.bytes);
-                account.bytes += longer;
-                self.total += longer;
-                extents.push(Extent { address, longer });
+    fn enter(&mut self, weight: &Weight) -> Vec<Entry> {
+        self.total += weight.small;
+        let mut entries = Vec::with_capacity(weight.extents.len());
+        for extent in &weight.extents {
+            let account = self.buffers.entry(extent.address).or_insert(Account {
+                holders: 0,
+                bytes: 0,
+            });
+            account.holders += 1;
+            let longer = extent.bytes.saturating_sub(account.bytes);
+            account.bytes += longer;
+            self.total += longer;
+            entries.push(Entry {
+                address: extent.address,
+                longer,
             });
         }
-        extents
+        entries
     }
 
     /// Takes back what was entered just now.
-    fn undo(&mut self, extents: &[Extent]) {
-        for extent in extents {
-            if let Some(account) = self.buffers.get_mut(&extent.address) {
-                account.bytes -= extent.longer;
-                self.total -= extent.longer;
+    fn undo(&mut self, small: u64, entries: &[Entry]) {
+        for entry in entries {
+            if let Some(account) = self.buffers.get_mut(&entry.address) {
+                account.bytes -= entry.longer;
+                self.total -= entry.longer;
             }
         }
-        self.leave(extents);
+        self.leave(small, entries);
     }
 
     /// Lets the buffers go. One that others still hold keeps its longest extent: the allocation is
     /// held whole, whoever asked for it.
-    fn leave(&mut self, extents: &[Extent]) {
-        for extent in extents {
-            let Some(account) = self.buffers.get_mut(&extent.address) else {
+    fn leave(&mut self, small: u64, entries: &[Entry]) {
+        self.total -= small;
+        for entry in entries {
+            let Some(account) = self.buffers.get_mut(&entry.address) else {
                 continue;
             };
             account.holders -= 1;
             if account.holders == 0 {
                 self.total -= account.bytes;
-                self.buffers.remove(&extent.address);
+                self.buffers.remove(&entry.address);
             }
         }
     }
 }
 
-/// One buffer of a kept batch.
+/// One buffer of a kept batch that has an account.
 #[derive(Debug, Clone, Copy)]
-struct Extent {
+struct Entry {
     address: usize,
     /// Bytes by which this batch made the account longer.
     longer: u64,
@@ -167,7 +170,8 @@ struct Extent {
 pub(crate) struct Charged {
     batch: RecordBatch,
     cost: u64,
-    extents: Vec<Extent>,
+    small: u64,
+    entries: Box<[Entry]>,
     ledger: Arc<Ledger>,
 }
 
@@ -184,7 +188,7 @@ impl Charged {
 
 impl Drop for Charged {
     fn drop(&mut self) {
-        self.ledger.accounts.lock().leave(&self.extents);
+        self.ledger.accounts.lock().leave(self.small, &self.entries);
     }
 }
 
@@ -217,37 +221,49 @@ mod tests {
 
     use super::*;
 
-    fn batch(rows: i64) -> RecordBatch {
+    fn batch(rows: i64) -> (RecordBatch, Weight) {
         let column: ArrayRef = Arc::new(Int64Array::from_iter_values(0..rows));
-        RecordBatch::try_from_iter([("x", column)]).unwrap()
+        let batch = RecordBatch::try_from_iter([("x", column)]).unwrap();
+        let weight = Weight::of(&batch);
+        (batch, weight)
+    }
+
+    fn charge(
+        ledger: &Arc<Ledger>,
+        (batch, weight): &(RecordBatch, Weight),
+    ) -> Result<Charged, Full> {
+        ledger.charge(batch.clone(), weight)
     }
 
     #[test]
     fn what_is_kept_is_counted_and_given_back() {
-        let ledger = Ledger::new(Some(1000));
-        let charged = ledger.charge(batch(100)).unwrap();
-        assert_eq!((charged.cost(), ledger.total()), (800, 800));
-        let (_, full) = ledger.charge(batch(100)).unwrap_err();
-        assert_eq!(
-            full,
-            Full {
-                asked: 800,
-                used: 800,
-                capacity: 1000
-            }
-        );
-        drop(charged);
-        assert_eq!(ledger.total(), 0);
-        assert!(ledger.charge(batch(100)).is_ok());
+        for (rows, bytes) in [(1000, 8000), (10, 80)] {
+            let ledger = Ledger::new(Some(bytes + bytes / 2));
+            let charged = charge(&ledger, &batch(rows)).unwrap();
+            assert_eq!((charged.cost(), ledger.total()), (bytes, bytes));
+            let full = charge(&ledger, &batch(rows)).unwrap_err();
+            let capacity = bytes + bytes / 2;
+            assert_eq!(
+                full,
+                Full {
+                    asked: bytes,
+                    used: bytes,
+                    capacity
+                }
+            );
+            drop(charged);
+            assert_eq!(ledger.total(), 0);
+            assert!(charge(&ledger, &batch(rows)).is_ok());
+        }
     }
 
     #[test]
     fn slices_of_one_table_are_counted_once() {
         let ledger = Ledger::new(None);
         let table = batch(1000);
-        let whole = ledger.charge(table.clone()).unwrap();
-        assert_eq!(ledger.cost(&table), 0);
-        let again = ledger.charge(table).unwrap();
+        let whole = charge(&ledger, &table).unwrap();
+        assert_eq!(ledger.cost(&table.1), 0);
+        let again = charge(&ledger, &table).unwrap();
         assert_eq!(ledger.total(), 8000);
         drop(whole);
         assert_eq!(ledger.total(), 8000);
@@ -258,9 +274,10 @@ mod tests {
     #[test]
     fn asking_for_the_cost_changes_nothing() {
         let ledger = Ledger::new(None);
-        let kept = ledger.charge(batch(10)).unwrap();
-        assert_eq!(ledger.cost(&batch(10)), 80);
-        assert_eq!(ledger.total(), 80);
+        let kept = charge(&ledger, &batch(1000)).unwrap();
+        assert_eq!(ledger.cost(&batch(1000).1), 8000);
+        assert_eq!(ledger.cost(&batch(10).1), 80);
+        assert_eq!(ledger.total(), 8000);
         drop(kept);
         assert!(ledger.accounts.lock().buffers.is_empty());
     }

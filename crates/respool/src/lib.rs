@@ -18,6 +18,7 @@ mod cache;
 mod compact;
 mod encode;
 mod error;
+pub mod fork;
 mod ingest;
 mod interrupt;
 mod ledger;

@@ -45,7 +45,7 @@ pub(crate) enum Step {
 impl Reader {
     pub(crate) fn open(view: View, next: usize) -> Result<Self> {
         let shared = &view.cache().shared;
-        shared.check_process()?;
+        shared.check_process_number()?;
         let number = {
             let mut state = shared.state.lock();
             if state.closed {

@@ -40,6 +40,11 @@ pub struct Scan {
     /// Its view shows the columns asked for.
     reader: Reader,
     filter: Option<Filter>,
+    /// For each batch from the first one of the view on: whether it is read. All others are.
+    kept: Vec<bool>,
+    first: usize,
+    /// Read from the log what is in memory too.
+    from_log: bool,
 }
 
 #[derive(Debug)]
@@ -63,6 +68,9 @@ impl From<Reader> for Scan {
         Self {
             reader,
             filter: None,
+            kept: Vec::new(),
+            first: 0,
+            from_log: false,
         }
     }
 }
@@ -86,7 +94,10 @@ impl View {
             .map(|predicate| self.filter(columns, &predicate))
             .transpose()?;
         let reader = self.select_indexes(columns)?.reader()?;
-        Ok(Scan { reader, filter })
+        Ok(Scan {
+            filter,
+            ..Scan::from(reader)
+        })
     }
 
     fn filter(&self, columns: &[usize], predicate: &Predicate) -> Result<Filter> {
@@ -169,24 +180,55 @@ impl Scan {
         self.reader.schema()
     }
 
+    /// Leaves out the batches that are marked `false`; the marks are for the first batches of the
+    /// view's [`batch_range`](View::batch_range), what has no mark is read.
+    #[must_use]
+    pub fn keeping(self, kept: Vec<bool>) -> Self {
+        Self {
+            first: self.reader.view().batch_range().start,
+            kept,
+            ..self
+        }
+    }
+
+    /// Reads batches that are in memory and in a mapped log from the log: who keeps what it reads
+    /// then holds no memory that the cache counts on giving back.
+    #[must_use]
+    pub fn from_log(self) -> Self {
+        Self {
+            from_log: true,
+            ..self
+        }
+    }
+
+    fn keeps(&self, batch: usize) -> bool {
+        let mark = batch.checked_sub(self.first).map(|at| self.kept.get(at));
+        mark.flatten().copied().unwrap_or(true)
+    }
+
     /// The next batch with rows that pass, if it is stored; never waits for the source.
     ///
     /// # Errors
     /// As [`Reader::poll`].
     pub fn poll(&mut self) -> Result<Polled> {
-        let Some(filter) = &self.filter else {
-            return self.reader.poll();
-        };
         loop {
-            let stored = match self.reader.step()? {
+            let mut stored = match self.reader.step()? {
                 Step::Stored(stored) => stored,
                 Step::End => return Ok(Polled::End),
                 Step::Pending => return Ok(Polled::Pending),
             };
-            let batch = match filter.verdict(stored.index) {
-                Verdict::None => None,
-                Verdict::All => Some(self.reader.view().read(&stored)?),
-                Verdict::Some => filter.passing(&filter.view.read(&stored)?)?,
+            let verdict = match &self.filter {
+                _ if !self.keeps(stored.index) => Verdict::None,
+                Some(filter) => filter.verdict(stored.index),
+                None => Verdict::All,
+            };
+            if self.from_log && verdict != Verdict::None {
+                self.reader.view().cache().shared.prefer_log(&mut stored);
+            }
+            let batch = match (verdict, &self.filter) {
+                (Verdict::None, _) => None,
+                (Verdict::Some, Some(filter)) => filter.passing(&filter.view.read(&stored)?)?,
+                (Verdict::All | Verdict::Some, _) => Some(self.reader.view().read(&stored)?),
             };
             self.reader.pass();
             if let Some(batch) = batch {

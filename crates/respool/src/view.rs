@@ -354,7 +354,13 @@ impl View {
                         ..CastOptions::default()
                     };
                     column = cast_with_options(&column, field.data_type(), &strict).map_err(
-                        Error::arrow("cannot cast a batch to the schema of the view"),
+                        |error| {
+                            let (name, from, to) =
+                                (field.name(), column.data_type(), field.data_type());
+                            Error::invalid(format!(
+                                "cannot cast column {name:?} from {from} to {to}: {error}"
+                            ))
+                        },
                     )?;
                 }
                 Ok(column)

@@ -1,28 +1,116 @@
 //! What a batch holds and what it shows, in bytes.
 
+use arrow_array::cast::AsArray;
+use arrow_array::types::ByteArrayType;
+use arrow_array::{Array, GenericByteArray, RecordBatch, downcast_primitive_array};
+use arrow_buffer::{ArrowNativeType, Buffer};
 use arrow_data::{ArrayData, ByteView, MAX_INLINE_VIEW_LEN};
 use arrow_schema::DataType;
 
-/// Calls `visit(address, bytes)` for every buffer that the array keeps alive.
-pub(crate) fn for_each_buffer(data: &ArrayData, visit: &mut impl FnMut(usize, u64)) {
-    for buffer in data.buffers() {
-        if !buffer.is_empty() {
-            visit(buffer.as_ptr() as usize, buffer.len() as u64);
+/// A buffer that a batch keeps alive.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Extent {
+    pub(crate) address: usize,
+    pub(crate) bytes: u64,
+}
+
+/// What a batch holds and shows, found in one pass over its columns.
+#[derive(Debug, Default)]
+pub(crate) struct Weight {
+    /// Bytes that its rows need; see [`shown_bytes`].
+    pub(crate) shown: u64,
+    /// Bytes of its buffers, one that several columns share counted for each.
+    pub(crate) held: u64,
+    /// Bytes of its buffers below [`SMALL`].
+    pub(crate) small: u64,
+    /// Its other buffers.
+    pub(crate) extents: Vec<Extent>,
+}
+
+/// Buffers below this size are counted for each batch that holds them: keeping an account of them
+/// would cost more memory and time than counting a shared one twice.
+pub(crate) const SMALL: u64 = 4096;
+
+impl Weight {
+    pub(crate) fn of(batch: &RecordBatch) -> Self {
+        let mut weight = Self {
+            extents: Vec::with_capacity(batch.num_columns()),
+            ..Self::default()
+        };
+        for column in batch.columns() {
+            weight.add(column);
+        }
+        weight
+    }
+
+    fn add(&mut self, column: &dyn Array) {
+        // The common types without the detour over ArrayData, which for small batches would cost
+        // more than the rest of storing them.
+        if let Some(nulls) = column.nulls() {
+            self.hold(nulls.buffer());
+            self.shown += column.len().div_ceil(8) as u64;
+        }
+        downcast_primitive_array!(
+            column => {
+                let values = column.values().inner();
+                self.hold(values);
+                self.shown += values.len() as u64;
+            }
+            DataType::Utf8 => self.add_bytes(column.as_string::<i32>()),
+            DataType::LargeUtf8 => self.add_bytes(column.as_string::<i64>()),
+            DataType::Binary => self.add_bytes(column.as_binary::<i32>()),
+            DataType::LargeBinary => self.add_bytes(column.as_binary::<i64>()),
+            _ => {
+                let data = column.to_data();
+                self.shown += shown_values(&data, 0, data.len());
+                for_each_buffer_but_nulls(&data, &mut |buffer| self.hold(buffer));
+            }
+        );
+    }
+
+    fn add_bytes<T: ByteArrayType>(&mut self, column: &GenericByteArray<T>) {
+        let offsets = column.offsets();
+        self.hold(offsets.inner().inner());
+        self.hold(column.values());
+        let first = offsets.first().as_usize();
+        let last = offsets.last().as_usize();
+        self.shown += (size_of_val(&**offsets) + last - first) as u64;
+    }
+
+    fn hold(&mut self, buffer: &Buffer) {
+        let bytes = buffer.len() as u64;
+        self.held += bytes;
+        if bytes < SMALL {
+            self.small += bytes;
+        } else {
+            self.extents.push(Extent {
+                address: buffer.as_ptr() as usize,
+                bytes,
+            });
         }
     }
-    if let Some(nulls) = data.nulls() {
-        let buffer = nulls.buffer();
-        visit(buffer.as_ptr() as usize, buffer.len() as u64);
+
+    /// Whether the batch holds more than twice the bytes it shows.
+    pub(crate) fn is_wasteful(&self) -> bool {
+        self.held > 2 * self.shown
     }
+}
+
+/// Visits every buffer that the array keeps alive but its own nulls.
+fn for_each_buffer_but_nulls(data: &ArrayData, visit: &mut impl FnMut(&Buffer)) {
+    data.buffers().iter().for_each(&mut *visit);
     for child in data.child_data() {
-        for_each_buffer(child, visit);
+        if let Some(nulls) = child.nulls() {
+            visit(nulls.buffer());
+        }
+        for_each_buffer_but_nulls(child, visit);
     }
 }
 
 /// The bytes that rows `offset..offset + length` of the array need, whatever larger buffers they lie in.
 ///
 /// A dictionary counts whole: which of its values are used is not looked at.
-pub(crate) fn shown_bytes(data: &ArrayData) -> u64 {
+fn shown_bytes(data: &ArrayData) -> u64 {
     shown_range(data, 0, data.len())
 }
 
@@ -91,7 +179,7 @@ fn shown_values(data: &ArrayData, start: usize, len: usize) -> u64 {
         | DataType::LargeListView(_)
         | DataType::RunEndEncoded(_, _)
         | DataType::Union(_, _) => {
-            let own: usize = data.buffers().iter().map(arrow_buffer::Buffer::len).sum();
+            let own: usize = data.buffers().iter().map(Buffer::len).sum();
             own as u64 + data.child_data().iter().map(shown_bytes).sum::<u64>()
         }
         DataType::FixedSizeBinary(width) => u64::try_from(*width).unwrap_or(0) * len as u64,
@@ -100,11 +188,7 @@ fn shown_values(data: &ArrayData, start: usize, len: usize) -> u64 {
 }
 
 /// The first and the last of `len + 1` offsets.
-fn offsets<T: arrow_buffer::ArrowNativeType>(
-    data: &ArrayData,
-    from: usize,
-    len: usize,
-) -> (usize, usize) {
+fn offsets<T: ArrowNativeType>(data: &ArrayData, from: usize, len: usize) -> (usize, usize) {
     let offsets = data
         .buffers()
         .first()

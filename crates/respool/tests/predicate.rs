@@ -94,11 +94,7 @@ fn year_of(mut days: i128) -> Result<i128, OutOfRange> {
     Ok(year)
 }
 
-#[expect(
-    clippy::cast_precision_loss,
-    clippy::cast_possible_truncation,
-    reason = "casts are what is imitated"
-)]
+#[expect(clippy::cast_precision_loss, reason = "casts are what is imitated")]
 fn transformed(value: &Value, from: &DataType, transform: &Transform) -> Result<Value, OutOfRange> {
     let integer = || {
         if let Value::Integer(value) = value {

@@ -131,14 +131,14 @@ def _term(column: Col, view: StreamCacheView) -> Term:
     return term
 
 
-def _is_extension(field: pa.Field[Any]) -> bool:
+def _is_extension(field: "pa.Field[Any]") -> bool:
     """Whether DuckDB may see another type than the storage says."""
     return isinstance(field.type, pa.BaseExtensionType) or (
         field.metadata is not None and b"ARROW:extension:name" in field.metadata
     )
 
 
-def _constants(term: Term, constants: list[Node]) -> pa.Array[Any]:
+def _constants(term: Term, constants: list[Node]) -> "pa.Array[Any]":
     kind = _engine_type(term.data_type)
     values = []
     for constant in constants:

@@ -25,7 +25,7 @@ from __future__ import annotations
 import threading
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Literal, Self
 
 import respool
 from respool.exceptions import DiskCapacityError
@@ -74,7 +74,7 @@ class StreamCache:
         memory_capacity: int | None = None,
         disk_path: str | None = None,
         disk_capacity: int | None = None,
-        write_policy: _typing.WritePolicy = "on_insertion",
+        write_policy: Literal["on_insertion", "on_eviction"] = "on_insertion",
         max_readers: int | None = None,
     ) -> None:
         if max_readers is not None and max_readers < 1:

@@ -91,7 +91,8 @@ pub(super) fn views(
 
 /// The low 32 bits.
 fn low(view: u128) -> u32 {
-    (view & u128::from(u32::MAX)) as u32
+    let [a, b, c, d, ..] = view.to_le_bytes();
+    u32::from_le_bytes([a, b, c, d])
 }
 
 /// A list-view over no more values than it shows.
@@ -109,11 +110,11 @@ pub(super) fn list_view<O: OffsetSizeTrait>(
     nulls: Option<&NullBuffer>,
     values: &ArrayRef,
 ) -> Result<Option<ListView>> {
-    let shows = |i: usize, size: O| size > O::zero() && nulls.is_none_or(|n| n.is_valid(i));
+    let is_shown = |i: usize, size: O| size > O::zero() && nulls.is_none_or(|n| n.is_valid(i));
     let mut shown = 0usize;
     let (mut start, mut end) = (usize::MAX, 0);
     for (i, (&offset, &size)) in offsets.iter().zip(sizes.iter()).enumerate() {
-        if shows(i, size) {
+        if is_shown(i, size) {
             shown += size.as_usize();
             start = start.min(offset.as_usize());
             end = end.max(offset.as_usize() + size.as_usize());
@@ -124,25 +125,25 @@ pub(super) fn list_view<O: OffsetSizeTrait>(
         return Ok(None);
     }
     let gathers = shown.saturating_mul(2) < end - start;
-    let mut new_offsets: Vec<O> = Vec::with_capacity(offsets.len());
-    let mut new_sizes: Vec<O> = Vec::with_capacity(offsets.len());
+    let mut starts: Vec<O> = Vec::with_capacity(offsets.len());
+    let mut lengths: Vec<O> = Vec::with_capacity(offsets.len());
     let mut pieces = Vec::new();
     let mut next = 0usize;
     for (i, (&offset, &size)) in offsets.iter().zip(sizes.iter()).enumerate() {
-        if !shows(i, size) {
-            new_offsets.push(O::zero());
-            new_sizes.push(O::zero());
+        if !is_shown(i, size) {
+            starts.push(O::zero());
+            lengths.push(O::zero());
             continue;
         }
         let at = offset.as_usize();
         if gathers {
-            new_offsets.push(O::usize_as(next));
+            starts.push(O::usize_as(next));
             next += size.as_usize();
             pieces.push((at, at + size.as_usize()));
         } else {
-            new_offsets.push(O::usize_as(at - start));
+            starts.push(O::usize_as(at - start));
         }
-        new_sizes.push(size);
+        lengths.push(size);
     }
     let values = if gathers {
         gather(values, &pieces)?
@@ -150,8 +151,8 @@ pub(super) fn list_view<O: OffsetSizeTrait>(
         values.slice(start, end - start)
     };
     Ok(Some(ListView {
-        offsets: Buffer::from_vec(new_offsets),
-        sizes: Buffer::from_vec(new_sizes),
+        offsets: Buffer::from_vec(starts),
+        sizes: Buffer::from_vec(lengths),
         values,
     }))
 }
@@ -258,4 +259,90 @@ pub(super) fn runs<R: RunEndIndexType>(array: &RunArray<R>) -> (ScalarBuffer<R::
         rebuilt.into(),
         array.values().slice(first, last - first + 1),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use arrow_array::types::Int32Type;
+    use arrow_array::{Int32Array, RunArray, StringViewArray};
+
+    use super::*;
+
+    fn numbers(len: i32) -> ArrayRef {
+        Arc::new(Int32Array::from_iter_values(0..len))
+    }
+
+    #[test]
+    fn offsets_that_begin_at_zero_stay_where_they_are() {
+        let offsets = OffsetBuffer::<i32>::new(vec![0, 2, 5, 9].into());
+        assert!(rebased(&offsets).is_none());
+        let slice = offsets.slice(1, 2);
+        assert_eq!(extent(&slice), (2, 9));
+        let rebased = rebased(&slice).unwrap();
+        assert_eq!(rebased.typed_data::<i32>(), [0, 3, 7]);
+    }
+
+    #[test]
+    fn views_are_collected_when_less_than_half_is_shown() {
+        let text = |i: usize| format!("a value that is not inline, number {i}");
+        let array = StringViewArray::from_iter_values((0..100).map(text));
+        let few = array.slice(10, 5);
+        let (short, buffers) = views(few.views(), few.data_buffers(), None)
+            .unwrap()
+            .unwrap();
+        let copy = StringViewArray::new(short, buffers, None);
+        assert_eq!(copy, few);
+        let most = array.slice(0, 60);
+        let kept = views(most.views(), most.data_buffers(), None).unwrap();
+        assert!(kept.is_none());
+    }
+
+    #[test]
+    fn views_of_nulls_that_point_nowhere_are_cleared() {
+        let array = StringViewArray::from_iter_values(["x".repeat(5000), "y".repeat(20)]);
+        let mut raw = array.views().to_vec();
+        raw[0] = u128::MAX;
+        let nulls = NullBuffer::from(vec![false, true]);
+        let collected = views(&raw.into(), array.data_buffers(), Some(&nulls));
+        let (views, buffers) = collected.unwrap().unwrap();
+        assert_eq!(views[0], 0);
+        assert_eq!(buffers[0].as_slice(), "y".repeat(20).as_bytes());
+    }
+
+    #[test]
+    fn a_view_that_points_out_of_its_buffer_is_an_error() {
+        let array = StringViewArray::from_iter_values(["x".repeat(5000)]);
+        let raw = vec![u128::from(20u32) | (7 << 64)];
+        assert!(views(&raw.into(), array.data_buffers(), None).is_err());
+    }
+
+    #[test]
+    fn list_views_are_cut_or_gathered() {
+        let cut = list_view::<i32>(
+            &vec![50, 52].into(),
+            &vec![2, 3].into(),
+            None,
+            &numbers(100),
+        );
+        let cut = cut.unwrap().unwrap();
+        assert_eq!(cut.offsets.typed_data::<i32>(), [0, 2]);
+        assert_eq!(cut.values.len(), 5);
+        let far = list_view::<i32>(&vec![90, 0].into(), &vec![2, 3].into(), None, &numbers(100));
+        let far = far.unwrap().unwrap();
+        assert_eq!(far.offsets.typed_data::<i32>(), [0, 2]);
+        assert_eq!(far.sizes.typed_data::<i32>(), [2, 3]);
+        let want: ArrayRef = Arc::new(Int32Array::from(vec![90, 91, 0, 1, 2]));
+        assert_eq!(&far.values, &want);
+    }
+
+    #[test]
+    fn runs_are_counted_from_the_beginning_of_the_slice() {
+        let ends = Int32Array::from(vec![10, 20, 30]);
+        let array = RunArray::<Int32Type>::try_new(&ends, &numbers(3)).unwrap();
+        let (ends, values) = runs(&array.slice(12, 10));
+        assert_eq!(ends.as_ref(), [8, 10]);
+        assert_eq!(values.as_ref(), &Int32Array::from(vec![1, 2]) as &dyn Array);
+    }
 }

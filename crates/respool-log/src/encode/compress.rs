@@ -42,7 +42,7 @@ impl Compressor {
     /// The length of `bytes` and their compressed form, or the bytes themselves if that is larger.
     pub(crate) fn compress(&mut self, bytes: &[u8]) -> io::Result<Vec<u8>> {
         let mut out = Vec::with_capacity(bytes.len() / 2 + 64);
-        out.extend_from_slice(&(bytes.len() as i64).to_le_bytes());
+        out.extend_from_slice(&(bytes.len() as u64).to_le_bytes());
         match self {
             Self::Lz4 => {
                 let mut encoder = lz4_flex::frame::FrameEncoder::new(&mut out);

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use arrow_array::types::ArrowDictionaryKeyType;
 use arrow_array::{
     Array, ArrayRef, DictionaryArray, PrimitiveArray, UInt64Array, downcast_dictionary_array,
+    make_array,
 };
 use arrow_buffer::{ArrowNativeType, BooleanBufferBuilder};
 use arrow_data::ArrayData;
@@ -195,7 +196,7 @@ impl Encoder {
         }
         let data = values.to_data();
         let known = self.dictionaries.known.get(&id);
-        if known.is_some_and(|known| known.values.ptr_eq(&data)) {
+        if known.is_some_and(|known| known.values.ptr_eq(&data) || same(&known.values, &data)) {
             return whole(None);
         }
         let size = data.get_slice_memory_size().unwrap_or(usize::MAX) as u64;
@@ -211,6 +212,14 @@ impl Encoder {
                 used.set_bit(key, true);
                 count += 1;
             }
+        }
+        if let Some(known) = known.filter(|_| count == 0) {
+            // Without a value in use any dictionary will do, so the one that is there does.
+            return Ok(Chosen {
+                keys: Arc::new(keys.clone()),
+                values: make_array(known.values.clone()),
+                spent: None,
+            });
         }
         if count.saturating_mul(2) >= values.len() {
             return whole(None);

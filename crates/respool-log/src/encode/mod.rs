@@ -31,12 +31,12 @@ pub(crate) use dictionaries::{Dictionaries, DictionaryRecord, count as count_dic
 use crate::{Error, Result};
 
 /// Bodies and buffers begin on multiples of this, counted from the beginning of the file.
-pub(crate) const ALIGNMENT: u64 = 64;
+pub(crate) const ALIGNMENT: usize = 64;
 
 /// Buffers below this size are gathered rather than handed to the kernel one by one.
 const GATHER_BELOW: usize = 4096;
 
-const ZEROS: [u8; 64] = [0; 64];
+const ZEROS: [u8; ALIGNMENT] = [0; 64];
 
 /// The first bytes of a segment in the file layout, up to the first message.
 pub(crate) const MAGIC: &[u8; 8] = b"ARROW1\0\0";
@@ -142,7 +142,7 @@ impl Plan {
 
     /// Puts ready bytes, whose length is a multiple of the alignment, into the plan.
     pub(crate) fn push_bytes(&mut self, bytes: &[u8]) {
-        debug_assert!((bytes.len() as u64).is_multiple_of(ALIGNMENT));
+        debug_assert!(bytes.len().is_multiple_of(ALIGNMENT));
         gather(&mut self.gathered, &mut self.parts, bytes);
         self.len += bytes.len() as u64;
     }
@@ -169,7 +169,7 @@ impl Plan {
 
 /// Appends the encapsulated form of a metadata flatbuffer: marker, length, bytes, padding.
 fn encapsulate(metadata: &[u8], out: &mut Vec<u8>) -> usize {
-    let len = (metadata.len() + 8).next_multiple_of(ALIGNMENT as usize);
+    let len = (metadata.len() + 8).next_multiple_of(ALIGNMENT);
     out.extend_from_slice(&[0xff; 4]);
     let size = u32::try_from(len - 8).unwrap_or(u32::MAX);
     out.extend_from_slice(&size.to_le_bytes());
@@ -208,7 +208,7 @@ pub(crate) fn schema_message(schema: &Schema, lead: usize) -> Vec<u8> {
     let root = message.finish();
     fbb.finish(root, None);
     let metadata = fbb.finished_data();
-    let len = (lead + 8 + metadata.len()).next_multiple_of(ALIGNMENT as usize) - lead;
+    let len = (lead + 8 + metadata.len()).next_multiple_of(ALIGNMENT) - lead;
     let mut bytes = Vec::with_capacity(len);
     bytes.extend_from_slice(&[0xff; 4]);
     bytes.extend_from_slice(&u32::try_from(len - 8).unwrap_or(u32::MAX).to_le_bytes());
@@ -297,6 +297,8 @@ impl Encoder {
             self.message(&mut body, rows, None);
             plan.push_message(self.fbb.finished_data(), &mut body, rows, Kind::Batch);
         }
+        // Of a walk that failed no buffer may be kept alive.
+        body.reset();
         self.body = body;
         walked
     }
@@ -351,6 +353,10 @@ impl Encoder {
     }
 
     /// Walks one array: its node, its buffers, its children.
+    #[expect(
+        clippy::too_many_lines,
+        reason = "one arm for each type, and nothing else"
+    )]
     fn array(&mut self, array: &dyn Array, body: &mut Body, plan: &mut Plan) -> Result<()> {
         use DataType as T;
         let data_type = array.data_type();
@@ -555,7 +561,7 @@ impl Encoder {
         for buffer in buffers {
             self.put(buffer, body, plan)?;
         }
-        body.variadic.push(buffers.len() as i64);
+        body.variadic.push(signed(buffers.len()));
         Ok(())
     }
 
@@ -639,6 +645,11 @@ impl Encoder {
     }
 }
 
+/// A length as the format counts it.
+fn signed(len: usize) -> i64 {
+    i64::try_from(len).unwrap_or(i64::MAX)
+}
+
 impl Body {
     fn reset(&mut self) {
         self.nodes.clear();
@@ -650,23 +661,23 @@ impl Body {
 
     fn node(&mut self, len: usize, nulls: usize) {
         self.nodes
-            .push(ipc::FieldNode::new(len as i64, nulls as i64));
+            .push(ipc::FieldNode::new(signed(len), signed(nulls)));
     }
 
     fn put(&mut self, buffer: &Buffer, gathered: &mut Vec<u8>) {
         let len = buffer.len();
-        let entry = ipc::Buffer::new(self.len.cast_signed(), len as i64);
+        let entry = ipc::Buffer::new(self.len.cast_signed(), signed(len));
         self.buffers.push(entry);
         if len == 0 {
             return;
         }
-        let padded = (len as u64).next_multiple_of(ALIGNMENT);
+        let padded = len.next_multiple_of(ALIGNMENT);
         if len < GATHER_BELOW {
             gather(gathered, &mut self.parts, buffer.as_slice());
         } else {
             self.parts.push(Part::Buffer(buffer.clone()));
         }
-        let padding = usize::try_from(padded - len as u64).unwrap_or(0);
+        let padding = padded - len;
         if padding > 0 {
             gather(
                 gathered,
@@ -674,6 +685,6 @@ impl Body {
                 ZEROS.get(..padding).unwrap_or_default(),
             );
         }
-        self.len += padded;
+        self.len += padded as u64;
     }
 }

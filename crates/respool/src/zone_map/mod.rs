@@ -3,9 +3,11 @@
 //! Zones are computed when a predicate first asks for them, one column of one batch at a time, and kept. Bounds may be
 //! wider than the values, never narrower, so a proof from them is never wrong.
 
+mod bounds;
 mod store;
 mod zone;
 
+pub(crate) use bounds::{IntoBytes, physical_indices};
 pub use store::{BatchZones, ZoneMaps};
+pub(crate) use zone::successor;
 pub use zone::{Bounds, ByteBounds, Zone, zone_of};
-pub(crate) use zone::{IntoBytes, physical_indices, successor};

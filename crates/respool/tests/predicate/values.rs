@@ -1,4 +1,6 @@
 //! Values, columns and the random numbers they are made from.
+//!
+//! Long because every Arrow type has its line in three lists: which there are, what they hold, how they are built.
 
 use std::cmp::Ordering;
 use std::sync::Arc;

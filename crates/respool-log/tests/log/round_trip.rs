@@ -1,13 +1,11 @@
 //! What comes out equals what went in.
 
-mod support;
-
 use std::sync::Arc;
 
+use crate::support::*;
 use arrow_array::{Array, RecordBatch, RecordBatchOptions};
 use arrow_schema::{Schema, SchemaRef};
 use respool_log::{Access, Compression};
-use support::*;
 
 #[test]
 fn every_type_comes_back_equal_whole_and_sliced() -> Outcome {

@@ -1,8 +1,4 @@
-//! Arrays of every type, and logs of every kind, for the tests.
-#![expect(
-    dead_code,
-    reason = "every test file is a crate of its own and uses a part of this"
-)]
+//! Arrays of every type, and what the tests share. It is long because Arrow has many types.
 
 use std::sync::Arc;
 
@@ -17,44 +13,44 @@ use arrow_data::ArrayData;
 use arrow_schema::{DataType, Field, Fields, IntervalUnit, TimeUnit, UnionFields, UnionMode};
 use respool_log::{Log, LogOptions};
 
-pub type Outcome = Result<(), Box<dyn std::error::Error>>;
+pub(crate) type Outcome = Result<(), Box<dyn std::error::Error>>;
 
 /// A small generator of numbers: the same seed, the same arrays.
 #[derive(Debug, Clone)]
-pub struct Numbers(u64);
+pub(crate) struct Numbers(u64);
 
 impl Numbers {
-    pub fn new(seed: u64) -> Self {
+    pub(crate) fn new(seed: u64) -> Self {
         Self(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1)
     }
 
-    pub fn next(&mut self) -> u64 {
+    pub(crate) fn next(&mut self) -> u64 {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;
         self.0
     }
 
-    pub fn below(&mut self, n: usize) -> usize {
+    pub(crate) fn below(&mut self, n: usize) -> usize {
         (self.next() % n.max(1) as u64) as usize
     }
 }
 
 /// A directory on a disk, removed at the end of the test.
-pub fn directory() -> std::io::Result<tempfile::TempDir> {
+pub(crate) fn directory() -> std::io::Result<tempfile::TempDir> {
     tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR"))
 }
 
-pub fn options(directory: &tempfile::TempDir) -> LogOptions {
+pub(crate) fn options(directory: &tempfile::TempDir) -> LogOptions {
     LogOptions::new(directory.path()).allow_tmpfs(true)
 }
 
-pub fn field(name: &str, data_type: DataType) -> Arc<Field> {
+pub(crate) fn field(name: &str, data_type: DataType) -> Arc<Field> {
     Arc::new(Field::new(name, data_type, true))
 }
 
 /// Every type by itself.
-pub fn flat_types() -> Vec<DataType> {
+pub(crate) fn flat_types() -> Vec<DataType> {
     use DataType::*;
     let mut types = vec![
         Null,
@@ -109,7 +105,7 @@ pub fn flat_types() -> Vec<DataType> {
 }
 
 /// A type around another.
-pub fn wrap(kind: usize, inner: DataType) -> DataType {
+pub(crate) fn wrap(kind: usize, inner: DataType) -> DataType {
     use DataType::*;
     match kind % WRAPS {
         0 => List(field("item", inner)),
@@ -145,7 +141,7 @@ pub fn wrap(kind: usize, inner: DataType) -> DataType {
     }
 }
 
-pub const WRAPS: usize = 11;
+pub(crate) const WRAPS: usize = 11;
 
 fn union_fields(inner: DataType) -> UnionFields {
     [(3, field("x", inner)), (7, field("y", DataType::Utf8))]
@@ -154,7 +150,7 @@ fn union_fields(inner: DataType) -> UnionFields {
 }
 
 /// All flat types, and each kind of nesting around some of them, once and twice.
-pub fn all_types() -> Vec<DataType> {
+pub(crate) fn all_types() -> Vec<DataType> {
     let mut types = flat_types();
     let inner = [
         DataType::Int64,
@@ -172,12 +168,12 @@ pub fn all_types() -> Vec<DataType> {
             types.push(wrap(outer, wrap(kind, DataType::Utf8)));
         }
     }
-    types.retain(|t| is_buildable(t));
+    types.retain(is_buildable);
     types
 }
 
 /// Whether the arrow crates themselves can handle the type (equality included).
-pub fn is_buildable(data_type: &DataType) -> bool {
+pub(crate) fn is_buildable(data_type: &DataType) -> bool {
     use DataType::*;
     match data_type {
         Dictionary(_, values) => {
@@ -213,8 +209,9 @@ fn text(n: &mut Numbers) -> String {
         .collect()
 }
 
+#[expect(clippy::too_many_lines, reason = "one arm for each type")]
 /// An array of a type, with nulls, empty and long values where the type has them.
-pub fn sample(data_type: &DataType, rows: usize, n: &mut Numbers) -> ArrayRef {
+pub(crate) fn sample(data_type: &DataType, rows: usize, n: &mut Numbers) -> ArrayRef {
     use DataType::*;
     match data_type {
         Null => Arc::new(NullArray::new(rows)),
@@ -444,20 +441,23 @@ fn list_views(f: &Arc<Field>, rows: usize, n: &mut Numbers) -> (Vec<i32>, Vec<i3
 }
 
 /// A batch of one nullable column.
-pub fn batch_of(column: ArrayRef) -> RecordBatch {
+pub(crate) fn batch_of(column: ArrayRef) -> RecordBatch {
     let schema = arrow_schema::Schema::new(vec![field("c", column.data_type().clone())]);
     RecordBatch::try_new(Arc::new(schema), vec![column]).unwrap()
 }
 
 /// Appends a batch to a fresh temporary log and reads it back.
-pub fn round_trip(batch: &RecordBatch, options: LogOptions) -> respool_log::Result<RecordBatch> {
+pub(crate) fn round_trip(
+    batch: &RecordBatch,
+    options: LogOptions,
+) -> respool_log::Result<RecordBatch> {
     let log = Log::temporary(batch.schema(), options)?;
     log.append(batch)?;
     log.read(0, None)
 }
 
 /// Compares two batches: schema, length, and every column by value, after full validation.
-pub fn assert_same(got: &RecordBatch, want: &RecordBatch) {
+pub(crate) fn assert_same(got: &RecordBatch, want: &RecordBatch) {
     assert_eq!(got.schema(), want.schema());
     assert_eq!(got.num_rows(), want.num_rows());
     for (i, (got, want)) in got.columns().iter().zip(want.columns()).enumerate() {

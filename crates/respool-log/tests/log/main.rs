@@ -1,0 +1,22 @@
+//! The behaviour of the log, one file per promise.
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test may stop at the first surprise, in its helpers too"
+)]
+#![expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    clippy::cast_sign_loss,
+    reason = "the numbers of the tests are small"
+)]
+
+mod concurrency;
+mod dictionaries;
+mod faults;
+mod limits;
+mod model;
+mod persistent;
+mod projection;
+mod round_trip;
+mod slices;
+mod support;

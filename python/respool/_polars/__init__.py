@@ -1,0 +1,1 @@
+"""What ``respool.polars`` is made of."""

@@ -1,0 +1,232 @@
+"""Columns as Polars takes them.
+
+Polars does not read every Arrow type. What it can't read is cast on the way out where no value is lost
+(runs are decoded, list views become lists, 256-bit decimals 128-bit ones as long as they fit), and
+refused where there is nothing to cast it to; but only if somebody asks for that column.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, cast
+
+import polars as pl
+import pyarrow as pa
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from respool import StreamCacheView
+
+MAX_PRECISION = 38
+"""Digits of a decimal of 128 bits."""
+
+VIEWS = {pa.string_view(), pa.binary_view()}
+
+REFUSED = pl.List(pl.Null)
+"""Stands in a schema for what Polars has no type for; any nested type, because the optimiser takes the
+smallest column, which these are not, where it wants to count rows."""
+
+
+class UnsupportedTypeError(Exception):
+    """Why Polars has no such type."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of a view, and what becomes of it in Polars."""
+
+    name: str
+    field: pa.Field[Any]
+    """What Polars is given."""
+
+    dtype: pl.DataType
+    refusal: str | None = None
+    """Why it can't be given at all."""
+
+    is_weightless: bool = False
+    """Whether a frame shares all its buffers with the batch."""
+
+
+def columns_of(schema: pa.Schema) -> tuple[Column, ...]:
+    """Say what becomes of each column of the schema.
+
+    Raises
+    ------
+    ValueError
+        If two columns have the same name, which no data frame allows.
+    """
+    names = schema.names
+    for name in names:
+        if names.count(name) > 1:
+            raise ValueError(
+                f"column name {name!r} is not unique, which Polars does not allow: select columns by number first"
+            )
+    return tuple(_column(field) for field in schema)
+
+
+def _column(field: pa.Field[Any]) -> Column:
+    try:
+        taken = field.with_type(_taken(field.type))
+        try:
+            dtype = _imported(taken)
+        except UnsupportedTypeError:
+            if not isinstance(field.type, pa.BaseExtensionType):
+                raise
+            taken = field.with_type(_taken(field.type.storage_type))
+            dtype = _imported(taken)
+    except UnsupportedTypeError as error:
+        return Column(field.name, field, REFUSED, refusal=str(error))
+    same = taken.type == field.type
+    return Column(field.name, taken, dtype, is_weightless=same and _shares_buffers(field.type))
+
+
+def _imported(field: pa.Field[Any]) -> pl.DataType:
+    """Import no rows: Polars alone knows what becomes of a type."""
+    nothing: Any = pa.RecordBatchReader.from_batches(pa.schema([field]), [])
+    try:
+        dtype: Any = pl.DataFrame(Stream(nothing.__arrow_c_stream__())).schema[field.name]
+        # Polars 1 gives the class of some types.
+        return cast("pl.DataType", dtype() if isinstance(dtype, type) else dtype)
+    except (
+        ValueError,
+        TypeError,
+        pl.exceptions.PolarsError,
+        pl.exceptions.PanicException,
+    ) as error:
+        raise UnsupportedTypeError(f"Polars can't read it ({error})") from None
+
+
+class Stream:
+    """A stream in a capsule, as an object that Polars takes."""
+
+    def __init__(self, capsule: object) -> None:
+        self._capsule = capsule
+
+    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
+        return self._capsule
+
+
+def _taken(kind: Any) -> Any:  # noqa: ANN401, C901, PLR0911, PLR0912 - the stubs of pyarrow know too few types
+    """Return the type to cast to, the same one where Polars takes it."""
+    types: Any = pa.types
+    if isinstance(kind, pa.BaseExtensionType):
+        storage = _taken(kind.storage_type)
+        return kind if storage in {kind.storage_type, *VIEWS} else storage
+    if types.is_string(kind) or types.is_large_string(kind):
+        return pa.string_view()
+    if types.is_binary(kind) or types.is_large_binary(kind):
+        return pa.binary_view()
+    if types.is_run_end_encoded(kind):
+        return _taken(kind.value_type)
+    if types.is_dictionary(kind):
+        values = kind.value_type
+        taken = _taken(values)
+        # Before 1.32 categories of one batch could not be told from those of another.
+        keeps = taken == values or (taken in VIEWS and hasattr(pl, "Categories"))
+        return kind if keeps else taken
+    if types.is_decimal(kind):
+        return _decimal(kind)
+    if types.is_timestamp(kind) and kind.unit == "s":
+        # Polars would multiply without a look at the largest values.
+        return pa.timestamp("ms", kind.tz)
+    if types.is_duration(kind) and kind.unit == "s":
+        return pa.duration("ms")
+    if types.is_list(kind) or types.is_list_view(kind):
+        return pa.list_(_child(kind.value_field))
+    if types.is_large_list(kind) or types.is_large_list_view(kind):
+        return pa.large_list(_child(kind.value_field))
+    if types.is_fixed_size_list(kind):
+        return pa.list_(_child(kind.value_field), kind.list_size)
+    if types.is_struct(kind):
+        return pa.struct([_child(field) for field in kind])
+    if types.is_map(kind) and not hasattr(pl, "Map"):
+        raise UnsupportedTypeError("Polars has maps since 2.0")
+    if types.is_map(kind):
+        key: Any = _child(kind.key_field)
+        return pa.map_(key, _child(kind.item_field), kind.keys_sorted)
+    if types.is_union(kind):
+        raise UnsupportedTypeError("Polars has no unions")
+    if types.is_interval(kind):
+        raise UnsupportedTypeError("Polars has no calendar intervals")
+    return kind
+
+
+def _child(field: pa.Field[Any]) -> Any:  # noqa: ANN401
+    return field.with_type(_taken(field.type))
+
+
+def _decimal(kind: Any) -> pa.DataType:  # noqa: ANN401 - any of the four
+    precision, scale = kind.precision, kind.scale
+    if scale < 0:
+        precision, scale = precision - scale, 0
+    if scale > MAX_PRECISION:
+        raise UnsupportedTypeError(f"Polars has no decimals with more than {MAX_PRECISION} digits")
+    return pa.decimal128(min(precision, MAX_PRECISION), scale)
+
+
+def _shares_buffers(kind: pa.DataType) -> bool:
+    """Whether Polars takes over the buffers as they are."""
+    types = pa.types
+    if types.is_struct(kind):
+        return all(_shares_buffers(field.type) for field in kind)
+    if types.is_large_list(kind) or types.is_fixed_size_list(kind):
+        return _shares_buffers(kind.value_type)
+    if types.is_timestamp(kind) or types.is_duration(kind):
+        return bool(kind.unit != "s")
+    return bool(
+        types.is_integer(kind)
+        or types.is_floating(kind)
+        or types.is_boolean(kind)
+        or types.is_date(kind)
+        or types.is_decimal128(kind)
+        or kind in {pa.null(), *VIEWS}
+    )
+
+
+class Table:
+    """A view with what becomes of its columns in Polars."""
+
+    def __init__(self, view: StreamCacheView) -> None:
+        self.view = view
+        self.columns = columns_of(view.schema)
+        self._numbers = {column.name: number for number, column in enumerate(self.columns)}
+
+    @property
+    def schema(self) -> pl.Schema:
+        """The schema of a frame of everything."""
+        return pl.Schema({column.name: column.dtype for column in self.columns})
+
+    def numbers(self, names: Iterable[str] | None) -> list[int]:
+        """Return the numbers of the named columns in the order of the schema; of all if None."""
+        if names is None:
+            return list(range(len(self.columns)))
+        return sorted({self._numbers[name] for name in names})
+
+    def check(self, numbers: list[int]) -> None:
+        """Check that Polars has a type for each of these columns.
+
+        Raises
+        ------
+        TypeError
+            If it has none.
+        """
+        for number in numbers:
+            column = self.columns[number]
+            if column.refusal is not None:
+                raise TypeError(
+                    f"column {column.name!r} is {column.field.type}: {column.refusal}; "
+                    f"cast it, as in view.cast(schema), or leave it out, as in view.select([...]), "
+                    f"before .lazy()"
+                )
+
+    def shown(self, numbers: list[int], rows: int | None = None) -> StreamCacheView:
+        """View these columns as Polars takes them, and no more than so many rows."""
+        view = self.view.select(numbers)
+        view = view.cast(pa.schema([self.columns[number].field for number in numbers]))
+        return view if rows is None else view.slice(0, rows)
+
+    def empty(self, numbers: list[int]) -> pl.DataFrame:
+        """Return a frame of these columns without rows."""
+        columns = (self.columns[number] for number in numbers)
+        return pl.DataFrame(schema={column.name: column.dtype for column in columns})
