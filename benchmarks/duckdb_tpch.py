@@ -113,8 +113,8 @@ def main() -> bool:
             print(f"{number + 1:6}{row}")
     total = {name: sum(times) for name, times in best.items()}
     print(f"TPC-H scale factor {options.scale_factor:g}, 22 queries, 2 threads, all answers equal")
-    for name in total:
-        print(f"  {name:14} best {total[name]:8.0f} ms  median {median[name]:8.0f} ms")
+    for name, best_total in total.items():
+        print(f"  {name:14} best {best_total:8.0f} ms  median {median[name]:8.0f} ms")
     wanted = (
         ("memory", "pa.Table", 1.0),
         ("log", "memory", 1.15),

@@ -1,6 +1,6 @@
 """Random WHERE clauses over a table of every type that DuckDB can compare, from a seed."""
 
-import datetime
+import datetime as dt
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -10,7 +10,7 @@ import pyarrow as pa
 
 BATCHES = 48
 ROWS = 24
-EPOCH = datetime.date(1970, 1, 1)
+EPOCH = dt.date(1970, 1, 1)
 
 
 @dataclass
@@ -55,10 +55,10 @@ def kinds() -> dict[str, Kind]:
         "dec38": Kind(pa.decimal128(38, 10), _scaled(10), [-Decimal(10**27)]),
         "date": Kind(
             pa.date32(),
-            lambda k: EPOCH + datetime.timedelta(days=9 * (k - 100)),
-            [datetime.date(1, 1, 1), datetime.date(9999, 12, 31)],
+            lambda k: EPOCH + dt.timedelta(days=9 * (k - 100)),
+            [dt.date(1, 1, 1), dt.date(9999, 12, 31)],
         ),
-        "date64": Kind(pa.date64(), lambda k: EPOCH + datetime.timedelta(days=9 * k)),
+        "date64": Kind(pa.date64(), lambda k: EPOCH + dt.timedelta(days=9 * k)),
         "fixed": Kind(pa.binary(3), lambda k: b"%03d" % k, [b"\x00\x00\x00", b"\xff\xff\xff"]),
     }
     if hasattr(pa, "decimal64"):
@@ -142,7 +142,7 @@ class Predicates:
         Column to its values, as SQL texts.
     """
 
-    def __init__(self, literals: dict[str, list[str]], seed: int) -> None:
+    def __init__(self, literals: dict[str, list[str]], seed: str) -> None:
         self._literals = literals
         self._columns = sorted(literals)
         self._random = random.Random(seed)  # noqa: S311

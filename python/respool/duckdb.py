@@ -20,12 +20,12 @@ import secrets
 from typing import Any
 
 import duckdb
-import pyarrow as pa
 
 import respool
 from respool import StreamCache, StreamCacheView
 from respool._duckdb.scannable import scannable
 from respool._duckdb.version import IS_OLD
+from respool._typing import ArrowStreamExportable
 
 __all__ = ["from_query", "materialize", "register", "relation"]
 
@@ -228,8 +228,8 @@ def from_query(
 
 def _reader(
     cursor: duckdb.DuckDBPyConnection, sql: str, parameters: object, batch_rows: int
-) -> pa.RecordBatchReader:
-    if IS_OLD:
-        # A relation of DuckDB 1 holds its whole result before it gives the first batch.
-        return cursor.execute(sql, parameters).to_arrow_reader(batch_rows)
-    return cursor.sql(sql, params=parameters).to_arrow_reader(batch_rows)
+) -> ArrowStreamExportable:
+    # A relation of DuckDB 1 holds its whole result before it gives the first batch.
+    result: Any = cursor.execute(sql, parameters) if IS_OLD else cursor.sql(sql, params=parameters)
+    reader: ArrowStreamExportable = result.to_arrow_reader(batch_rows)
+    return reader

@@ -46,6 +46,10 @@ impl Map {
     /// Maps the first `len` bytes of `file`, which may be shorter.
     pub(crate) fn new(file: &File, len: usize) -> io::Result<Arc<Self>> {
         let raw = MmapOptions::new().len(len).map_raw_read_only(file)?;
+        // A huge page would bring the neighbours of the one column that is read into memory too. Only
+        // an advice: where it is refused the map works as well.
+        #[cfg(target_os = "linux")]
+        let _ = raw.advise(memmap2::Advice::NoHugePage);
         Ok(Arc::new(Self { raw }))
     }
 

@@ -31,6 +31,7 @@ use pyo3::types::PyCapsule;
 use respool::{BoxError, Polled, Scan, Source};
 
 use crate::error::{EIO, StreamError, c_error};
+use crate::shutdown::Pass;
 use crate::signals::Signals;
 
 const STREAM: &CStr = c"arrow_array_stream";
@@ -308,13 +309,14 @@ impl Export {
         match self.scan.poll()? {
             Polled::Batch(batch) => Ok(Some(batch)),
             Polled::End => Ok(None),
-            // Whether this thread is attached can't be known here, so: attach, then detach, then wait.
             Polled::Pending => {
-                Python::try_attach(|py| py.detach(|| self.scan.next_batch(&Signals))).unwrap_or(
-                    Err(respool::Error::Interrupted(
-                        "Python is shutting down".into(),
-                    )),
-                )
+                let ending = || respool::Error::Interrupted("Python is shutting down".into());
+                let Some(_pass) = Pass::ask() else {
+                    return Err(ending());
+                };
+                // Whether this thread is attached can't be known here, so: attach, then detach, then wait.
+                Python::try_attach(|py| py.detach(|| self.scan.next_batch(&Signals)))
+                    .unwrap_or_else(|| Err(ending()))
             }
         }
     }

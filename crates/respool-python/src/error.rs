@@ -138,7 +138,9 @@ fn log_error(error: &respool::LogError) -> PyErr {
         Log::Io { path, source, .. } => match source.raw_os_error() {
             // OSError picks FileNotFoundError, PermissionError and the like by the number.
             Some(errno) => PyOSError::new_err((errno, text, at(path))),
-            None if source.kind() == std::io::ErrorKind::OutOfMemory => PyMemoryError::new_err(text),
+            None if source.kind() == std::io::ErrorKind::OutOfMemory => {
+                PyMemoryError::new_err(text)
+            }
             None => PyOSError::new_err((EIO, text, at(path))),
         },
         Log::OutOfSpace { path, .. } => DiskCapacityError::new_err((ENOSPC, text, at(path))),

@@ -7,6 +7,7 @@ DuckDB's plan, so what is not understood to the last row is refused: `predicate`
 import decimal
 import re
 from collections.abc import Iterator
+from typing import Any
 
 import pyarrow as pa
 from duckdb._sources.nodes import Binary, Col, In, Lit, Node, Postfix, Unary
@@ -78,10 +79,9 @@ def _predicate(node: Node, view: StreamCacheView, depth: int) -> Predicate:
     if depth == 0:
         raise _UnknownError
     match node:
-        case Binary(op="AND"):
-            return Predicate.all_of([_predicate(part, view, depth - 1) for part in _parts(node)])
-        case Binary(op="OR"):
-            return Predicate.any_of([_predicate(part, view, depth - 1) for part in _parts(node)])
+        case Binary(op="AND" | "OR" as word):
+            join = Predicate.all_of if word == "AND" else Predicate.any_of
+            return join([_predicate(part, view, depth - 1) for part in _parts(node)])
         case Unary(op="NOT", operand=operand):
             return _predicate(operand, view, depth - 1).negate()
         case Binary(op=operator, left=Col() as column, right=Lit() as constant) if (
@@ -111,7 +111,7 @@ def _parts(node: Binary) -> Iterator[Node]:
 
 
 def _term(column: Col, view: StreamCacheView) -> Term:
-    field: pa.Field | None = None
+    field: pa.Field[Any] | None = None
     for name in column.parts:
         if field is None:
             found = view.schema.get_all_field_indices(name)
@@ -131,14 +131,14 @@ def _term(column: Col, view: StreamCacheView) -> Term:
     return term
 
 
-def _is_extension(field: pa.Field) -> bool:
+def _is_extension(field: pa.Field[Any]) -> bool:
     """Whether DuckDB may see another type than the storage says."""
     return isinstance(field.type, pa.BaseExtensionType) or (
         field.metadata is not None and b"ARROW:extension:name" in field.metadata
     )
 
 
-def _constants(term: Term, constants: list[Node]) -> pa.Array:
+def _constants(term: Term, constants: list[Node]) -> pa.Array[Any]:
     kind = _engine_type(term.data_type)
     values = []
     for constant in constants:
