@@ -4,16 +4,21 @@ DuckDB offers a filter as a small tree (`duckdb._sources.nodes`). A filter that 
 DuckDB's plan, so what is not understood to the last row is refused: `predicate` returns None.
 """
 
+from __future__ import annotations
+
 import decimal
 import re
-from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 from duckdb._sources.nodes import Binary, Col, In, Lit, Node, Postfix, Unary
 
-from respool import StreamCacheView
 from respool._native import Predicate, Term
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from respool import StreamCacheView
 
 # Deeper trees are left to DuckDB: proving and applying recurse.
 _MAX_DEPTH = 64
