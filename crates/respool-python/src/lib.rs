@@ -49,10 +49,13 @@ mod _native {
     #[expect(non_upper_case_globals, reason = "Python's name for it")]
     const __version__: &str = env!("CARGO_PKG_VERSION");
 
-    /// A child must not use the parent's caches: threads that hold their locks don't exist there.
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
         let py = module.py();
+        let shut_down = wrap_pyfunction!(crate::shutdown::shut_down, module)?;
+        py.import("atexit")?
+            .call_method1("register", (shut_down,))?;
+        // A child must not use the parent's caches: threads that hold their locks don't exist there.
         let os = py.import("os")?;
         if os.hasattr("register_at_fork")? {
             let hooks = PyDict::new(py);
@@ -63,9 +66,6 @@ mod _native {
             hooks.set_item("after_in_child", forked)?;
             os.call_method("register_at_fork", (), Some(&hooks))?;
         }
-        let shut_down = wrap_pyfunction!(crate::shutdown::shut_down, module)?;
-        py.import("atexit")?
-            .call_method1("register", (shut_down,))?;
         Ok(())
     }
 }

@@ -4,16 +4,21 @@ DuckDB offers a filter as a small tree (`duckdb._sources.nodes`). A filter that 
 DuckDB's plan, so what is not understood to the last row is refused: `predicate` returns None.
 """
 
+from __future__ import annotations
+
 import decimal
 import re
-from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 from duckdb._sources.nodes import Binary, Col, In, Lit, Node, Postfix, Unary
 
-from respool import StreamCacheView
 from respool._native import Predicate, Term
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from respool import StreamCacheView
 
 # Deeper trees are left to DuckDB: proving and applying recurse.
 _MAX_DEPTH = 64
@@ -131,14 +136,14 @@ def _term(column: Col, view: StreamCacheView) -> Term:
     return term
 
 
-def _is_extension(field: "pa.Field[Any]") -> bool:
+def _is_extension(field: pa.Field[Any]) -> bool:
     """Whether DuckDB may see another type than the storage says."""
     return isinstance(field.type, pa.BaseExtensionType) or (
         field.metadata is not None and b"ARROW:extension:name" in field.metadata
     )
 
 
-def _constants(term: Term, constants: list[Node]) -> "pa.Array[Any]":
+def _constants(term: Term, constants: list[Node]) -> pa.Array[Any]:
     kind = _engine_type(term.data_type)
     values = []
     for constant in constants:
