@@ -168,7 +168,7 @@ impl StorageFile for OsFile {
         // is written in one call may become one folio of the page cache, and a map that touches a page
         // brings in the whole folio: the columns beside the one that is read too.
         const IOV_MAX: usize = 1024;
-        const FOLIO: usize = 256 << 10;
+        const FOLIO: usize = 512 << 10;
         let mut bytes = 0;
         let fits = |part: &&IoSlice<'_>| {
             bytes += part.len();

@@ -27,6 +27,9 @@ mod size;
 mod source;
 mod view;
 
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// The native module of respool. Import `respool` instead.
 #[pyo3::pymodule]
 mod _native {
