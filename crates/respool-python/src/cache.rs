@@ -1,4 +1,6 @@
 //! `StreamCache`, and `cache()`, the friendly door to it.
+//!
+//! More than half of the file is the docstrings of the two.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

@@ -1,4 +1,7 @@
 //! `StreamCacheView`: everything that a cache and its views have in common.
+//!
+//! The file is long because the docstrings that Python shows are written here, and each method is its
+//! conversion and one call of the engine.
 
 use std::fmt::Write as _;
 

@@ -4,6 +4,8 @@
 //! 2. A batch that was pulled stays in `Feed::pending` until its slot is published. Whatever fails in
 //!    between, the next attempt goes on with that same batch.
 //! 3. The end is sticky: after `Complete` or `Failed` the source is gone.
+//!
+//! The whole way of a batch from the source to its slot is in this file, to be read from top to bottom.
 
 use std::ops::RangeInclusive;
 use std::sync::Arc;

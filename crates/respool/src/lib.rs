@@ -22,6 +22,7 @@ pub mod fork;
 mod ingest;
 mod interrupt;
 mod ledger;
+mod lookup;
 mod memory;
 mod metrics;
 mod options;

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use arrow_array::{RecordBatch, RecordBatchReader};
 use arrow_schema::{ArrowError, SchemaRef};
 
-use crate::cache::{Found, Stored};
 use crate::error::{Error, Result};
 use crate::interrupt::{Interrupt, Uninterrupted};
+use crate::lookup::{Found, Stored};
 use crate::view::View;
 
 /// One replay of a view. Readers don't share a position, and none waits for another.

@@ -9,9 +9,9 @@ use std::sync::Arc;
 use arrow_array::{ArrayRef, RecordBatch};
 use arrow_schema::SchemaRef;
 
-use crate::cache::Found;
 use crate::error::{Error, Result};
 use crate::interrupt::Interrupt;
+use crate::lookup::Found;
 use crate::predicate::{Predicate, Verdict, filter};
 use crate::reader::{Polled, Reader, Step};
 use crate::view::View;

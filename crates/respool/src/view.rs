@@ -1,4 +1,7 @@
 //! `View`: a replayable projection, cast or slice of a cache.
+//!
+//! Long for the number of its questions, each of a few lines; that they are all answered from three
+//! fields is seen best in one place.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -7,9 +10,10 @@ use arrow_array::{RecordBatch, RecordBatchOptions};
 use arrow_cast::{CastOptions, can_cast_types, cast_with_options};
 use arrow_schema::{FieldRef, Schema, SchemaRef};
 
-use crate::cache::{Cache, Found, Stored};
+use crate::cache::Cache;
 use crate::error::{Error, Result};
 use crate::interrupt::Interrupt;
+use crate::lookup::{Found, Stored};
 use crate::reader::Reader;
 
 /// A replayable projection, cast or slice of a cache. It copies nothing; columns that are left out
