@@ -143,11 +143,16 @@ impl ZoneMaps {
                 columns.push(term.column());
             }
         }
-        let mut verdicts = predicate.prove_all(&*self.columns.read(), batches.clone());
+        let mut verdicts = Vec::new();
+        if columns.is_empty() {
+            verdicts = predicate.prove_all(&*self.columns.read(), batches.clone());
+        }
         for column in columns {
             let terms = || terms.iter().filter(move |term| term.column() == column);
             let missing: Vec<usize> = {
+                // Verdicts and missing zones from one look: another thread may add zones between two.
                 let known = self.columns.read();
+                verdicts = predicate.prove_all(&*known, batches.clone());
                 let undecided = batches
                     .clone()
                     .zip(&verdicts)
