@@ -380,7 +380,7 @@ def test_what_is_encoded(con):
 @needs_a_source
 def test_without_room_nothing_is_encoded(con):
     table = prices()
-    cache = respool.StreamCache(table.to_reader(), memory_capacity=table.nbytes + 1000)
+    cache = respool.StreamCache(table.to_reader(), memory_capacity=table.nbytes + 40_000)
     cache.ingest_all()
     before = cache.metrics()["memory_bytes"]
     respool.duckdb.register(con, "t", cache, optimize=True)

@@ -11,6 +11,8 @@
 //!    callback alone.
 //!
 //! No panic crosses: everything behind a callback runs in `catch_unwind`.
+//!
+//! The file is long so that all that is unsafe in this crate is found in one place.
 #![expect(
     unsafe_code,
     reason = "the C stream interface is a table of raw function pointers"

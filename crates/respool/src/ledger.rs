@@ -220,6 +220,7 @@ mod tests {
     use arrow_array::{ArrayRef, Int64Array, RecordBatch};
 
     use super::*;
+    use crate::weigh::PER_COLUMN;
 
     fn batch(rows: i64) -> (RecordBatch, Weight) {
         let column: ArrayRef = Arc::new(Int64Array::from_iter_values(0..rows));
@@ -237,7 +238,7 @@ mod tests {
 
     #[test]
     fn what_is_kept_is_counted_and_given_back() {
-        for (rows, bytes) in [(1000, 8000), (10, 80)] {
+        for (rows, bytes) in [(1000, 8000 + PER_COLUMN), (10, 80 + PER_COLUMN)] {
             let ledger = Ledger::new(Some(bytes + bytes / 2));
             let charged = charge(&ledger, &batch(rows)).unwrap();
             assert_eq!((charged.cost(), ledger.total()), (bytes, bytes));
@@ -262,11 +263,11 @@ mod tests {
         let ledger = Ledger::new(None);
         let table = batch(1000);
         let whole = charge(&ledger, &table).unwrap();
-        assert_eq!(ledger.cost(&table.1), 0);
+        assert_eq!(ledger.cost(&table.1), PER_COLUMN);
         let again = charge(&ledger, &table).unwrap();
-        assert_eq!(ledger.total(), 8000);
+        assert_eq!(ledger.total(), 8000 + 2 * PER_COLUMN);
         drop(whole);
-        assert_eq!(ledger.total(), 8000);
+        assert_eq!(ledger.total(), 8000 + PER_COLUMN);
         drop(again);
         assert_eq!(ledger.total(), 0);
     }
@@ -275,9 +276,9 @@ mod tests {
     fn asking_for_the_cost_changes_nothing() {
         let ledger = Ledger::new(None);
         let kept = charge(&ledger, &batch(1000)).unwrap();
-        assert_eq!(ledger.cost(&batch(1000).1), 8000);
-        assert_eq!(ledger.cost(&batch(10).1), 80);
-        assert_eq!(ledger.total(), 8000);
+        assert_eq!(ledger.cost(&batch(1000).1), 8000 + PER_COLUMN);
+        assert_eq!(ledger.cost(&batch(10).1), 80 + PER_COLUMN);
+        assert_eq!(ledger.total(), 8000 + PER_COLUMN);
         drop(kept);
         assert!(ledger.accounts.lock().buffers.is_empty());
     }
