@@ -177,7 +177,7 @@ fn batch_of(data: ArrayData, schema: &SchemaRef) -> Result<RecordBatch, BoxError
 
 /// A batch of which every column is of a plain type: numbers, times, strings, binaries.
 ///
-/// The way over `ArrayData` costs half as much again, which shows where batches are small. Gives the
+/// The way over `ArrayData` costs allocations for each column, which shows where batches are small. Gives the
 /// array back where a column is of another type, or is not aligned as arrow-rs wants it.
 fn plain_batch(
     array: FFI_ArrowArray,

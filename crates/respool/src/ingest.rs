@@ -23,7 +23,7 @@ use crate::ledger::{Charged, Full};
 use crate::options::WritePolicy;
 use crate::source::pull;
 use crate::state::{End, Feed};
-use crate::weigh::Weight;
+use crate::weigh::{PER_COLUMN, Weight};
 
 impl Shared {
     /// Returns once batch `index` is stored or the end is known, pulling where nobody else does.
@@ -154,7 +154,7 @@ impl Shared {
     /// Enters the batch in the ledger, copied first where it would hold much more than it shows.
     fn charge(&self, batch: &RecordBatch, weight: &Weight) -> Result<Arc<Charged>, Full> {
         if weight.is_wasteful()
-            && self.ledger.cost(weight) > 2 * weight.shown
+            && self.ledger.cost(weight) > 2 * weight.shown + PER_COLUMN * batch.num_columns() as u64
             // What can't be copied is kept as it is, and counted as it is.
             && let Ok(copy) = compact(batch)
         {
