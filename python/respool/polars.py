@@ -48,7 +48,8 @@ def scan(cache: StreamCacheView) -> pl.LazyFrame:
     Raises
     ------
     ValueError
-        If two columns have the same name, or the cache is closed when the frame is collected.
+        If two columns have the same name, or the cache is closed when the frame is collected. A query
+        that was collected before, when the stream was read to its end, goes on with what it holds.
     TypeError
         When a column is collected that Polars has no type for: a union, a calendar interval.
 

@@ -60,6 +60,53 @@ def test_planning_over_a_closed_cache():
         lazy.collect()
 
 
+@pytest.mark.skipif(not HAS_RESOLVERS, reason="nothing is planned before Polars 2.0")
+@ENGINES
+@pytest.mark.parametrize("in_log", [False, True])
+def test_a_plan_is_made_once_when_all_is_read(engine, in_log, log_dir):
+    log = {"memory_capacity": 1, "disk_path": log_dir, "disk_capacity": 1 << 26}
+    # Views, so that a log too has frames to hand out.
+    cache = respool.StreamCache(
+        pa.table({"n": range(3), "s": pa.array(["x", None, "y"], pa.string_view())}),
+        **(log if in_log else {}),
+    )
+    lazy = cache.lazy()
+    planned = lazy.filter(N > 0)
+    wanted = pl.DataFrame({"n": [1, 2], "s": [None, "y"]})
+    for _ in range(3):  # as a stream, then as frames, then without a question
+        assert_frame_equal(planned.collect(engine=engine), wanted)
+    cache.close()
+    assert_frame_equal(planned.collect(engine=engine), wanted)
+    with pytest.raises(ValueError, match="closed"):
+        lazy.select("s").collect(engine=engine)
+
+
+@pytest.mark.skipif(not HAS_RESOLVERS, reason="nothing is planned before Polars 2.0")
+def test_a_plan_over_a_part_is_made_anew_while_the_source_goes_on(log_dir):
+    cache = over(
+        Source(20),
+        memory_capacity=10_000,
+        disk_path=log_dir,
+        disk_capacity=1 << 26,
+        write_policy="on_eviction",
+    )
+    cache.batch(0)
+    part = cache.slice(0, 100).lazy().select("n")
+
+    def address() -> int:
+        numbers = part.collect(engine="in-memory")["n"]
+        assert numbers.to_list() == list(range(100))
+        return numbers.to_arrow().buffers()[1].address
+
+    on_heap = address()
+    assert address() == on_heap
+    cache.ingest_all()
+    # The heap was given to later batches.
+    in_log = address()
+    assert in_log != on_heap
+    assert address() == in_log
+
+
 @ENGINES
 def test_batches_that_zone_maps_rule_out_are_not_read(engine, log_dir):
     cache = over(

@@ -471,16 +471,25 @@ impl PyView {
 
     /// Where frames of everything can be had for nothing: `"memory"`, `"log"` (a mapped one), or None.
     #[getter]
-    fn _place(&self) -> Option<&'static str> {
-        if !self.view.is_complete() || self.cache().is_closed() {
-            None
-        } else if self.cache().is_in_memory() {
-            Some("memory")
-        } else if self.cache().is_log_mapped() {
-            Some("log")
-        } else {
-            None
-        }
+    fn _place(&self, py: Python<'_>) -> Option<&'static str> {
+        py.detach(|| {
+            if !self.view.is_complete() || self.cache().is_closed() {
+                None
+            } else if self.cache().is_in_memory() {
+                Some("memory")
+            } else if self.cache().is_log_mapped() {
+                Some("log")
+            } else {
+                None
+            }
+        })
+    }
+
+    /// Whether `_place` will stay what it is until the cache is closed: nothing more comes in that could
+    /// move what is there.
+    #[getter]
+    fn _is_settled(&self, py: Python<'_>) -> bool {
+        py.detach(|| self.cache().is_ended())
     }
 
     /// A cache is a source that is read once and what was read of it: neither goes into a pickle.

@@ -61,9 +61,12 @@ class CacheResolver(LazyFrameResolver):
         **_: object,
     ) -> tuple[pl.LazyFrame | None, ResolvedLazyFrameProps]:
         """Return a plan for the columns, and its version; no plan if that of this version is at hand."""
+        # Polars keeps a plan without a version for good, and asks about one with a version at every
+        # collect, which takes longer than many a query.
+        is_settled = self.view._is_settled  # noqa: SLF001 - before the place, which may move until then
         place = self.view._place  # noqa: SLF001
-        properties = ResolvedLazyFrameProps(version_key=place or "stream")
-        if existing_resolved_version_key == properties.version_key:
+        properties = ResolvedLazyFrameProps(version_key=None if is_settled else place or "stream")
+        if properties.version_key and existing_resolved_version_key == properties.version_key:
             return None, properties
         names = None if projection is None else [*projection, *(filter_columns or [])]
         numbers = self._table.numbers(names)
