@@ -7,6 +7,7 @@ refused where there is nothing to cast it to; but only if somebody asks for that
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
@@ -56,38 +57,49 @@ def columns_of(schema: pa.Schema) -> tuple[Column, ...]:
     ValueError
         If two columns have the same name, which no data frame allows.
     """
-    names = schema.names
-    for name in names:
-        if names.count(name) > 1:
+    for name, times in Counter(schema.names).items():
+        if times > 1:
             raise ValueError(
                 f"column name {name!r} is not unique, which Polars does not allow: select columns by number first"
             )
-    return tuple(_column(field) for field in schema)
+    fields = list(schema)
+    try:
+        return tuple(_columns(fields))
+    except UnsupportedTypeError:  # of one or more: look at each
+        return tuple(_column(field) for field in fields)
 
 
 def _column(field: pa.Field[Any]) -> Column:
     try:
-        taken = field.with_type(_taken(field.type))
-        try:
-            dtype = _imported(taken)
-        except UnsupportedTypeError:
-            if not isinstance(field.type, pa.BaseExtensionType):
-                raise
-            taken = field.with_type(_taken(field.type.storage_type))
-            dtype = _imported(taken)
+        return _columns([field])[0]
     except UnsupportedTypeError as error:
-        return Column(field.name, field, REFUSED, refusal=str(error))
-    same = taken.type == field.type
-    return Column(field.name, taken, dtype, is_weightless=same and _shares_buffers(field.type))
+        refusal = str(error)
+    if isinstance(field.type, pa.BaseExtensionType):
+        try:
+            return _columns([field.with_type(field.type.storage_type)])[0]
+        except UnsupportedTypeError as error:
+            refusal = str(error)
+    return Column(field.name, field, REFUSED, refusal=refusal)
 
 
-def _imported(field: pa.Field[Any]) -> pl.DataType:
+def _columns(fields: list[pa.Field[Any]]) -> list[Column]:
+    taken = [field.with_type(_taken(field.type)) for field in fields]
+    return [
+        Column(
+            field.name,
+            given,
+            dtype,
+            is_weightless=given.type == field.type and _shares_buffers(field.type),
+        )
+        for field, given, dtype in zip(fields, taken, _imported(taken), strict=True)
+    ]
+
+
+def _imported(fields: list[pa.Field[Any]]) -> list[pl.DataType]:
     """Import no rows: Polars alone knows what becomes of a type."""
-    nothing: Any = pa.RecordBatchReader.from_batches(pa.schema([field]), [])
+    nothing: Any = pa.RecordBatchReader.from_batches(pa.schema(fields), [])
     try:
-        dtype: Any = pl.DataFrame(Stream(nothing.__arrow_c_stream__())).schema[field.name]
-        # Polars 1 gives the class of some types.
-        return cast("pl.DataType", dtype() if isinstance(dtype, type) else dtype)
+        dtypes: list[Any] = pl.DataFrame(Stream(nothing.__arrow_c_stream__())).dtypes
     except (
         ValueError,
         TypeError,
@@ -95,6 +107,10 @@ def _imported(field: pa.Field[Any]) -> pl.DataType:
         pl.exceptions.PanicException,
     ) as error:
         raise UnsupportedTypeError(f"Polars can't read it ({error})") from None
+    # Polars 1 gives the class of some types.
+    return [
+        cast("pl.DataType", dtype() if isinstance(dtype, type) else dtype) for dtype in dtypes
+    ]
 
 
 class Stream:
