@@ -66,8 +66,9 @@ def scan(cache: StreamCacheView) -> pl.LazyFrame:
     if CacheResolver is None:
         return io_source(Table(cache))
     # Streaming engines of Polars 2.0 and 2.1 panic where a window (`over`) stands on a resolver of which
-    # only some columns are taken. A node between the two helps, and hides nothing from the optimiser.
-    return CacheResolver(cache).lazy().with_columns(pl.all())
+    # only some columns are taken. A node between the two helps, and hides nothing from the optimiser; in
+    # sequence, because the in-memory engine would take every chunk by itself to run in parallel.
+    return CacheResolver(cache).lazy().with_columns_seq(pl.all())
 
 
 def from_lazyframe(lf: pl.LazyFrame, **options: Any) -> StreamCache:  # noqa: ANN401 - as there
