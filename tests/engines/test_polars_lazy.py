@@ -1,8 +1,10 @@
 """A lazy scan reads what it needs, holds what costs nothing, waits for nobody, and passes errors on."""
 
 import pickle
+import sys
 import threading
 import time
+import warnings
 
 import polars as pl
 import pyarrow as pa
@@ -218,9 +220,24 @@ def test_pickling_says_why_not():
     for thing in (cache, cache.select(["n"])):
         with pytest.raises(TypeError, match="cannot pickle a cache"):
             pickle.dumps(thing)
-    # Polars tries cloudpickle next, and says no more than that where that is missing.
-    with pytest.raises(Exception, match=r"cannot pickle a cache|cloudpickle"):
-        pickle.dumps(cache.lazy())
+    assert cache.ingested_count == 0
+
+
+@pytest.mark.parametrize("has_cloudpickle", [False, True])
+def test_pickling_a_lazyframe_says_why_not(has_cloudpickle, monkeypatch):
+    if has_cloudpickle:
+        pytest.importorskip("cloudpickle", reason="Polars knows no way to pickle without")
+    else:
+        monkeypatch.setitem(sys.modules, "cloudpickle", None)
+    cache = over(Source())
+    lazy = cache.lazy()
+    with warnings.catch_warnings(record=True) as warned:
+        warnings.simplefilter("always")
+        with pytest.raises(Exception, match=r"cannot pickle a cache|cloudpickle") as caught:
+            pickle.dumps(lazy)
+    if HAS_RESOLVERS or has_cloudpickle:
+        said = [str(caught.value), *(str(warning.message) for warning in warned)]
+        assert sum("cannot pickle a cache" in line for line in said) == 1
     assert cache.ingested_count == 0
 
 

@@ -13,6 +13,9 @@ Everything else is read by an IO source, frame by frame.
 
 from __future__ import annotations
 
+import pickle
+import warnings
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -40,6 +43,13 @@ class CacheResolver(LazyFrameResolver):
         self._source = io_source(self._table)
 
     def __reduce__(self) -> tuple[type[CacheResolver], tuple[StreamCacheView]]:
+        if find_spec("cloudpickle") is None:
+            # Polars keeps to itself what pickle says, tries cloudpickle, and tells no more than that it is
+            # missing.
+            try:
+                pickle.dumps(self.view)
+            except TypeError as error:
+                warnings.warn(str(error), RuntimeWarning, stacklevel=2)
         return (CacheResolver, (self.view,))
 
     def schema(self) -> pl.Schema:
