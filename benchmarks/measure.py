@@ -50,7 +50,7 @@ def rounds(contenders: dict[str, Callable[[], float]]) -> dict[str, list[float]]
         contender()
     seconds: dict[str, list[float]] = {name: [] for name in contenders}
     turns = list(contenders.items())
-    order = random.Random(0)  # noqa: S311
+    order = random.Random(0)
     for _ in range(ROUNDS):
         order.shuffle(turns)
         for name, contender in turns:

@@ -108,9 +108,7 @@ def _imported(fields: list[pa.Field[Any]]) -> list[pl.DataType]:
     ) as error:
         raise UnsupportedTypeError(f"Polars can't read it ({error})") from None
     # Polars 1 gives the class of some types.
-    return [
-        cast("pl.DataType", dtype() if isinstance(dtype, type) else dtype) for dtype in dtypes
-    ]
+    return [cast("pl.DataType", dtype() if isinstance(dtype, type) else dtype) for dtype in dtypes]
 
 
 class Stream:
