@@ -40,6 +40,8 @@ class CStream:
     ----------
     before_next
         Called with the batch number before each batch.
+    make
+        Makes the batch with this number.
     """
 
     def __init__(
@@ -48,6 +50,7 @@ class CStream:
         errno: int = 0,
         text: bytes | None = None,
         before_next: Callable[[int], None] = lambda i: None,
+        make: Callable[[int], pa.RecordBatch] = batch,
     ) -> None:
         self.pulls = 0
         self.released = 0
@@ -62,7 +65,7 @@ class CStream:
             self.pulls += 1
             before_next(i)
             if i < good:
-                batch(i)._export_to_c(out)
+                make(i)._export_to_c(out)
                 return 0
             if errno:
                 return errno

@@ -6,6 +6,7 @@ import pyarrow as pa
 import pytest
 
 import respool
+from cstream import CStream
 from sources import SCHEMA, Source, batch, expected
 
 
@@ -96,6 +97,17 @@ def test_a_batch_that_is_not_what_the_schema_says(kind, make_from_iterable):
         with pytest.raises((ValueError, TypeError), match=r"schema|batch"):
             list(cache)
     assert not cache.complete
+    assert pa.table(cache.prefix()).equals(expected(1))
+
+
+def test_an_array_that_is_not_what_the_schema_says():
+    def make(i: int) -> pa.RecordBatch:
+        return batch(0) if i == 0 else pa.record_batch({"n": pa.nulls(2), "s": ["x", "y"]})
+
+    cache = respool.StreamCache(CStream(3, make=make))
+    for _ in range(2):
+        with pytest.raises(RuntimeError, match="does not have the buffers that its schema asks for"):
+            list(cache)
     assert pa.table(cache.prefix()).equals(expected(1))
 
 

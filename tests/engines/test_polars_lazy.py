@@ -394,13 +394,22 @@ def test_frames_round_trip_with_every_type_of_polars():
             "z": pl.Series([1, None]).cast(pl.Datetime("ns", "Europe/Berlin")),
             "b": [b"x", None],
             "st": [{"a": 1}, None],
+            # With a buffer, which Arrow's nulls don't have.
+            "n": [None, None],
+            "ln": [[None], []],
+            "sn": [{"a": None, "l": [None]}, None],
         }
     )
     if not hasattr(pl, "Categories"):
         frame = frame.drop("c", "e")
-    cache = respool.polars.from_lazyframe(frame.lazy())
-    for _ in range(2):
-        assert_frame_equal(cache.lazy().collect(), frame)
+    # Polars 1.30 exports slices of structs with children that are too short.
+    sliced = frame[1:] if HAS_RESOLVERS else frame.drop("st", "sn")[1:]
+    for cache, wanted in (
+        (respool.polars.from_lazyframe(frame.lazy()), frame),
+        (respool.StreamCache(sliced), sliced),
+    ):
+        for _ in range(2):
+            assert_frame_equal(cache.lazy().collect(), wanted)
 
 
 def test_the_expected_frame():

@@ -9,6 +9,7 @@
 //!    be called, one at a time, until the stream is released.
 //! 4. An exported stream's private data is a `Box<Export>`, set when it is made, freed by its release
 //!    callback alone.
+//! 5. `FFI_ArrowArray` is the `ArrowArray` of the C data interface, field by field.
 //!
 //! No panic crosses: everything behind a callback runs in `catch_unwind`.
 //!
@@ -24,7 +25,7 @@ use std::ptr::NonNull;
 use std::sync::Arc;
 
 use arrow_array::RecordBatchIterator;
-use arrow_array::ffi::{FFI_ArrowArray, FFI_ArrowSchema, from_ffi, from_ffi_and_data_type};
+use arrow_array::ffi::{FFI_ArrowArray, FFI_ArrowSchema, from_ffi_and_data_type};
 use arrow_array::ffi_stream::FFI_ArrowArrayStream;
 use arrow_array::types::{BinaryType, ByteArrayType, LargeBinaryType, LargeUtf8Type, Utf8Type};
 use arrow_array::{
@@ -124,11 +125,19 @@ impl Source for ImportedStream {
             Ok(batch) => return Ok(Some(batch)),
             Err(array) => array,
         };
-        // SAFETY: invariant 3: the array has the type that the stream's schema says.
-        let data = unsafe { from_ffi_and_data_type(array, self.rows.clone()) }?;
-        batch_of(data, &self.schema).map(Some)
+        let imported = catch_unwind(AssertUnwindSafe(|| {
+            // SAFETY: invariant 3: the array has the type that the stream's schema says.
+            let data = unsafe { array_data(array, &self.rows) }?;
+            batch_of(data, &self.schema)
+        }));
+        imported
+            .unwrap_or_else(|_| Err(NOT_OF_ITS_TYPE.into()))
+            .map(Some)
     }
 }
+
+/// What a panic of arrow-rs in an import means.
+const NOT_OF_ITS_TYPE: &str = "an Arrow array does not have the buffers that its schema asks for";
 
 impl Drop for ImportedStream {
     fn drop(&mut self) {
@@ -157,6 +166,96 @@ fn last_error(stream: &mut FFI_ArrowArrayStream, code: c_int) -> StreamError {
     StreamError {
         errno: code,
         text: text.unwrap_or_default(),
+    }
+}
+
+/// The data of an imported array.
+///
+/// An array of nulls has no buffers. Polars gives it one all the same, which arrow-rs takes for an error.
+///
+/// # Safety
+/// The array is valid and of this type.
+unsafe fn array_data(
+    mut array: FFI_ArrowArray,
+    data_type: &DataType,
+) -> Result<ArrayData, BoxError> {
+    if holds_nulls_only(data_type) {
+        // SAFETY: as the caller promises; invariant 5.
+        unsafe { drop_buffers_of_nulls((&raw mut array).cast(), data_type) };
+    }
+    // SAFETY: as the caller promises; an array of nulls needs no buffer.
+    Ok(unsafe { from_ffi_and_data_type(array, data_type.clone()) }?)
+}
+
+/// `ArrowArray` of the C data interface, whose fields arrow-rs keeps to itself.
+#[repr(C)]
+struct CArray {
+    length: i64,
+    null_count: i64,
+    offset: i64,
+    n_buffers: i64,
+    n_children: i64,
+    buffers: *mut *const c_void,
+    children: *mut *mut CArray,
+    dictionary: *mut CArray,
+    release: Option<unsafe extern "C" fn(*mut CArray)>,
+    private_data: *mut c_void,
+}
+
+const _: () = assert!(size_of::<CArray>() == size_of::<FFI_ArrowArray>());
+
+/// Whether the type is, or has somewhere in it, the type of nulls.
+fn holds_nulls_only(data_type: &DataType) -> bool {
+    match data_type {
+        DataType::Null => true,
+        DataType::Dictionary(_, values) => holds_nulls_only(values),
+        _ => children(data_type).into_iter().any(holds_nulls_only),
+    }
+}
+
+/// The types of the children that an array of this type has.
+fn children(data_type: &DataType) -> Vec<&DataType> {
+    match data_type {
+        DataType::List(field)
+        | DataType::LargeList(field)
+        | DataType::ListView(field)
+        | DataType::LargeListView(field)
+        | DataType::FixedSizeList(field, _)
+        | DataType::Map(field, _) => vec![field.data_type()],
+        DataType::Struct(fields) => fields.iter().map(|field| field.data_type()).collect(),
+        DataType::Union(fields, _) => fields.iter().map(|(_, field)| field.data_type()).collect(),
+        DataType::RunEndEncoded(ends, values) => vec![ends.data_type(), values.data_type()],
+        _ => Vec::new(),
+    }
+}
+
+/// Says of every array of nulls in this one that it has no buffers.
+///
+/// # Safety
+/// `array` is null or points to a valid array of this type that nobody else looks at.
+unsafe fn drop_buffers_of_nulls(array: *mut CArray, data_type: &DataType) {
+    // SAFETY: as the caller promises.
+    let Some(array) = (unsafe { array.as_mut() }) else {
+        return;
+    };
+    match data_type {
+        DataType::Null => array.n_buffers = 0,
+        DataType::Dictionary(_, values) => {
+            // SAFETY: the dictionary of a valid array is one, of the type of the values.
+            unsafe { drop_buffers_of_nulls(array.dictionary, values) };
+        }
+        _ => {
+            let count = usize::try_from(array.n_children).unwrap_or(0);
+            if count == 0 || array.children.is_null() {
+                return;
+            }
+            // SAFETY: a valid array has as many pointers to children as it says.
+            let pointers = unsafe { std::slice::from_raw_parts(array.children, count) };
+            for (child, data_type) in pointers.iter().zip(children(data_type)) {
+                // SAFETY: each child is a valid array of the type that stands here.
+                unsafe { drop_buffers_of_nulls(*child, data_type) };
+            }
+        }
     }
 }
 
@@ -317,7 +416,7 @@ pub(crate) fn import_batch(object: &Bound<'_, PyAny>) -> PyResult<RecordBatch> {
     imported("batch", || {
         let rows = DataType::Struct(schema.fields().clone());
         // SAFETY: the two capsules come from one call, so the schema describes the array.
-        let data = unsafe { from_ffi_and_data_type(array, rows) }?;
+        let data = unsafe { array_data(array, &rows) }?;
         batch_of(data, &schema)
     })
 }
@@ -330,7 +429,7 @@ pub(crate) fn import_array(object: &Bound<'_, PyAny>) -> PyResult<ArrayRef> {
     let schema = unsafe { &*pointer };
     imported("array", || {
         // SAFETY: the two capsules come from one call, so the schema describes the array.
-        let data = unsafe { from_ffi(array, schema) }?;
+        let data = unsafe { array_data(array, &DataType::try_from(schema)?) }?;
         Ok(make_array(data))
     })
 }
@@ -355,7 +454,7 @@ fn array_capsules<'py>(
 /// Runs an import; a panic of it is an error too.
 fn imported<T>(what: &str, import: impl FnOnce() -> Result<T, BoxError>) -> PyResult<T> {
     catch_unwind(AssertUnwindSafe(import))
-        .unwrap_or_else(|_| Err("the import panicked".into()))
+        .unwrap_or_else(|_| Err(NOT_OF_ITS_TYPE.into()))
         .map_err(|error| PyValueError::new_err(format!("cannot read this Arrow {what}: {error}")))
 }
 
