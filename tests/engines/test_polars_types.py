@@ -78,6 +78,11 @@ CAST = {
         [[1, 2], None, []],
         pl.List(pl.Int64),
     ),
+    "float16": (
+        same(pa.float32(), [1.0, None, 7.5]).cast(pa.float16()),
+        [1.0, None, 7.5],
+        getattr(pl, "Float16", pl.Float32)(),
+    ),
     "decimal256 that fits": (
         same(pa.decimal256(60, 3), [Decimal("1.234"), None, Decimal(-5)]),
         [Decimal("1.234"), None, Decimal(-5)],

@@ -141,6 +141,9 @@ def _taken(kind: Any) -> Any:  # noqa: ANN401, C901, PLR0911, PLR0912 - the stub
         return kind if keeps else taken
     if types.is_decimal(kind):
         return _decimal(kind)
+    if types.is_float16(kind) and not hasattr(pl, "Float16"):
+        # Polars 1 would read twice as many bytes as there are.
+        return pa.float32()
     if types.is_timestamp(kind) and kind.unit == "s":
         # Polars would multiply without a look at the largest values.
         return pa.timestamp("ms", kind.tz)
