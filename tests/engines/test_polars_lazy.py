@@ -174,12 +174,17 @@ def test_a_scan_pins_no_memory_that_the_cache_gives_back(engine, log_dir):
 
 
 @ENGINES
-def test_max_readers_counts_scans(engine):
+@pytest.mark.parametrize("is_read", [False, True])
+def test_max_readers_counts_scans(engine, is_read):
     cache = over(Source(), max_readers=2)
+    if is_read:
+        cache.ingest_all()
     lazy = cache.lazy()
     lazy.explain()
     for _ in range(2):
-        assert lazy.select(N.sum()).collect(engine=engine).item() == sum(range(500))
+        assert_frame_equal(lazy.collect(engine=engine), pl.DataFrame(expected(5)))
+    with pytest.raises(Exception, match="max_readers=2"):
+        lazy.collect(engine=engine)
 
 
 # --- what an error is ---

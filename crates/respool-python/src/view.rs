@@ -473,11 +473,12 @@ impl PyView {
     #[getter]
     fn _place(&self, py: Python<'_>) -> Option<&'static str> {
         py.detach(|| {
-            if !self.view.is_complete() || self.cache().is_closed() {
+            let cache = self.cache();
+            if !self.view.is_complete() || cache.is_closed() || cache.is_used_up_by_readers() {
                 None
-            } else if self.cache().is_in_memory() {
+            } else if cache.is_in_memory() {
                 Some("memory")
-            } else if self.cache().is_log_mapped() {
+            } else if cache.is_log_mapped() {
                 Some("log")
             } else {
                 None

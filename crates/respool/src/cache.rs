@@ -174,6 +174,11 @@ impl Cache {
         state.log.as_ref().is_some_and(|log| log.is_zero_copy())
     }
 
+    /// Whether readers use batches up: what `max_readers` of them have passed is gone, for want of a log.
+    pub fn is_used_up_by_readers(&self) -> bool {
+        self.shared.max_readers.is_some() && self.shared.state.lock().log.is_none()
+    }
+
     /// Whether the cache was closed.
     pub fn is_closed(&self) -> bool {
         self.shared.state.lock().closed
