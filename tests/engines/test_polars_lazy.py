@@ -5,6 +5,7 @@ import sys
 import threading
 import time
 import warnings
+from pathlib import Path
 
 import polars as pl
 import pyarrow as pa
@@ -187,6 +188,50 @@ def test_max_readers_counts_scans(engine, is_read):
         lazy.collect(engine=engine)
 
 
+def anonymous_memory() -> int:
+    """Bytes of memory that no file backs."""
+    status = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) << 10 for line in status if line.startswith("RssAnon"))
+
+
+@pytest.mark.parametrize("prunes", [False, True])
+def test_plans_for_many_filters_take_little_memory(prunes):
+    batches = [pa.record_batch({f"c{k}": [float(i)] * 10 for k in range(10)}) for i in range(1000)]
+    cache = respool.StreamCache(pa.Table.from_batches(batches))
+    cache.ingest_all()
+    lazy = cache.lazy()
+
+    def rows(i: int) -> int:
+        condition = pl.col("c0") > i if prunes else pl.col("c0") % 1000 > i
+        found = lazy.filter(condition).select(pl.all().sum(), rows=pl.len())
+        return found.collect(engine="in-memory")["rows"].item()
+
+    rows(0)
+    before = anonymous_memory()
+    assert [rows(i) for i in range(1, 200)] == [(999 - i) * 10 for i in range(1, 200)]
+    # Frames of its own for each filter take 6 MB a time.
+    assert anonymous_memory() - before < 300 << 20
+
+
+@ENGINES
+def test_plans_that_hold_too_much_are_read_when_collected(engine, monkeypatch):
+    if HAS_RESOLVERS:
+        monkeypatch.setattr("respool._polars.frames.HELD", 0)
+    cache = over(Source(20))
+    cache.ingest_all()
+    lazy, frame = cache.lazy(), pl.DataFrame(expected(20)).lazy()
+    for query in (
+        lambda lf: lf.filter(N < 150),
+        lambda lf: lf.filter(N >= 150),
+        lambda lf: lf.filter(N < 0),
+        lambda lf: lf.head(250),
+        lambda lf: lf.filter(N > 1950).join(lf, on="n"),
+    ):
+        for _ in range(2):
+            got, wanted = query(lazy).collect(engine=engine), query(frame).collect()
+            assert_frame_equal(got, wanted, check_row_order=False)
+
+
 # --- what an error is ---
 
 
@@ -211,6 +256,13 @@ def test_full_memory_reaches_the_user(engine):
         lazy.collect(engine=engine)
     cache.resize(memory_capacity=None)
     assert lazy.collect(engine=engine).height == 500
+
+
+def test_a_name_that_is_empty():
+    cache = respool.StreamCache(pa.table({"": ["x", None], "n": [1, 2]}))
+    for _ in range(3):
+        assert cache.lazy().collect().to_dict(as_series=False) == {"": ["x", None], "n": [1, 2]}
+        cache.ingest_all()
 
 
 def test_a_name_that_is_not_unique():
@@ -246,7 +298,48 @@ def test_pickling_a_lazyframe_says_why_not(has_cloudpickle, monkeypatch):
     assert cache.ingested_count == 0
 
 
+# --- what Polars makes of plans that name a scan twice ---
+
+
+@pytest.mark.skipif(not HAS_RESOLVERS, reason="Polars before 2.0 panics over any frame")
+@ENGINES
+def test_a_cached_plan_with_two_scans(engine):
+    lazy = over(Source()).lazy()
+    for _ in range(3):
+        assert pl.concat([lazy, lazy]).cache().collect(engine=engine).height == 1000
+
+
 # --- who waits for whom ---
+
+
+@pytest.mark.skipif(not HAS_RESOLVERS, reason="nothing is planned before Polars 2.0")
+def test_a_source_may_end_between_the_question_for_a_plan_and_the_answer(monkeypatch):
+    asked, planned = threading.Event(), threading.Event()
+    resolver = respool.polars.CacheResolver
+    resolve = resolver.resolve_lazyframe
+
+    def slow(self, **question):
+        answer = resolve(self, **question)
+        if question["existing_resolved_version_key"] and not asked.is_set():
+            asked.set()
+            planned.wait(10)
+        return answer
+
+    monkeypatch.setattr(resolver, "resolve_lazyframe", slow)
+    cache = over(Source())
+    query = cache.lazy().head(5)
+    query.collect()
+
+    def other():
+        asked.wait(10)
+        cache.ingest_all()
+        query.collect()
+        planned.set()
+
+    thread = threading.Thread(target=other)
+    thread.start()
+    assert query.collect()["n"].to_list() == list(range(5))
+    thread.join()
 
 
 class SlowLazy:

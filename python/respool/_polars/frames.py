@@ -1,4 +1,9 @@
-"""Frames over stored batches, with a chunk for each batch."""
+"""Frames over stored batches, with a chunk for each batch.
+
+Polars keeps every plan that it was given for as long as the LazyFrame lives. So plans share what they can:
+a column that is wanted whole is imported once. What a plan has for itself, because it leaves batches out,
+is counted, and ends somewhere.
+"""
 
 from __future__ import annotations
 
@@ -8,59 +13,70 @@ import polars as pl
 
 from respool._polars.types import Stream, Table
 
+CHUNK = 600
+"""Bytes that one chunk of one column takes in Polars, about."""
+
+VIEW = 16
+"""Bytes of a value in a column that Polars can't share with a batch, at least."""
+
+HELD = 64 << 20
+"""Bytes that the plans of one LazyFrame may take beside what they share, about."""
+
 
 class Frames:
-    """Frames over the batches of one view.
-
-    What Polars can't share with a batch (text that is not in views, above all) is converted once and
-    kept, for all plans of a LazyFrame.
-    """
+    """Frames over the batches of one view."""
 
     def __init__(self, table: Table) -> None:
         self._table = table
         self._lock = Lock()
-        # Chunks by batch, for each column that was converted.
-        self._converted: dict[int, dict[int, pl.Series]] = {}
+        self._spare = HELD
+        # Whole columns, by their numbers, and where they were read.
+        self._shared: dict[int, pl.Series] = {}
+        self._from_log: bool | None = None
 
-    def of_rows(self, numbers: list[int], rows: int, *, from_log: bool) -> pl.DataFrame:
-        """Return the first rows."""
-        return self._read(numbers, rows=rows, from_log=from_log)
+    def of_rows(self, numbers: list[int], rows: int, *, from_log: bool) -> pl.DataFrame | None:
+        """Return the first rows, or None if plans hold too much already."""
+        share = rows / max(self._table.view.num_rows, 1)
+        if share >= 1:
+            return self._whole(numbers, from_log=from_log)
+        if self._spend(numbers, share):
+            return self._read(numbers, rows=rows, from_log=from_log)
+        return None
 
     def of_batches(
         self, numbers: list[int], kept: list[bool] | None, *, from_log: bool
-    ) -> pl.DataFrame:
-        """Return the rows of the batches that are kept, all if None."""
-        columns = self._table.columns
-        light = [number for number in numbers if columns[number].is_weightless]
-        if light == numbers:
+    ) -> pl.DataFrame | None:
+        """Return the rows of the batches that are kept, all if None; None as above."""
+        share = 1.0 if not kept else sum(kept) / len(kept)
+        if share < 1 and self._spend(numbers, share):
             return self._read(numbers, kept=kept, from_log=from_log)
-        series: dict[int, pl.Series] = {}
-        if light:
-            frame = self._read(light, kept=kept, from_log=from_log)
-            series = {number: frame[columns[number].name] for number in light}
-        for number in numbers:
-            if number not in series:
-                series[number] = self._heavy(number, kept, from_log=from_log)
-        return pl.DataFrame([series[number] for number in numbers])
+        # Filtering twice as many rows is still faster than an IO source.
+        return self._whole(numbers, from_log=from_log) if share > 1 / 2 else None
 
-    def _heavy(self, number: int, kept: list[bool] | None, *, from_log: bool) -> pl.Series:
-        name = self._table.columns[number].name
-        marks = [True] * self._table.view.num_batches if kept is None else kept
-        wanted = [batch for batch, mark in enumerate(marks) if mark]
+    def _spend(self, numbers: list[int], share: float) -> bool:
+        """Count what a plan over a part of these columns takes; whether that was left."""
+        columns = self._table.columns
+        view = self._table.view
+        copied = sum(not columns[number].is_weightless for number in numbers)
+        taken = share * (len(numbers) * view.num_batches * CHUNK + copied * view.num_rows * VIEW)
         with self._lock:
-            chunks = self._converted.setdefault(number, {})
-            missing = [mark and batch not in chunks for batch, mark in enumerate(marks)]
-            if any(missing):
-                read = self._read([number], kept=missing, from_log=from_log)[name]
-                made = read.get_chunks()
-                if len(made) != sum(missing):
-                    # Chunks without rows were left out: nobody knows which.
-                    return self._read([number], kept=kept, from_log=from_log)[name]
-                batches = (batch for batch, mark in enumerate(missing) if mark)
-                chunks.update(zip(batches, made, strict=True))
-            if not wanted:
-                return self._table.empty([number])[name]
-            return pl.concat([chunks[batch] for batch in wanted], rechunk=False)
+            self._spare -= int(taken)
+            return self._spare >= 0
+
+    def _whole(self, numbers: list[int], *, from_log: bool) -> pl.DataFrame:
+        if not numbers:
+            return self._read(numbers, from_log=from_log)  # it has rows none the less
+        with self._lock:
+            if from_log != self._from_log:
+                self._shared.clear()
+                self._from_log = from_log
+            missing = [number for number in numbers if number not in self._shared]
+            if missing:
+                frame = self._read(missing, from_log=from_log)
+                self._shared.update(zip(missing, frame.get_columns(), strict=True))
+            columns = [self._shared[number] for number in numbers]
+        # By name: from a list Polars would give a column without a name one.
+        return pl.DataFrame({column.name: column for column in columns})
 
     def _read(
         self,

@@ -33,13 +33,17 @@ if TYPE_CHECKING:
 
 
 class CacheResolver(LazyFrameResolver):
-    """Makes plans over a view."""
+    """Makes plans over a view.
+
+    Two scans are never said to be one (`cse_eq`). It would save little, since frames cost nothing twice, and
+    Polars 2.0 and 2.1 go wrong over it: `.cache()` above two scans panics, and a filter that is always false
+    becomes an empty frame with columns that the rest of the plan does not have.
+    """
 
     def __init__(self, view: StreamCacheView) -> None:
         self.view = view
         self._table = Table(view)
         self._frames = Frames(self._table)
-        # One for all plans: engines read it once for all who name it.
         self._source = io_source(self._table)
 
     def __reduce__(self) -> tuple[type[CacheResolver], tuple[StreamCacheView]]:
@@ -56,41 +60,39 @@ class CacheResolver(LazyFrameResolver):
         """Return the schema; nothing is read for it."""
         return self._table.schema
 
-    def cse_eq(self, other: object) -> bool:
-        """Whether one result serves both."""
-        return isinstance(other, CacheResolver) and other.view is self.view
-
     def resolve_lazyframe(
         self,
         *,
         projection: list[str] | None,
         limit: int | None,
         filters: list[FilterExpr],
-        existing_resolved_version_key: str | None,
         filter_columns: list[str] | None = None,
         **_: object,
-    ) -> tuple[pl.LazyFrame | None, ResolvedLazyFrameProps]:
-        """Return a plan for the columns, and its version; no plan if that of this version is at hand."""
+    ) -> tuple[pl.LazyFrame, ResolvedLazyFrameProps]:
+        """Return a plan for the columns, and its version.
+
+        Always a plan: where Polars says that it has one of this version, it may have lost it by the time
+        of the answer to one that another thread got.
+        """
         # Polars keeps a plan without a version for good, and asks about one with a version at every
         # collect, which takes longer than many a query.
         is_settled = self.view._is_settled  # noqa: SLF001 - before the place, which may move until then
         place = self.view._place  # noqa: SLF001
         properties = ResolvedLazyFrameProps(version_key=None if is_settled else place or "stream")
-        if properties.version_key and existing_resolved_version_key == properties.version_key:
-            return None, properties
         names = None if projection is None else [*projection, *(filter_columns or [])]
         numbers = self._table.numbers(names)
         columns = [self._table.columns[number] for number in numbers]
         pays = place == "memory" or all(column.is_weightless for column in columns)
-        if place is None or not pays or any(column.refusal for column in columns):
-            # Here too what goes wrong goes wrong when it is read, not when somebody asks for the plan.
-            return self._reading(filters), properties
-        if limit is None:
-            kept = kept_batches(self._table, [each.expr for each in filters])
-            frame = self._frames.of_batches(numbers, kept, from_log=place == "log")
-        else:
-            frame = self._frames.of_rows(numbers, limit, from_log=place == "log")
-        return frame.lazy(), properties
+        frame = None
+        # Here too what goes wrong goes wrong when it is read, not when somebody asks for the plan.
+        if place is not None and pays and not any(column.refusal for column in columns):
+            from_log = place == "log"
+            if limit is None:
+                kept = kept_batches(self._table, [each.expr for each in filters])
+                frame = self._frames.of_batches(numbers, kept, from_log=from_log)
+            else:
+                frame = self._frames.of_rows(numbers, limit, from_log=from_log)
+        return self._reading(filters) if frame is None else frame.lazy(), properties
 
     def _reading(self, filters: list[FilterExpr]) -> pl.LazyFrame:
         try:
