@@ -65,10 +65,12 @@ def scan(cache: StreamCacheView) -> pl.LazyFrame:
     """
     if CacheResolver is None:
         return io_source(Table(cache))
-    # Streaming engines of Polars 2.0 and 2.1 panic where a window (`over`) stands on a resolver of which
-    # only some columns are taken. A node between the two helps, and hides nothing from the optimiser; in
-    # sequence, because the in-memory engine would take every chunk by itself to run in parallel.
-    return CacheResolver(cache).lazy().with_columns_seq(pl.all())
+    resolver = CacheResolver(cache)
+    # Polars 2.0 and 2.1 lose track of which columns are taken of a resolver: a window (`over`) panics, and a
+    # filter that is always false, behind a slice, gives columns that nobody asked for. A name for each column
+    # on the way keeps track, and hides nothing from the optimiser.
+    hidden = {name: f"_{name}" for name in resolver.schema()}
+    return resolver.lazy().rename(hidden).rename({new: name for name, new in hidden.items()})
 
 
 def from_lazyframe(lf: pl.LazyFrame, **options: Any) -> StreamCache:  # noqa: ANN401 - as there

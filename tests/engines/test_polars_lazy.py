@@ -309,6 +309,26 @@ def test_a_cached_plan_with_two_scans(engine):
         assert pl.concat([lazy, lazy]).cache().collect(engine=engine).height == 1000
 
 
+@ENGINES
+def test_a_filter_that_is_always_false(engine):
+    def parts(lf: pl.LazyFrame) -> pl.LazyFrame:
+        part = lf.tail(20).select("a", "c")
+        three = pl.concat([part, part.filter(pl.lit(False)), part.head(3)])
+        return pl.concat([three, three.filter(pl.col("c") > 3), three.head(3)])
+
+    table = pa.table({name: range(30) for name in "abc"})
+    lazy, frame = respool.StreamCache(table).lazy(), pl.DataFrame(table).lazy()
+    for query in (
+        parts,
+        lambda lf: parts(lf).select(pl.all().sum()),
+        lambda lf: lf.head(5).select("a", "c").filter(pl.lit(False)),
+        lambda lf: lf.tail(5).filter(pl.col("a").is_in([])).select("a"),
+        lambda lf: lf.with_row_index().filter(pl.lit(False)).select("a"),
+    ):
+        for _ in range(3):
+            assert_frame_equal(query(lazy).collect(engine=engine), query(frame).collect())
+
+
 # --- who waits for whom ---
 
 
