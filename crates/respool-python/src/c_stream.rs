@@ -179,7 +179,7 @@ unsafe fn array_data(
     mut array: FFI_ArrowArray,
     data_type: &DataType,
 ) -> Result<ArrayData, BoxError> {
-    if holds_nulls_only(data_type) {
+    if has_type_of_nulls(data_type) {
         // SAFETY: as the caller promises; invariant 5.
         unsafe { drop_buffers_of_nulls((&raw mut array).cast(), data_type) };
     }
@@ -205,11 +205,11 @@ struct CArray {
 const _: () = assert!(size_of::<CArray>() == size_of::<FFI_ArrowArray>());
 
 /// Whether the type is, or has somewhere in it, the type of nulls.
-fn holds_nulls_only(data_type: &DataType) -> bool {
+fn has_type_of_nulls(data_type: &DataType) -> bool {
     match data_type {
         DataType::Null => true,
-        DataType::Dictionary(_, values) => holds_nulls_only(values),
-        _ => children(data_type).into_iter().any(holds_nulls_only),
+        DataType::Dictionary(_, values) => has_type_of_nulls(values),
+        _ => children(data_type).into_iter().any(has_type_of_nulls),
     }
 }
 

@@ -54,14 +54,16 @@ class Frames:
         return self._whole(numbers, from_log=from_log) if share > 1 / 2 else None
 
     def _spend(self, numbers: list[int], share: float) -> bool:
-        """Count what a plan over a part of these columns takes; whether that was left."""
+        """Count what a plan over a part of these columns takes, if that is left."""
         columns = self._table.columns
         view = self._table.view
         copied = sum(not columns[number].is_weightless for number in numbers)
         taken = share * (len(numbers) * view.num_batches * CHUNK + copied * view.num_rows * VIEW)
         with self._lock:
-            self._spare -= int(taken)
-            return self._spare >= 0
+            is_left = taken <= self._spare
+            if is_left:
+                self._spare -= int(taken)
+        return is_left
 
     def _whole(self, numbers: list[int], *, from_log: bool) -> pl.DataFrame:
         if not numbers:
