@@ -106,6 +106,8 @@ def main() -> None:
             Claim(f"{query}, memory", f"{query}, DataFrame", WANTED.get(query)),
             Claim(f"{query}, log", f"{query}, scan_ipc", 0.33),
             Claim(f"{query}, log", f"{query}, DataFrame"),
+            # What Polars takes where nothing is read at all: no log can be faster than that.
+            Claim(f"{query}, DataFrame", f"{query}, scan_ipc"),
         ]
     claims.append(Claim("group by text, log, text as string", "group by text, scan_ipc"))
     for engine, seconds in results.items():
