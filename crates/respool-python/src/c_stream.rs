@@ -121,11 +121,11 @@ impl Source for ImportedStream {
         if array.is_released() {
             return Ok(None);
         }
-        let array = match plain_batch(array, &self.schema)? {
-            Ok(batch) => return Ok(Some(batch)),
-            Err(array) => array,
-        };
         let imported = catch_unwind(AssertUnwindSafe(|| {
+            let array = match plain_batch(array, &self.schema)? {
+                Ok(batch) => return Ok(batch),
+                Err(array) => array,
+            };
             // SAFETY: invariant 3: the array has the type that the stream's schema says.
             let data = unsafe { array_data(array, &self.rows) }?;
             batch_of(data, &self.schema)
@@ -137,7 +137,7 @@ impl Source for ImportedStream {
 }
 
 /// What a panic of arrow-rs in an import means.
-const NOT_OF_ITS_TYPE: &str = "an Arrow array does not have the buffers that its schema asks for";
+const NOT_OF_ITS_TYPE: &str = "an Arrow array is not what its schema says";
 
 impl Drop for ImportedStream {
     fn drop(&mut self) {
@@ -171,7 +171,9 @@ fn last_error(stream: &mut FFI_ArrowArrayStream, code: c_int) -> StreamError {
 
 /// The data of an imported array.
 ///
-/// An array of nulls has no buffers. Polars gives it one all the same, which arrow-rs takes for an error.
+/// An array of nulls has no buffers. Polars gives it one all the same, which arrow-rs takes for an error. So
+/// the number is set to 0, where the producer's release callback sees it too: one that goes by the number
+/// leaks that buffer. Those of Arrow's own libraries and of Polars have their own books.
 ///
 /// # Safety
 /// The array is valid and of this type.
