@@ -43,13 +43,14 @@ def scan(cache: StreamCacheView) -> pl.LazyFrame:
     polars.LazyFrame
         Collect it as often as you like, with either engine. Frames share the buffers of batches in
         memory and of a mapped log; columns that Polars can't share (``string`` rather than
-        ``string_view``) are converted once for each LazyFrame, in memory, or else on each scan.
+        ``string_view``) are converted once for each LazyFrame where they are wanted whole, in memory,
+        or else for each query or scan.
 
     Raises
     ------
     ValueError
         If two columns have the same name, or the cache is closed when the frame is collected. A query
-        that was collected before, when the stream was read to its end, goes on with what it holds.
+        that was collected before, over a stream read to its end, may go on with frames that it holds.
     TypeError
         When a column is collected that Polars has no type for: a union, a calendar interval.
 

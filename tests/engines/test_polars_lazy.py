@@ -1,10 +1,12 @@
 """A lazy scan reads what it needs, holds what costs nothing, waits for nobody, and passes errors on."""
 
+import gc
 import pickle
 import sys
 import threading
 import time
 import warnings
+import weakref
 from pathlib import Path
 
 import polars as pl
@@ -194,16 +196,25 @@ def anonymous_memory() -> int:
     return next(int(line.split()[1]) << 10 for line in status if line.startswith("RssAnon"))
 
 
+FLAT = {f"c{k}": pa.array([1.0] * 10) for k in range(10)}
+WIDE = {
+    "flat": FLAT,
+    "structs": {"c": pa.StructArray.from_arrays(FLAT.values(), names=FLAT.keys())},
+    "lists of text": {"c": pa.array([["some text"] * 50] * 10)},
+}
+
+
 @pytest.mark.parametrize("prunes", [False, True])
-def test_plans_for_many_filters_take_little_memory(prunes):
-    batches = [pa.record_batch({f"c{k}": [float(i)] * 10 for k in range(10)}) for i in range(1000)]
+@pytest.mark.parametrize("kind", WIDE)
+def test_plans_for_many_filters_take_little_memory(prunes, kind):
+    batches = [pa.record_batch({"n": [i] * 10, **WIDE[kind]}) for i in range(1000)]
     cache = respool.StreamCache(pa.Table.from_batches(batches))
     cache.ingest_all()
     lazy = cache.lazy()
 
     def rows(i: int) -> int:
-        condition = pl.col("c0") > i if prunes else pl.col("c0") % 1000 > i
-        found = lazy.filter(condition).select(pl.all().sum(), rows=pl.len())
+        condition = i < N if prunes else i < N % 1000
+        found = lazy.filter(condition).select(pl.exclude("n").first(), rows=pl.len())
         return found.collect(engine="in-memory")["rows"].item()
 
     rows(0)
@@ -211,6 +222,71 @@ def test_plans_for_many_filters_take_little_memory(prunes):
     assert [rows(i) for i in range(1, 200)] == [(999 - i) * 10 for i in range(1, 200)]
     # Frames of its own for each filter take 6 MB a time.
     assert anonymous_memory() - before < 300 << 20
+
+
+@pytest.mark.skipif(not HAS_RESOLVERS, reason="nothing is planned before Polars 2.0")
+def test_a_query_that_is_asked_again_holds_no_more(monkeypatch):
+    monkeypatch.setattr("respool._polars.frames.HELD", 20_000)
+    cache = over(Source(20))
+    cache.batch(9)
+    query = cache.slice(0, 1000).lazy().filter(N < 400)
+    for _ in range(10):
+        assert query.collect().height == 400
+    assert "PYTHON SCAN" not in query.explain()
+
+
+@pytest.mark.skipif(not HAS_RESOLVERS, reason="nothing is planned before Polars 2.0")
+def test_frames_are_forgotten_where_the_cache_wants_its_memory(log_dir):
+    cache = over(
+        Source(20),
+        memory_capacity=10_000,
+        disk_path=log_dir,
+        disk_capacity=1 << 26,
+        write_policy="on_eviction",
+    )
+    cache.batch(0)
+    resolver = respool.polars.CacheResolver(cache.slice(0, 100))
+    question = {"limit": None, "filters": [], "projection": None}
+    resolver.resolve_lazyframe(**question)
+    held = weakref.ref(resolver._frames)
+    assert held().place == "memory"
+    cache.ingest_all()
+    resolver.resolve_lazyframe(**question)
+    gc.collect()
+    assert held() is None
+
+
+@ENGINES
+def test_what_is_wrong_in_a_batch_that_is_left_out_is_not_seen(engine, monkeypatch):
+    if HAS_RESOLVERS:
+        monkeypatch.setattr("respool._polars.frames.HELD", 0)
+    table = pa.table({"n": range(10), "s": ["no number", *map(str, range(1, 10))]})
+    numbers = pa.schema({"n": pa.int64(), "s": pa.int64()})
+    lazy = respool.StreamCache(table.to_reader(max_chunksize=1)).cast(numbers).lazy()
+    assert lazy.select("n").collect(engine=engine).height == 10
+    for _ in range(3):
+        assert lazy.filter(N >= 1).select("s").sum().collect(engine=engine).item() == 45
+        with pytest.raises(Exception, match="no number"):
+            lazy.collect(engine=engine)
+
+
+@pytest.mark.skipif(not HAS_RESOLVERS, reason="no columns, no rows, before Polars 2.0")
+@ENGINES
+def test_rows_without_columns(engine):
+    view = over(Source(2)).select([])
+    for _ in range(3):
+        assert view.lazy().select(pl.len()).collect(engine=engine).item() == 200
+
+
+@ENGINES
+def test_a_join_with_itself_reads_each_batch_twice_at_most(engine, log_dir):
+    cache = over(
+        Source(20), memory_capacity=1, disk_path=log_dir, disk_capacity=1 << 26, compression="lz4"
+    )
+    cache.ingest_all()
+    lazy = cache.lazy()
+    assert lazy.join(lazy, on="n").collect(engine=engine).height == 2000
+    assert cache.metrics()["log_reads"] <= 40
 
 
 @ENGINES

@@ -192,6 +192,7 @@ def test_refused_by_name_and_only_when_asked_for(name, engine):
 def test_what_does_not_fit_is_an_error_that_names_the_column(name, engine):
     lazy = cached(TOO_LARGE[name]).lazy()
     for _ in range(2):
+        lazy.explain()
         assert lazy.select("k").sum().collect(engine=engine).item() == 6
         with pytest.raises(Exception, match='cannot cast column "x" from'):
             lazy.collect(engine=engine)

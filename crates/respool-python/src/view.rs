@@ -486,8 +486,8 @@ impl PyView {
         })
     }
 
-    /// Whether `_place` will stay what it is until the cache is closed: nothing more comes in that could
-    /// move what is there.
+    /// Whether `_place` will stay what it is until the cache is closed or resized: nothing more comes in
+    /// that could move what is there.
     #[getter]
     fn _is_settled(&self, py: Python<'_>) -> bool {
         py.detach(|| self.cache().is_ended())

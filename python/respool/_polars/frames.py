@@ -1,93 +1,101 @@
 """Frames over stored batches, with a chunk for each batch.
 
 Polars keeps every plan that it was given for as long as the LazyFrame lives. So plans share what they can:
-a column that is wanted whole is imported once. What a plan has for itself, because it leaves batches out,
-is counted, and ends somewhere.
+a column that is wanted whole is imported once, and so are the batches that several filters leave. What
+there is of the latter is counted, and ends somewhere.
 """
 
 from __future__ import annotations
 
 from threading import Lock
+from typing import Literal
 
 import polars as pl
 
 from respool._polars.types import Stream, Table
 
 CHUNK = 600
-"""Bytes that one chunk of one column takes in Polars, about."""
-
-VIEW = 16
-"""Bytes of a value in a column that Polars can't share with a batch, at least."""
+"""Bytes that one array of a chunk takes in Polars, about."""
 
 HELD = 64 << 20
-"""Bytes that the plans of one LazyFrame may take beside what they share, about."""
+"""Bytes that frames over parts may take for one LazyFrame, about."""
 
 
 class Frames:
-    """Frames over the batches of one view."""
+    """Frames over the batches of one view, where they are: in memory, or in a mapped log."""
 
-    def __init__(self, table: Table) -> None:
+    def __init__(self, table: Table, place: Literal["memory", "log"]) -> None:
+        self.place = place
         self._table = table
         self._lock = Lock()
+        # Whole columns, by their numbers.
+        self._columns: dict[int, pl.Series] = {}
+        # Frames over a part, by what part it is; and what more of them may take.
+        self._parts: dict[tuple[int | bytes, ...], pl.DataFrame] = {}
         self._spare = HELD
-        # Whole columns, by their numbers, and where they were read.
-        self._shared: dict[int, pl.Series] = {}
-        self._from_log: bool | None = None
 
-    def of_rows(self, numbers: list[int], rows: int, *, from_log: bool) -> pl.DataFrame | None:
-        """Return the first rows, or None if plans hold too much already."""
+    def of_rows(self, numbers: list[int], rows: int) -> pl.DataFrame | None:
+        """Return the first rows, at least; None if frames take too much already."""
         share = rows / max(self._table.view.num_rows, 1)
         if share >= 1:
-            return self._whole(numbers, from_log=from_log)
-        if self._spend(numbers, share):
-            return self._read(numbers, rows=rows, from_log=from_log)
-        return None
+            return self._whole(numbers)
+        part = self._part((rows, *numbers), share, numbers, rows=rows)
+        is_at_hand = all(number in self._columns for number in numbers)
+        return self._whole(numbers) if part is None and is_at_hand else part
 
-    def of_batches(
-        self, numbers: list[int], kept: list[bool] | None, *, from_log: bool
-    ) -> pl.DataFrame | None:
-        """Return the rows of the batches that are kept, all if None; None as above."""
-        share = 1.0 if not kept else sum(kept) / len(kept)
-        if share < 1 and self._spend(numbers, share):
-            return self._read(numbers, kept=kept, from_log=from_log)
+    def of_batches(self, numbers: list[int], kept: list[bool] | None) -> pl.DataFrame | None:
+        """Return the rows of the batches that are kept, at least, all if None; None as above."""
+        if kept is None or all(kept):
+            return self._whole(numbers)
+        share = sum(kept) / len(kept)
+        part = self._part((bytes(kept), *numbers), share, numbers, kept=kept)
         # Filtering twice as many rows is still faster than an IO source.
-        return self._whole(numbers, from_log=from_log) if share > 1 / 2 else None
+        return self._whole(numbers) if part is None and share > 1 / 2 else part
 
-    def _spend(self, numbers: list[int], share: float) -> bool:
-        """Count what a plan over a part of these columns takes, if that is left."""
-        columns = self._table.columns
+    def _part(
+        self,
+        key: tuple[int | bytes, ...],
+        share: float,
+        numbers: list[int],
+        *,
+        kept: list[bool] | None = None,
+        rows: int | None = None,
+    ) -> pl.DataFrame | None:
+        with self._lock:
+            part = self._parts.get(key)
+            if part is None:
+                taken = self._taken(numbers, share)
+                if taken is None or taken > self._spare:
+                    return None
+                part = self._parts[key] = self._read(numbers, kept=kept, rows=rows)
+                self._spare -= taken
+        return part
+
+    def _taken(self, numbers: list[int], share: float) -> int | None:
+        """Bytes that a frame over a part of these columns takes; None if nobody can tell."""
+        columns = [self._table.columns[number] for number in numbers]
+        copied = [column.copied for column in columns]
+        if None in copied:
+            return None
         view = self._table.view
-        copied = sum(not columns[number].is_weightless for number in numbers)
-        taken = share * (len(numbers) * view.num_batches * CHUNK + copied * view.num_rows * VIEW)
-        with self._lock:
-            is_left = taken <= self._spare
-            if is_left:
-                self._spare -= int(taken)
-        return is_left
+        chunks = view.num_batches * CHUNK * sum(column.arrays for column in columns)
+        return int(share * (chunks + view.num_rows * sum(filter(None, copied))))
 
-    def _whole(self, numbers: list[int], *, from_log: bool) -> pl.DataFrame:
+    def _whole(self, numbers: list[int]) -> pl.DataFrame:
         if not numbers:
-            return self._read(numbers, from_log=from_log)  # it has rows none the less
+            return self._read(numbers)  # it has rows none the less
         with self._lock:
-            if from_log != self._from_log:
-                self._shared.clear()
-                self._from_log = from_log
-            missing = [number for number in numbers if number not in self._shared]
+            missing = [number for number in numbers if number not in self._columns]
             if missing:
-                frame = self._read(missing, from_log=from_log)
-                self._shared.update(zip(missing, frame.get_columns(), strict=True))
-            columns = [self._shared[number] for number in numbers]
+                frame = self._read(missing)
+                self._columns.update(zip(missing, frame.get_columns(), strict=True))
+            columns = [self._columns[number] for number in numbers]
         # By name: from a list Polars would give a column without a name one.
         return pl.DataFrame({column.name: column for column in columns})
 
     def _read(
-        self,
-        numbers: list[int],
-        *,
-        from_log: bool,
-        kept: list[bool] | None = None,
-        rows: int | None = None,
+        self, numbers: list[int], *, kept: list[bool] | None = None, rows: int | None = None
     ) -> pl.DataFrame:
         shown = self._table.shown(numbers, rows)
-        stream = shown._frames(kept=kept, from_log=from_log).take()  # noqa: SLF001
+        stream = shown._frames(kept=kept, from_log=self.place == "log").take()  # noqa: SLF001
         return self._table.empty(numbers) if stream is None else pl.DataFrame(Stream(stream))

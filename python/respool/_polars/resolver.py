@@ -16,7 +16,7 @@ from __future__ import annotations
 import pickle
 import warnings
 from importlib.util import find_spec
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import polars as pl
 from polars.lazyframe.resolver import LazyFrameResolver, ResolvedLazyFrameProps
@@ -35,15 +35,14 @@ if TYPE_CHECKING:
 class CacheResolver(LazyFrameResolver):
     """Makes plans over a view.
 
-    Two scans are never said to be one (`cse_eq`). It would save little, since frames cost nothing twice, and
-    Polars 2.0 and 2.1 go wrong over it: `.cache()` above two scans panics, and a filter that is always false
-    becomes an empty frame with columns that the rest of the plan does not have.
+    Two scans in one query are never said to be one (`cse_eq`): Polars 2.0 and 2.1 go wrong over that, with a
+    panic where `.cache()` stands above both. Frames cost nothing twice; an IO source is read by each.
     """
 
     def __init__(self, view: StreamCacheView) -> None:
         self.view = view
         self._table = Table(view)
-        self._frames = Frames(self._table)
+        self._frames: Frames | None = None
         self._source = io_source(self._table)
 
     def __reduce__(self) -> tuple[type[CacheResolver], tuple[StreamCacheView]]:
@@ -80,19 +79,36 @@ class CacheResolver(LazyFrameResolver):
         place = self.view._place  # noqa: SLF001
         properties = ResolvedLazyFrameProps(version_key=None if is_settled else place or "stream")
         names = None if projection is None else [*projection, *(filter_columns or [])]
-        numbers = self._table.numbers(names)
+        frame = self._frame(place, self._table.numbers(names), limit, filters)
+        return self._reading(filters) if frame is None else frame.lazy(), properties
+
+    def _frame(
+        self,
+        place: Literal["memory", "log"] | None,
+        numbers: list[int],
+        limit: int | None,
+        filters: list[FilterExpr],
+    ) -> pl.DataFrame | None:
+        """Return a frame, if it costs no memory that the cache would give back."""
+        if place is None:
+            self._frames = None
+            return None
+        frames = self._frames
+        if frames is None or frames.place != place:
+            # What the others hold is wanted back there.
+            frames = self._frames = Frames(self._table, place)
         columns = [self._table.columns[number] for number in numbers]
         pays = place == "memory" or all(column.is_weightless for column in columns)
-        frame = None
-        # Here too what goes wrong goes wrong when it is read, not when somebody asks for the plan.
-        if place is not None and pays and not any(column.refusal for column in columns):
-            from_log = place == "log"
-            if limit is None:
-                kept = kept_batches(self._table, [each.expr for each in filters])
-                frame = self._frames.of_batches(numbers, kept, from_log=from_log)
-            else:
-                frame = self._frames.of_rows(numbers, limit, from_log=from_log)
-        return self._reading(filters) if frame is None else frame.lazy(), properties
+        if not pays or any(column.refusal for column in columns):
+            return None
+        try:
+            if limit is not None:
+                return frames.of_rows(numbers, limit)
+            kept = kept_batches(self._table, [each.expr for each in filters])
+            return frames.of_batches(numbers, kept)
+        except Exception:  # noqa: BLE001 - it comes again when it is read, if it is
+            # What goes wrong goes wrong there, not when somebody asks for the plan.
+            return None
 
     def _reading(self, filters: list[FilterExpr]) -> pl.LazyFrame:
         try:

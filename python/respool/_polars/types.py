@@ -24,6 +24,9 @@ MAX_PRECISION = 38
 
 VIEWS = {pa.string_view(), pa.binary_view()}
 
+VIEW = 16
+"""Bytes of a value of text in Polars, which are no fewer than those of any other flat type."""
+
 REFUSED = pl.List(pl.Null)
 """Stands in a schema for what Polars has no type for; any nested type, because the optimiser takes the
 smallest column, which these are not, where it wants to count rows."""
@@ -45,8 +48,16 @@ class Column:
     refusal: str | None = None
     """Why it can't be given at all."""
 
-    is_weightless: bool = False
-    """Whether a frame shares all its buffers with the batch."""
+    copied: int | None = None
+    """Bytes of a value that a frame does not share with the batch, about; None if nobody can tell."""
+
+    arrays: int = 1
+    """Arrays that a chunk consists of."""
+
+    @property
+    def is_weightless(self) -> bool:
+        """Whether a frame shares all its buffers with the batch."""
+        return self.copied == 0
 
 
 def columns_of(schema: pa.Schema) -> tuple[Column, ...]:
@@ -89,7 +100,8 @@ def _columns(fields: list[pa.Field[Any]]) -> list[Column]:
             field.name,
             given,
             dtype,
-            is_weightless=given.type == field.type and _shares_buffers(field.type),
+            copied=_copied(field.type, given.type),
+            arrays=_arrays(given.type),
         )
         for field, given, dtype in zip(fields, taken, _imported(taken), strict=True)
     ]
@@ -199,6 +211,20 @@ def _shares_buffers(kind: pa.DataType) -> bool:
         or types.is_decimal128(kind)
         or kind in {pa.null(), *VIEWS}
     )
+
+
+def _copied(kind: Any, taken: Any) -> int | None:  # noqa: ANN401
+    if kind == taken and _shares_buffers(kind):
+        return 0
+    if taken.num_fields > 0:
+        return None
+    types: Any = pa.types
+    return VIEW + (taken.byte_width if types.is_fixed_size_binary(taken) else 0)
+
+
+def _arrays(kind: Any) -> int:  # noqa: ANN401
+    children = (kind.field(number).type for number in range(kind.num_fields))
+    return 1 + sum(_arrays(child) for child in children)
 
 
 class Table:
