@@ -146,7 +146,8 @@ impl PyCache {
     /// Whether the cache was closed.
     #[getter]
     fn closed(slf: &Bound<'_, Self>) -> bool {
-        cache_of(slf).is_closed()
+        let cache = cache_of(slf);
+        slf.py().detach(|| cache.is_closed())
     }
 
     /// Change the bounds.
@@ -208,7 +209,10 @@ impl PyCache {
     }
 
     fn __repr__(slf: &Bound<'_, Self>) -> String {
-        format!("<respool.StreamCache {}>", slf.as_super().get().describe())
+        format!(
+            "<respool.StreamCache {}>",
+            slf.as_super().get().describe(slf.py())
+        )
     }
 }
 

@@ -50,14 +50,15 @@ impl<'py> Progress<'py> {
     }
 
     pub(crate) fn show(&mut self, py: Python<'_>, cache: &Cache, last: bool) -> PyResult<()> {
-        let (batches, rows) = (cache.num_batches(), cache.num_rows());
+        let (batches, rows, bytes) =
+            py.detach(|| (cache.num_batches(), cache.num_rows(), cache.num_bytes()));
         match self {
             Self::Silent => {}
             Self::Line(next) => {
                 if last || Instant::now() >= *next {
                     *next = Instant::now() + BETWEEN_LINES;
                     let end = if last { "\n" } else { "" };
-                    let bytes = size(cache.num_bytes());
+                    let bytes = size(bytes);
                     let stderr = py.import("sys")?.getattr("stderr")?;
                     let line = format!("\rrespool: {batches} batches, {rows} rows, {bytes}{end}");
                     stderr.call_method1("write", (line,))?;

@@ -117,7 +117,7 @@ impl PyReader {
     /// The schema of every batch, a ``pyarrow.Schema``.
     #[getter]
     fn schema(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
-        if self.closed() {
+        if self.closed(py) {
             Err(consumed())
         } else {
             Ok(self.pyarrow_schema.clone_ref(py))
@@ -126,8 +126,8 @@ impl PyReader {
 
     /// Whether the reader was consumed.
     #[getter]
-    fn closed(&self) -> bool {
-        matches!(*self.turn.lock(), Turn::Consumed)
+    fn closed(&self, py: Python<'_>) -> bool {
+        py.detach(|| matches!(*self.turn.lock(), Turn::Consumed))
     }
 
     /// Hand the rest of the replay over as a ``pyarrow.RecordBatchReader`` of another schema.
@@ -204,14 +204,14 @@ impl PyReader {
     }
 
     fn __arrow_c_schema__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyCapsule>> {
-        if self.closed() {
+        if self.closed(py) {
             return Err(consumed());
         }
         export_schema(py, &self.schema)
     }
 
-    fn __repr__(&self) -> String {
-        let state = if self.closed() { "consumed" } else { "open" };
+    fn __repr__(&self, py: Python<'_>) -> String {
+        let state = if self.closed(py) { "consumed" } else { "open" };
         format!(
             "<respool.StreamCacheReader {state}, {} columns>",
             self.schema.fields().len()

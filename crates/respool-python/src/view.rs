@@ -57,7 +57,11 @@ impl PyView {
         .or_raise(py)
     }
 
-    pub(crate) fn describe(&self) -> String {
+    pub(crate) fn describe(&self, py: Python<'_>) -> String {
+        py.detach(|| self.description())
+    }
+
+    fn description(&self) -> String {
         let metrics = self.cache().metrics();
         let state = if self.cache().is_closed() {
             "closed"
@@ -108,46 +112,45 @@ impl PyView {
 
     /// Rows shown of what is stored so far.
     #[getter]
-    fn num_rows(&self) -> u64 {
-        self.view.num_rows()
+    fn num_rows(&self, py: Python<'_>) -> u64 {
+        py.detach(|| self.view.num_rows())
     }
 
     /// Batches shown of what is stored so far.
     #[getter]
-    fn num_batches(&self) -> usize {
-        self.view.batch_range().len()
+    fn num_batches(&self, py: Python<'_>) -> usize {
+        py.detach(|| self.view.batch_range().len())
     }
 
     /// Bytes that the cache's stored batches show, wherever they are.
     #[getter]
-    fn nbytes(&self) -> u64 {
-        self.cache().num_bytes()
+    fn nbytes(&self, py: Python<'_>) -> u64 {
+        py.detach(|| self.cache().num_bytes())
     }
 
     /// Whether everything that this view shows is stored, and the source ended without an error.
     #[getter]
-    fn complete(&self) -> bool {
-        self.view.is_complete()
+    fn complete(&self, py: Python<'_>) -> bool {
+        py.detach(|| self.view.is_complete())
     }
 
     /// The exception that ended the source, or None.
     #[getter]
     fn error(&self, py: Python<'_>) -> Option<PyErr> {
-        self.cache()
-            .failure()
+        py.detach(|| self.cache().failure())
             .map(|failure| source_error(py, failure.error()))
     }
 
     /// Batches that the cache has pulled and stored so far.
     #[getter]
-    fn ingested_count(&self) -> usize {
-        self.cache().num_batches()
+    fn ingested_count(&self, py: Python<'_>) -> usize {
+        py.detach(|| self.cache().num_batches())
     }
 
     /// Whether the source said that it is at its end; never True after an error.
     #[getter]
-    fn upstream_exhausted(&self) -> bool {
-        self.cache().is_complete()
+    fn upstream_exhausted(&self, py: Python<'_>) -> bool {
+        py.detach(|| self.cache().is_complete())
     }
 
     /// Open a new, independent reader.
@@ -276,7 +279,7 @@ impl PyView {
     fn batch<'py>(&self, py: Python<'py>, i: usize) -> PyResult<Bound<'py, PyAny>> {
         let batch = py.detach(|| self.view.batch(i, &Signals)).or_raise(py)?;
         let Some(batch) = batch else {
-            let batches = self.view.batch_range().len();
+            let batches = self.num_batches(py);
             return Err(PyIndexError::new_err(format!(
                 "no batch {i}: there are {batches} batches"
             )));
@@ -292,9 +295,9 @@ impl PyView {
     /// Returns
     /// -------
     /// StreamCacheView
-    fn prefix(&self) -> Self {
+    fn prefix(&self, py: Python<'_>) -> Self {
         Self {
-            view: self.view.prefix(),
+            view: py.detach(|| self.view.prefix()),
         }
     }
 
@@ -370,7 +373,7 @@ impl PyView {
             let more = more.or_raise(py)?;
             progress.show(py, cache, !more)?;
             if !more {
-                return Ok(cache.num_batches());
+                return Ok(self.ingested_count(py));
             }
         }
     }
@@ -384,7 +387,7 @@ impl PyView {
     ///     memory_bytes, memory_capacity; batches_in_log, log_bytes, log_capacity; memory_hits,
     ///     log_reads; readers.
     fn metrics<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
-        let metrics = self.cache().metrics();
+        let metrics = py.detach(|| self.cache().metrics());
         let dict = PyDict::new(py);
         dict.set_item("batches", metrics.batches)?;
         dict.set_item("rows", metrics.rows)?;
@@ -469,7 +472,7 @@ impl PyView {
         Ok(PyFrames::new(if from_log { scan.from_log() } else { scan }))
     }
 
-    /// Where frames of everything can be had for nothing: `"memory"`, `"log"` (a mapped one), or None.
+    /// Where everything can be had for nothing, as often as wanted: `"memory"`, `"log"` (a mapped one), or None.
     #[getter]
     fn _place(&self, py: Python<'_>) -> Option<&'static str> {
         py.detach(|| {
@@ -494,12 +497,12 @@ impl PyView {
     }
 
     /// A cache is a source that is read once and what was read of it: neither goes into a pickle.
-    fn __reduce__(&self) -> PyResult<()> {
+    fn __reduce__(&self, py: Python<'_>) -> PyResult<()> {
         Err(PyTypeError::new_err(format!(
             "cannot pickle a cache, a view or a LazyFrame of one ({}): it reads a stream that belongs \
              to this process; pickle its data, such as pyarrow.table(cache), or make the cache where \
              it is used",
-            self.describe()
+            self.describe(py)
         )))
     }
 
@@ -520,12 +523,6 @@ impl PyView {
     fn _encoded(&self, py: Python<'_>) -> PyResult<Option<Self>> {
         let encoded = py.detach(|| self.view.encoded(&Signals)).or_raise(py)?;
         Ok(encoded.map(|cache| Self { view: cache.view() }))
-    }
-
-    /// Whether every stored batch has a copy on the heap.
-    #[getter]
-    fn _in_memory(&self) -> bool {
-        self.cache().is_in_memory()
     }
 
     fn __iter__(&self, py: Python<'_>) -> PyResult<PyReader> {
@@ -550,11 +547,11 @@ impl PyView {
         export_schema(py, &self.view.schema())
     }
 
-    fn __repr__(&self) -> String {
-        format!("<respool.StreamCacheView {}>", self.describe())
+    fn __repr__(&self, py: Python<'_>) -> String {
+        format!("<respool.StreamCacheView {}>", self.describe(py))
     }
 
-    fn _repr_html_(&self) -> String {
+    fn _repr_html_(&self, py: Python<'_>) -> String {
         let escape = |text: &str| {
             text.replace('&', "&amp;")
                 .replace('<', "&lt;")
@@ -568,7 +565,7 @@ impl PyView {
         }
         format!(
             "<div><p><b>respool</b> {}</p><table><tr><th>column</th><th>type</th></tr>{rows}</table></div>",
-            escape(&self.describe())
+            escape(&self.describe(py))
         )
     }
 

@@ -32,7 +32,8 @@ pub(crate) struct Weight {
 pub(crate) const SMALL: u64 = 4096;
 
 /// Bytes that a kept batch takes beside its buffers, for each column: array, buffers and what the producer
-/// holds for them. An estimate, rather low than high; without it a million tiny batches would hold gigabytes within a bound of megabytes.
+/// holds for them. An estimate, rather low than high; without it a million tiny batches would hold
+/// gigabytes within a bound of megabytes.
 pub(crate) const PER_COLUMN: u64 = 512;
 
 impl Weight {

@@ -17,7 +17,7 @@ def scannable(view: StreamCacheView, *, optimize: bool = False) -> object:
         # Private to DuckDB, and new in DuckDB 2: it may be missing, and it may move.
         from respool._duckdb.source import ViewSource  # noqa: PLC0415
     except ImportError:
-        if view.complete and view._in_memory:  # noqa: SLF001
+        if view._place == "memory":  # noqa: SLF001
             return pa.table(view)
         return view
     return ViewSource(view, optimize=optimize)
