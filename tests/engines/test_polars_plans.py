@@ -23,6 +23,12 @@ def over(source: Source, **options: object) -> respool.StreamCache:
     return respool.StreamCache(source, schema=SCHEMA, **options)
 
 
+def overflowing(log_dir: object) -> respool.StreamCache:
+    """Make a cache whose first batches have to leave memory for later ones."""
+    log = {"disk_path": log_dir, "disk_capacity": 1 << 26, "write_policy": "on_eviction"}
+    return over(Source(20), memory_capacity=10_000, **log)
+
+
 @pytest.mark.skipif(not HAS_RESOLVERS, reason="nothing is planned before Polars 2.0")
 @ENGINES
 @pytest.mark.parametrize("in_log", [False, True])
@@ -46,13 +52,7 @@ def test_a_plan_is_made_once_when_all_is_read(engine, in_log, log_dir):
 
 @pytest.mark.skipif(not HAS_RESOLVERS, reason="nothing is planned before Polars 2.0")
 def test_a_plan_over_a_part_is_made_anew_while_the_source_goes_on(log_dir):
-    cache = over(
-        Source(20),
-        memory_capacity=10_000,
-        disk_path=log_dir,
-        disk_capacity=1 << 26,
-        write_policy="on_eviction",
-    )
+    cache = overflowing(log_dir)
     cache.batch(0)
     part = cache.slice(0, 100).lazy().select("n")
 
@@ -96,13 +96,7 @@ def test_text_in_memory_is_converted_once():
 
 @ENGINES
 def test_a_scan_pins_no_memory_that_the_cache_gives_back(engine, log_dir):
-    cache = over(
-        Source(20),
-        memory_capacity=10_000,
-        disk_path=log_dir,
-        disk_capacity=1 << 26,
-        write_policy="on_eviction",
-    )
+    cache = overflowing(log_dir)
     lazy = cache.lazy()
     for _ in range(2):
         assert lazy.select(N.sum()).collect(engine=engine).item() == sum(range(2000))
@@ -141,7 +135,7 @@ def test_plans_for_many_filters_take_little_memory(prunes, kind):
     rows(0)
     before = anonymous_memory()
     assert [rows(i) for i in range(1, 200)] == [(999 - i) * 10 for i in range(1, 200)]
-    # Frames of its own for each filter take 6 MB a time.
+    # Frames of its own for each filter would take much more.
     assert anonymous_memory() - before < 300 << 20
 
 
@@ -158,13 +152,7 @@ def test_a_query_that_is_asked_again_holds_no_more(monkeypatch):
 
 @pytest.mark.skipif(not HAS_RESOLVERS, reason="nothing is planned before Polars 2.0")
 def test_frames_are_forgotten_where_the_cache_wants_its_memory(log_dir):
-    cache = over(
-        Source(20),
-        memory_capacity=10_000,
-        disk_path=log_dir,
-        disk_capacity=1 << 26,
-        write_policy="on_eviction",
-    )
+    cache = overflowing(log_dir)
     cache.batch(0)
     resolver = respool.polars.CacheResolver(cache.slice(0, 100))
     question = {"limit": None, "filters": [], "projection": None}
@@ -227,6 +215,18 @@ def test_plans_that_hold_too_much_are_read_when_collected(engine, monkeypatch):
         for _ in range(2):
             got, wanted = query(lazy).collect(engine=engine), query(frame).collect()
             assert_frame_equal(got, wanted, check_row_order=False)
+
+
+@pytest.mark.skipif(not HAS_RESOLVERS, reason="nothing is planned before Polars 2.0")
+def test_what_a_plan_that_would_hold_too_much_is(monkeypatch):
+    monkeypatch.setattr("respool._polars.frames.HELD", 0)
+    cache = over(Source(20))
+    cache.ingest_all()
+    lazy = cache.lazy()
+    assert "PYTHON SCAN" in lazy.filter(N < 150).explain()
+    assert "PYTHON SCAN" in lazy.head(250).explain()
+    # Nearly everything: that is shared.
+    assert "PYTHON SCAN" not in lazy.filter(N >= 150).explain()
 
 
 @pytest.mark.skipif(not HAS_RESOLVERS, reason="Polars before 2.0 panics over any frame")

@@ -35,13 +35,11 @@ class Frames:
         self._spare = HELD
 
     def of_rows(self, numbers: list[int], rows: int) -> pl.DataFrame | None:
-        """Return the first rows, at least; None if frames take too much already."""
+        """Return the first rows; None if frames take too much already."""
         share = rows / max(self._table.view.num_rows, 1)
         if share >= 1:
             return self._whole(numbers)
-        part = self._part((rows, *numbers), share, numbers, rows=rows)
-        is_at_hand = all(number in self._columns for number in numbers)
-        return self._whole(numbers) if part is None and is_at_hand else part
+        return self._part((rows, *numbers), share, numbers, rows=rows)
 
     def of_batches(self, numbers: list[int], kept: list[bool] | None) -> pl.DataFrame | None:
         """Return the rows of the batches that are kept, at least, all if None; None as above."""
@@ -49,7 +47,7 @@ class Frames:
             return self._whole(numbers)
         share = sum(kept) / len(kept)
         part = self._part((bytes(kept), *numbers), share, numbers, kept=kept)
-        # Filtering twice as many rows is still faster than an IO source.
+        # An IO source would be read on one thread: better twice the rows on all.
         return self._whole(numbers) if part is None and share > 1 / 2 else part
 
     def _part(
