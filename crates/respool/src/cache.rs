@@ -1,25 +1,20 @@
-//! `Cache`: owns the source and the store.
+//! `Cache`: the facade. It imports everything, and is imported by nothing.
 
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use arrow_schema::SchemaRef;
-use parking_lot::{Condvar, Mutex, RwLock};
-use respool_log::{Log, LogOptions};
 
-use crate::error::{Error, Result, SourceFailure};
-use crate::fork;
+use crate::error::Result;
 use crate::interrupt::{Interrupt, Uninterrupted};
-use crate::ledger::Ledger;
-use crate::memory::MemoryTier;
-use crate::metrics::{Counters, Metrics};
-use crate::options::{Options, WritePolicy};
-use crate::source::{Coalesce, Source};
-use crate::state::{End, Feed, State};
+use crate::metrics::Metrics;
+use crate::options::Options;
+use crate::recode::recoded;
+use crate::source::Source;
+use crate::store::{Snapshot, Store};
 use crate::view::View;
-use crate::zone_map::ZoneMaps;
 
 /// Reads a source once and replays it for ever. Clones share one store.
 ///
@@ -36,45 +31,30 @@ use crate::zone_map::ZoneMaps;
 /// // A reader that can be read once ...
 /// let source = RecordBatchIterator::new([Ok(batch.clone()), Ok(batch)], schema);
 /// let cache = Cache::new(source, &Options::new())?;
-/// assert_eq!(cache.num_batches(), 0);
+/// assert_eq!(cache.snapshot()?.batches, 0);
 /// // ... and two replays of it.
 /// for _ in 0..2 {
 ///     let rows: usize = cache.view().reader()?.map(|batch| batch.map_or(0, |b| b.num_rows())).sum();
 ///     assert_eq!(rows, 6);
 /// }
-/// assert!(cache.is_complete());
+/// assert!(cache.snapshot()?.is_complete());
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone)]
 pub struct Cache {
-    pub(crate) shared: Arc<Shared>,
+    store: Arc<Store>,
 }
 
-pub(crate) struct Shared {
-    pub(crate) schema: SchemaRef,
-    pub(crate) write_policy: WritePolicy,
-    pub(crate) max_readers: Option<usize>,
-    pub(crate) log_options: Option<LogOptions>,
-    pub(crate) state: Mutex<State>,
-    /// Signalled when a slot is published, the end is known, a puller leaves, or the cache is closed.
-    pub(crate) advanced: Condvar,
-    pub(crate) ledger: Arc<Ledger>,
-    /// There with a bound and a log: only then is there something to choose.
-    pub(crate) tier: RwLock<Option<Arc<MemoryTier>>>,
-    pub(crate) counters: Counters,
-    /// Computed column by column when a predicate first asks.
-    pub(crate) zones: ZoneMaps,
-    /// The same rows in other encodings; see `encode.rs`.
-    pub(crate) encoded: Mutex<Option<Cache>>,
-    process: u32,
-    forks: usize,
-}
+/// What was left of a cache by its last handle. Dropping it runs code of the source, unmaps the log and
+/// frees memory: to be done where that may take its time.
+#[expect(missing_debug_implementations, reason = "there is nothing to see")]
+pub struct Remains(#[expect(dead_code, reason = "held to be dropped")] Store);
 
 impl Cache {
     /// A cache over a source. Nothing is read yet.
     ///
     /// # Errors
-    /// [`Error::Log`] where the log's directory can't be used.
+    /// [`Error::Log`](crate::Error::Log) where the log's directory can't be used.
     pub fn new(source: impl Source + 'static, options: &Options) -> Result<Self> {
         Self::from_boxed(Box::new(source), options)
     }
@@ -83,255 +63,119 @@ impl Cache {
     ///
     /// # Errors
     /// As [`Cache::new`].
-    pub fn from_boxed(mut source: Box<dyn Source>, options: &Options) -> Result<Self> {
-        let schema = source.schema();
-        if let Some(rows) = options.coalesce_rows() {
-            source = Box::new(Coalesce::new(source, rows));
-        }
-        let log = options
-            .log()
-            .map(|log| Log::temporary(Arc::clone(&schema), log.clone()).map(Arc::new))
-            .transpose()?;
-        let tier = memory_tier(options.memory_capacity(), log.is_some());
-        let shared = Shared {
-            schema,
-            write_policy: options.write_policy(),
-            max_readers: options.max_readers(),
-            log_options: options.log().cloned(),
-            state: Mutex::new(State::new(
-                Feed {
-                    source,
-                    pending: None,
-                },
-                log,
-            )),
-            advanced: Condvar::new(),
-            ledger: Ledger::new(options.memory_capacity()),
-            tier: RwLock::new(tier),
-            counters: Counters::default(),
-            zones: ZoneMaps::new(),
-            encoded: Mutex::new(None),
-            process: std::process::id(),
-            forks: fork::count(),
-        };
-        Ok(Self {
-            shared: Arc::new(shared),
-        })
+    pub fn from_boxed(source: Box<dyn Source>, options: &Options) -> Result<Self> {
+        let store = Store::new(source, options)?;
+        Ok(Self { store })
     }
 
     /// The schema of every batch. Opens nothing.
     pub fn schema(&self) -> SchemaRef {
-        Arc::clone(&self.shared.schema)
+        Arc::clone(&self.store.schema)
     }
 
     /// The view that shows everything.
     pub fn view(&self) -> View {
-        View::whole(self.clone())
+        View::whole(Arc::clone(&self.store))
     }
 
-    /// Batches stored so far.
-    pub fn num_batches(&self) -> usize {
-        self.shared.state.lock().slots.len()
-    }
-
-    /// Rows stored so far.
-    pub fn num_rows(&self) -> u64 {
-        self.shared.state.lock().rows
-    }
-
-    /// Bytes that the stored batches show, wherever they are.
-    pub fn num_bytes(&self) -> u64 {
-        self.shared.state.lock().bytes
-    }
-
-    /// Whether the source said end and every batch is stored.
-    pub fn is_complete(&self) -> bool {
-        matches!(self.shared.state.lock().end, End::Complete)
-    }
-
-    /// Whether the source will not be asked again: it said end, or it failed.
-    pub fn is_ended(&self) -> bool {
-        !matches!(self.shared.state.lock().end, End::Open)
-    }
-
-    /// The error that ended the source.
-    pub fn failure(&self) -> Option<Arc<SourceFailure>> {
-        match &self.shared.state.lock().end {
-            End::Failed(failure) => Some(Arc::clone(failure)),
-            End::Open | End::Complete => None,
-        }
-    }
-
-    /// Whether every stored batch has a copy on the heap.
-    pub fn is_in_memory(&self) -> bool {
-        let state = self.shared.state.lock();
-        !state.closed && state.slots.iter().all(|slot| slot.heap.is_some())
-    }
-
-    /// Whether the log, if there is one, is read through maps, so that its batches weigh nothing.
-    pub fn is_log_mapped(&self) -> bool {
-        let state = self.shared.state.lock();
-        state.log.as_ref().is_some_and(|log| log.is_zero_copy())
-    }
-
-    /// Whether readers use batches up: what `max_readers` of them have passed is gone, for want of a log.
-    pub fn is_used_up_by_readers(&self) -> bool {
-        self.shared.max_readers.is_some() && self.shared.state.lock().log.is_none()
-    }
-
-    /// Whether the cache was closed.
-    pub fn is_closed(&self) -> bool {
-        self.shared.state.lock().closed
-    }
-
-    /// Pulls until batch `index` is stored; `false` where the source ended before it.
+    /// What there is at this moment, by one look.
     ///
     /// # Errors
-    /// What the source, the store or the interruption says.
-    pub fn ingest_to(&self, index: usize, interrupt: &dyn Interrupt) -> Result<bool> {
-        self.shared.advance(index, interrupt)?;
-        let state = self.shared.state.lock();
-        match &state.end {
-            _ if index < state.slots.len() => Ok(true),
-            End::Failed(failure) => Err(Error::Source(Arc::clone(failure))),
-            End::Open | End::Complete => Ok(false),
-        }
+    /// [`Error::Forked`](crate::Error::Forked) in a child of the process that made the cache.
+    pub fn snapshot(&self) -> Result<Snapshot> {
+        self.store.snapshot()
     }
 
     /// Pulls for about so long; `false` where the source is at its end.
     ///
     /// # Errors
-    /// As [`Cache::ingest_to`].
+    /// What the source, the store or the interruption says.
     pub fn ingest_for(&self, time: Duration, interrupt: &dyn Interrupt) -> Result<bool> {
-        let deadline = Instant::now() + time;
-        self.shared
-            .advance_until(usize::MAX, Some(deadline), interrupt)?;
-        match &self.shared.state.lock().end {
-            End::Open => Ok(true),
-            End::Complete => Ok(false),
-            End::Failed(failure) => Err(Error::Source(Arc::clone(failure))),
-        }
+        self.view().ingest_for(time, interrupt)
     }
 
     /// Pulls everything and returns the number of batches.
     ///
     /// # Errors
-    /// As [`Cache::ingest_to`].
+    /// As [`Cache::ingest_for`].
     pub fn ingest_all(&self) -> Result<usize> {
-        self.ingest_to(usize::MAX, &Uninterrupted)?;
-        Ok(self.num_batches())
+        while self.ingest_for(Duration::MAX, &Uninterrupted)? {}
+        Ok(self.snapshot()?.batches)
     }
 
-    /// Changes the bounds, in bytes; `None` is no bound.
+    /// Changes the bounds, in bytes; `None` is no bound. What memory then holds too much goes to the log.
     ///
     /// A batch that could not be stored for want of room is stored by the next attempt.
     ///
     /// # Errors
-    /// [`Error::Closed`].
+    /// [`Error::Closed`](crate::Error::Closed); [`Error::Log`](crate::Error::Log) where the log can't take
+    /// what memory gives up: the bounds are changed then too.
     pub fn resize(&self, memory: Option<u64>, disk: Option<u64>) -> Result<()> {
-        self.shared.check_process()?;
-        let log = {
-            let state = self.shared.state.lock();
-            if state.closed {
-                return Err(Error::Closed);
-            }
-            state.log.clone()
-        };
-        if let Some(log) = &log {
-            log.set_capacity(disk);
-        }
-        self.shared.ledger.set_capacity(memory);
-        let tier = memory_tier(memory, log.is_some());
-        if let Some(tier) = &tier {
-            let state = self.shared.state.lock();
-            for (batch, slot) in state.slots.iter().enumerate().take(state.clean) {
-                if let Some(heap) = &slot.heap {
-                    tier.propose(batch, heap.cost());
-                }
-            }
-        }
-        (*self.shared.tier.write()).clone_from(&tier);
-        if let Some(tier) = tier {
-            self.shared.give_up(&tier.settle());
-        }
-        Ok(())
+        self.store.resize(memory, disk)
     }
 
     /// The bounds now in force, in bytes: memory and log.
-    pub fn capacities(&self) -> (Option<u64>, Option<u64>) {
-        let log = self.shared.state.lock().log.clone();
-        (
-            self.shared.ledger.capacity(),
-            log.and_then(|log| log.capacity()),
-        )
+    ///
+    /// # Errors
+    /// [`Error::Forked`](crate::Error::Forked).
+    pub fn capacities(&self) -> Result<(Option<u64>, Option<u64>)> {
+        self.store.capacities()
     }
 
     /// The directory of the log, if there is one.
     pub fn log_directory(&self) -> Option<PathBuf> {
-        let options = self.shared.log_options.as_ref();
+        let options = self.store.log_options();
         options.map(|options| options.directory.clone())
     }
 
     /// What was done so far, and what is held.
-    pub fn metrics(&self) -> Metrics {
-        let (batches, rows, bytes, log, readers, in_memory) = {
-            let state = self.shared.state.lock();
-            let in_memory = state
-                .slots
-                .iter()
-                .filter(|slot| slot.heap.is_some())
-                .count();
-            let open = state.readers.open;
-            (
-                state.slots.len(),
-                state.rows,
-                state.bytes,
-                state.log.clone(),
-                open,
-                in_memory,
-            )
-        };
-        self.shared.counters.metrics(&Metrics {
-            batches,
-            rows,
-            bytes,
-            readers,
-            batches_in_memory: in_memory,
-            memory_bytes: self.shared.ledger.total(),
-            memory_capacity: self.shared.ledger.capacity(),
-            batches_in_log: log.as_ref().map_or(0, |log| log.len()),
-            log_bytes: log.as_ref().map_or(0, |log| log.bytes()),
-            log_capacity: log.as_ref().and_then(|log| log.capacity()),
-            ..Metrics::default()
-        })
+    ///
+    /// # Errors
+    /// [`Error::Forked`](crate::Error::Forked).
+    pub fn metrics(&self) -> Result<Metrics> {
+        self.store.metrics()
     }
 
-    /// Gives everything back: memory, log, source. Readers get [`Error::Closed`]; batches that were
-    /// handed out stay valid. Idempotent.
+    /// Gives everything back: memory, log, source. Readers get [`Error::Closed`](crate::Error::Closed);
+    /// batches that were handed out stay valid. Idempotent.
     pub fn close(&self) {
-        let taken = {
-            let mut state = self.shared.state.lock();
-            state.closed = true;
-            (
-                std::mem::take(&mut state.slots),
-                state.log.take(),
-                state.feed.take(),
-            )
-        };
-        self.shared.advanced.notify_all();
-        let encoded = self.shared.encoded.lock().take();
-        if let Some(encoded) = encoded {
-            encoded.close();
-        }
-        // Released here, with no lock held: the source may run foreign code.
-        drop(taken);
+        self.store.close();
     }
 }
 
-fn memory_tier(capacity: Option<u64>, log: bool) -> Option<Arc<MemoryTier>> {
-    capacity
-        .filter(|_| log)
-        .map(|capacity| Arc::new(MemoryTier::new(capacity)))
+impl View {
+    /// The cache that is shown.
+    pub fn cache(&self) -> Cache {
+        Cache {
+            store: Arc::clone(self.store()),
+        }
+    }
+
+    /// Lets the view go; what the last handle of a cache leaves comes back, and no other's.
+    pub fn retire(self) -> Option<Remains> {
+        Arc::into_inner(self.into_store()).map(Remains)
+    }
+
+    /// A cache of the same rows, converted to the encodings that DuckDB reads as they are; `None`
+    /// where there is nothing to convert.
+    ///
+    /// It has the same number of batches, stays within the bounds of the view's cache together with it,
+    /// and is closed with it. That of a whole cache is kept and given again.
+    ///
+    /// # Errors
+    /// [`Error::InvalidArgument`](crate::Error::InvalidArgument) for a view that is not complete; otherwise
+    /// as [`Cache::ingest_all`]: above all where there is no room.
+    pub fn encoded(&self, interrupt: &dyn Interrupt) -> Result<Option<Cache>> {
+        let store = recoded(self, interrupt)?;
+        Ok(store.map(|store| Cache { store }))
+    }
+}
+
+impl crate::replay::Reader {
+    /// Lets the reader go; as [`View::retire`].
+    pub fn retire(self) -> Option<Remains> {
+        self.into_view().retire()
+    }
 }
 
 impl fmt::Debug for Cache {
@@ -339,27 +183,5 @@ impl fmt::Debug for Cache {
         f.debug_struct("Cache")
             .field("metrics", &self.metrics())
             .finish_non_exhaustive()
-    }
-}
-
-impl Shared {
-    /// # Errors
-    /// [`Error::Forked`] in a child of the process that made the cache: locks may be held by
-    /// threads that don't exist there.
-    pub(crate) fn check_process(&self) -> Result<()> {
-        if self.forks == fork::count() {
-            Ok(())
-        } else {
-            Err(Error::Forked)
-        }
-    }
-
-    /// As [`Shared::check_process`], also where nobody called [`fork::happened`]; a system call.
-    pub(crate) fn check_process_number(&self) -> Result<()> {
-        if std::process::id() == self.process {
-            self.check_process()
-        } else {
-            Err(Error::Forked)
-        }
     }
 }

@@ -13,6 +13,30 @@ pub fn happened() {
     FORKS.fetch_add(1, Ordering::Relaxed);
 }
 
-pub(crate) fn count() -> usize {
-    FORKS.load(Ordering::Relaxed)
+/// The process that something was made in.
+///
+/// In a child of it, locks may be held by threads that don't exist there: nothing may wait for them.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Process {
+    number: u32,
+    forks: usize,
+}
+
+impl Process {
+    pub(crate) fn here() -> Self {
+        Self {
+            number: std::process::id(),
+            forks: FORKS.load(Ordering::Relaxed),
+        }
+    }
+
+    /// Whether this is that process, as far as [`happened`] was called.
+    pub(crate) fn is_here(self) -> bool {
+        self.forks == FORKS.load(Ordering::Relaxed)
+    }
+
+    /// As [`Process::is_here`], also where nobody called [`happened`]; a system call.
+    pub(crate) fn is_surely_here(self) -> bool {
+        std::process::id() == self.number && self.is_here()
+    }
 }

@@ -15,36 +15,31 @@
 #![deny(unsafe_code)]
 
 mod cache;
-mod compact;
-mod encode;
 mod error;
 pub mod fork;
 mod ingest;
 mod interrupt;
-mod ledger;
-mod lookup;
-mod memory;
 mod metrics;
 mod options;
 pub mod predicate;
-mod reader;
-mod scan;
+mod recode;
+mod replay;
 mod size;
 mod source;
-mod state;
+mod store;
+mod sync;
 mod view;
-mod weigh;
 pub mod zone_map;
 
 pub use respool_log::{Access, Compression, Error as LogError, Log, LogOptions};
 
-pub use crate::cache::Cache;
+pub use crate::cache::{Cache, Remains};
 pub use crate::error::{BoxError, Error, Result, SourceFailure};
 pub use crate::interrupt::{Interrupt, SLICE, Uninterrupted};
 pub use crate::metrics::Metrics;
 pub use crate::options::{Options, WritePolicy};
-pub use crate::reader::{Polled, Reader};
-pub use crate::scan::Scan;
+pub use crate::replay::{Polled, Position, Reader};
 pub use crate::size::ByteSize;
 pub use crate::source::{SchemaMismatch, Source};
-pub use crate::view::View;
+pub use crate::store::{Budget, End, Snapshot};
+pub use crate::view::{Extent, Residence, View};

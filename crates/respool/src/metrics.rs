@@ -21,13 +21,14 @@ pub struct Metrics {
     pub store_time: Duration,
     /// Batches with a copy on the heap.
     pub batches_in_memory: usize,
-    /// Bytes that the heap copies hold.
+    /// Bytes held in memory: heap copies, batches that wait to be joined, copies in other encodings, and what
+    /// other caches of the same budget hold.
     pub memory_bytes: u64,
     /// The bound of the memory tier.
     pub memory_capacity: Option<u64>,
     /// Batches in the log.
     pub batches_in_log: usize,
-    /// Bytes in the log's files.
+    /// Bytes in the log's files, those of copies in other encodings among them.
     pub log_bytes: u64,
     /// The quota of the log.
     pub log_capacity: Option<u64>,
@@ -37,6 +38,10 @@ pub struct Metrics {
     pub log_reads: u64,
     /// Readers open now.
     pub readers: usize,
+    /// Bytes of `memory_bytes` that copies in other encodings take.
+    pub encoded_memory_bytes: u64,
+    /// Bytes of `log_bytes` that they take.
+    pub encoded_log_bytes: u64,
 }
 
 #[derive(Debug, Default)]

@@ -6,6 +6,7 @@ use std::str::FromStr;
 use respool_log::LogOptions;
 
 use crate::error::{Error, Result};
+use crate::store::Budget;
 
 /// When a batch is written to the log.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -54,6 +55,7 @@ impl fmt::Display for WritePolicy {
 #[derive(Clone, Debug, Default)]
 pub struct Options {
     memory_capacity: Option<u64>,
+    budget: Option<Budget>,
     log: Option<LogOptions>,
     write_policy: WritePolicy,
     max_readers: Option<usize>,
@@ -70,6 +72,14 @@ impl Options {
     #[must_use]
     pub fn with_memory_capacity(mut self, bytes: u64) -> Self {
         self.memory_capacity = Some(bytes);
+        self.budget = None;
+        self
+    }
+
+    /// Bounds the memory tier together with that of other caches.
+    #[must_use]
+    pub fn with_budget(mut self, budget: &Budget) -> Self {
+        self.budget = Some(budget.clone());
         self
     }
 
@@ -104,7 +114,16 @@ impl Options {
 
     /// The bound of the memory tier in bytes; `None` is no bound.
     pub fn memory_capacity(&self) -> Option<u64> {
-        self.memory_capacity
+        match &self.budget {
+            Some(budget) => budget.capacity(),
+            None => self.memory_capacity,
+        }
+    }
+
+    /// What bounds the memory tier: a budget of its own, if no other was given.
+    pub(crate) fn budget(&self) -> Budget {
+        let shared = self.budget.clone();
+        shared.unwrap_or_else(|| Budget::new(self.memory_capacity))
     }
 
     /// The log, if there is to be one.

@@ -1,10 +1,10 @@
 //! What is read once.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 
 use arrow_array::{RecordBatch, RecordBatchReader};
 use arrow_schema::{ArrowError, Schema, SchemaRef};
-use arrow_select::concat::concat_batches;
 
 use crate::error::BoxError;
 
@@ -58,7 +58,7 @@ pub(crate) fn pull(
 /// # Errors
 /// Where names or types differ, or a column that may not be null holds nulls.
 fn conform(batch: RecordBatch, schema: &SchemaRef) -> Result<RecordBatch, BoxError> {
-    if std::sync::Arc::ptr_eq(batch.schema_ref(), schema) {
+    if Arc::ptr_eq(batch.schema_ref(), schema) {
         return Ok(batch);
     }
     if let Some(difference) = first_difference(batch.schema_ref(), schema) {
@@ -67,7 +67,7 @@ fn conform(batch: RecordBatch, schema: &SchemaRef) -> Result<RecordBatch, BoxErr
     let rows = batch.num_rows();
     let (_, columns, _) = batch.into_parts();
     let options = arrow_array::RecordBatchOptions::new().with_row_count(Some(rows));
-    RecordBatch::try_new_with_options(std::sync::Arc::clone(schema), columns, &options)
+    RecordBatch::try_new_with_options(Arc::clone(schema), columns, &options)
         .map_err(|error| Box::new(SchemaMismatch(error.to_string())) as BoxError)
 }
 
@@ -108,58 +108,3 @@ fn first_difference(found: &Schema, declared: &Schema) -> Option<String> {
 #[derive(Debug, thiserror::Error)]
 #[error("a batch of the source differs from its schema: {0}")]
 pub struct SchemaMismatch(String);
-
-/// Joins small batches: engines read batches of 64k rows and more several times faster than small ones.
-pub(crate) struct Coalesce {
-    source: Box<dyn Source>,
-    rows: usize,
-    /// What comes after the batches that were joined.
-    next: Option<Result<Option<RecordBatch>, BoxError>>,
-}
-
-impl Coalesce {
-    pub(crate) fn new(source: Box<dyn Source>, rows: usize) -> Self {
-        Self {
-            source,
-            rows,
-            next: None,
-        }
-    }
-}
-
-impl Source for Coalesce {
-    fn schema(&self) -> SchemaRef {
-        self.source.schema()
-    }
-
-    fn next_batch(&mut self) -> Result<Option<RecordBatch>, BoxError> {
-        if let Some(next) = self.next.take() {
-            return next;
-        }
-        let schema = self.source.schema();
-        let mut small = Vec::new();
-        let mut rows = 0;
-        while rows < self.rows {
-            match pull(&mut *self.source, &schema) {
-                // A batch that is large enough goes through as it is, uncopied.
-                Ok(Some(batch)) if batch.num_rows() >= self.rows => {
-                    self.next = Some(Ok(Some(batch)));
-                    break;
-                }
-                Ok(Some(batch)) => {
-                    rows += batch.num_rows();
-                    small.push(batch);
-                }
-                end => {
-                    self.next = Some(end);
-                    break;
-                }
-            }
-        }
-        match small.len() {
-            0 => self.next.take().unwrap_or(Ok(None)),
-            1 => Ok(small.pop()),
-            _ => Ok(Some(concat_batches(&schema, &small)?)),
-        }
-    }
-}

@@ -84,7 +84,7 @@ fn it_is_made_once_and_closed_with_its_cache() {
     let cache = filled(&Options::new());
     let first = cache.view().encoded(&Uninterrupted).unwrap().unwrap();
     cache.close();
-    assert!(first.is_closed());
+    assert!(first.snapshot().unwrap().is_closed);
     assert!(cache.view().encoded(&Uninterrupted).is_err());
 }
 
@@ -92,7 +92,7 @@ fn it_is_made_once_and_closed_with_its_cache() {
 fn a_slice_is_encoded_by_itself() {
     let cache = filled(&Options::new());
     let encoded = cache.view().slice(50, Some(100)).encoded(&Uninterrupted);
-    assert_eq!(encoded.unwrap().unwrap().num_rows(), 100);
+    assert_eq!(encoded.unwrap().unwrap().snapshot().unwrap().rows, 100);
 }
 
 #[test]
@@ -106,10 +106,10 @@ fn nothing_to_convert() {
 #[test]
 fn without_room_the_cache_stays_as_it_is() {
     let plain = filled(&Options::new());
-    let held = plain.metrics().memory_bytes;
+    let held = plain.metrics().unwrap().memory_bytes;
     let cache = filled(&Options::new().with_memory_capacity(held + 100));
     assert!(cache.view().encoded(&Uninterrupted).is_err());
-    assert_eq!(cache.metrics().memory_bytes, held);
+    assert_eq!(cache.metrics().unwrap().memory_bytes, held);
 }
 
 #[test]
@@ -119,5 +119,5 @@ fn what_is_not_complete_is_refused() {
     let source = RecordBatchIterator::new(batches.into_iter().map(Ok::<_, ArrowError>), schema);
     let cache = Cache::new(source, &Options::new()).unwrap();
     assert!(cache.view().encoded(&Uninterrupted).is_err());
-    assert_eq!(cache.num_batches(), 0);
+    assert_eq!(cache.snapshot().unwrap().batches, 0);
 }

@@ -25,7 +25,7 @@ fn a_failed_source_gives_its_batches_and_then_the_same_error_each_time() {
             for _ in 0..3 {
                 assert_eq!(replay(&cache), (batches(7), Some(first.clone())), "{store}");
             }
-            assert!(!cache.is_complete());
+            assert!(!cache.snapshot().unwrap().is_complete());
             assert!(cache.ingest_all().is_err());
             assert_eq!(asked.load(Ordering::SeqCst), 8, "{store}");
         }
@@ -36,7 +36,7 @@ fn a_failed_source_gives_its_batches_and_then_the_same_error_each_time() {
 fn the_prefix_of_a_failed_source_ends_cleanly() {
     let cache = Cache::new(Counting::new(7, Then::Fail), &Options::new()).unwrap();
     assert!(cache.ingest_all().is_err());
-    let (given, error) = support::replayed(cache.view().prefix().reader().unwrap());
+    let (given, error) = support::replayed(cache.view().prefix().unwrap().reader().unwrap());
     assert_eq!((given, error), (batches(7), None));
 }
 
@@ -69,7 +69,7 @@ fn what_does_not_fit_memory_is_kept_and_stored_once_there_is_room() {
     for _ in 0..3 {
         assert!(matches!(cache.ingest_all(), Err(Error::MemoryFull { .. })));
     }
-    let stored = cache.num_batches();
+    let stored = cache.snapshot().unwrap().batches;
     assert!(stored > 0);
     assert_eq!(
         asked.load(Ordering::SeqCst),
@@ -125,12 +125,12 @@ fn resizing_down_gives_heap_copies_back() {
         .with_log(LogOptions::new(directory.path()));
     let cache = Cache::new(Counting::new(20, Then::End), &options).unwrap();
     cache.ingest_all().unwrap();
-    assert_eq!(cache.metrics().batches_in_memory, 20);
+    assert_eq!(cache.metrics().unwrap().batches_in_memory, 20);
     cache.resize(Some(5000), None).unwrap();
     assert!(
-        cache.metrics().memory_bytes <= 5000,
+        cache.metrics().unwrap().memory_bytes <= 5000,
         "{:?}",
-        cache.metrics()
+        cache.metrics().unwrap()
     );
     assert_eq!(replay(&cache), (batches(20), None));
 }

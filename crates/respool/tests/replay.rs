@@ -16,8 +16,8 @@ fn every_replay_is_the_whole_stream_from_every_kind_of_store() {
         for _ in 0..3 {
             assert_eq!(replay(&cache), (batches(20), None), "{store}");
         }
-        assert!(cache.is_complete());
-        assert_eq!(cache.num_rows(), 2000);
+        assert!(cache.snapshot().unwrap().is_complete());
+        assert_eq!(cache.snapshot().unwrap().rows, 2000);
     }
 }
 
@@ -62,14 +62,14 @@ fn memory_and_log_stay_within_their_bounds() {
         for _ in 0..2 {
             for batch in cache.view().reader().unwrap() {
                 batch.unwrap();
-                let held = cache.metrics().memory_bytes;
+                let held = cache.metrics().unwrap().memory_bytes;
                 assert!(
                     options.memory_capacity().is_none_or(|bound| held <= bound),
                     "{store}: {held}"
                 );
             }
         }
-        let metrics = cache.metrics();
+        let metrics = cache.metrics().unwrap();
         let logged = if options.log().is_some() {
             90..=100
         } else {
@@ -92,7 +92,7 @@ fn a_stream_that_fits_never_touches_the_log_if_asked_so() {
         .with_write_policy(respool::WritePolicy::OnEviction);
     let cache = Cache::new(Counting::new(20, Then::End), &options).unwrap();
     assert_eq!(replay(&cache), (batches(20), None));
-    assert_eq!(cache.metrics().batches_in_log, 0);
+    assert_eq!(cache.metrics().unwrap().batches_in_log, 0);
 }
 
 #[test]
@@ -123,7 +123,7 @@ fn max_readers_lets_batches_go_only_without_a_log() {
         if bounded.log().is_some() {
             assert_eq!(replay(&cache), (batches(20), None), "{store}");
         } else {
-            assert_eq!(cache.metrics().memory_bytes, 0, "{store}");
+            assert_eq!(cache.metrics().unwrap().memory_bytes, 0, "{store}");
             assert!(
                 matches!(cache.view().reader(), Err(Error::Released { .. })),
                 "{store}"

@@ -13,7 +13,7 @@ use arrow_schema::{ArrowError, DataType};
 use arrow_select::dictionary::garbage_collect_any_dictionary;
 
 /// A copy that holds what it shows and little more.
-pub(crate) fn compact(batch: &RecordBatch) -> Result<RecordBatch, ArrowError> {
+pub(crate) fn shrink(batch: &RecordBatch) -> Result<RecordBatch, ArrowError> {
     let columns = batch
         .columns()
         .iter()
@@ -82,7 +82,7 @@ mod tests {
     use arrow_array::{Int64Array, StringViewArray};
 
     use super::*;
-    use crate::weigh::Weight;
+    use crate::store::weigh::Weight;
 
     #[test]
     fn a_slice_is_copied_and_a_whole_batch_is_not() {
@@ -94,8 +94,8 @@ mod tests {
         assert!(!Weight::of(&batch).is_wasteful());
         let slice = batch.slice(5000, 10);
         assert!(Weight::of(&slice).is_wasteful());
-        let compact = compact(&slice).unwrap();
-        assert_eq!(compact, slice);
-        assert!(!Weight::of(&compact).is_wasteful());
+        let small = shrink(&slice).unwrap();
+        assert_eq!(small, slice);
+        assert!(!Weight::of(&small).is_wasteful());
     }
 }

@@ -6,12 +6,12 @@ use std::sync::Arc;
 use arrow_array::RecordBatch;
 use respool_log::Log;
 
-use crate::cache::Shared;
+use super::Store;
+use super::ledger::Charged;
+use super::slots::End;
 use crate::error::{Error, Result};
-use crate::ledger::Charged;
-use crate::state::End;
 
-/// What a reader finds at a batch number.
+/// What there is at a batch number.
 #[derive(Debug)]
 pub(crate) enum Found {
     Stored(Stored),
@@ -32,17 +32,13 @@ enum Place {
     Log(Arc<Log>),
 }
 
-impl Shared {
+impl Store {
     /// Looks a batch up, without waiting.
     ///
     /// # Errors
     /// The source's failure where the batch would come after it; [`Error::Closed`], [`Error::Released`].
     pub(crate) fn find(&self, index: usize) -> Result<Found> {
-        self.check_process()?;
-        let state = self.state.lock();
-        if state.closed {
-            return Err(Error::Closed);
-        }
+        let state = self.look_open()?;
         let Some(slot) = state.slots.get(index) else {
             return match &state.end {
                 End::Open => Ok(Found::Pending),
@@ -53,13 +49,7 @@ impl Shared {
         let place = match (&slot.heap, &state.log) {
             (Some(heap), _) => Place::Heap(Arc::clone(heap)),
             (None, Some(log)) => Place::Log(Arc::clone(log)),
-            (None, None) => {
-                let max_readers = self.max_readers.unwrap_or(0);
-                return Err(Error::Released {
-                    batch: index,
-                    max_readers,
-                });
-            }
+            (None, None) => return Err(self.released(index)),
         };
         Ok(Found::Stored(Stored {
             index,
@@ -68,14 +58,26 @@ impl Shared {
         }))
     }
 
+    /// That a batch is gone.
+    pub(crate) fn released(&self, batch: usize) -> Error {
+        Error::Released {
+            batch,
+            max_readers: self.max_readers.unwrap_or(0),
+        }
+    }
+
     /// Looks at the log alone for a batch that is in a mapped one.
-    pub(crate) fn prefer_log(&self, stored: &mut Stored) {
-        let state = self.state.lock();
+    ///
+    /// # Errors
+    /// [`Error::Forked`].
+    pub(crate) fn prefer_log(&self, stored: &mut Stored) -> Result<()> {
+        let state = self.look()?;
         if let Some(log) = state.log.as_ref().filter(|log| log.is_zero_copy())
             && stored.index < state.clean
         {
             stored.place = Place::Log(Arc::clone(log));
         }
+        Ok(())
     }
 
     /// Reads a batch; `columns` are numbers in the cache's schema.
@@ -83,8 +85,8 @@ impl Shared {
         match &stored.place {
             Place::Heap(heap) => {
                 self.counters.memory_hit();
-                if let Some(tier) = &*self.tier.read() {
-                    tier.touch(stored.index);
+                if let Some(advice) = &*self.advice.read() {
+                    advice.touch(stored.index);
                 }
                 match columns {
                     None => Ok(heap.batch().clone()),
@@ -99,7 +101,7 @@ impl Shared {
                 let batch = log.read(stored.index, columns)?;
                 // A mapped batch weighs nothing; one that had to be decoded is worth keeping.
                 if columns.is_none() && !log.is_zero_copy() {
-                    self.keep_copy(stored.index, &batch);
+                    self.keep_copy(stored.index, &batch)?;
                 }
                 Ok(batch)
             }

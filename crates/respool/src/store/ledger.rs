@@ -11,12 +11,42 @@ use std::sync::Arc;
 use arrow_array::RecordBatch;
 use parking_lot::Mutex;
 
-use crate::weigh::Weight;
+use super::weigh::Weight;
 
 /// Counts the bytes of kept batches against a bound.
 #[derive(Debug, Default)]
 pub(crate) struct Ledger {
     accounts: Mutex<Accounts>,
+}
+
+/// A bound on memory that several caches share.
+///
+/// ```
+/// use respool::{Budget, Options};
+///
+/// let budget = Budget::new(Some(64 << 20));
+/// let [first, second] = [(); 2].map(|()| Options::new().with_budget(&budget));
+/// assert_eq!(first.memory_capacity(), second.memory_capacity());
+/// assert_eq!(budget.used(), 0);
+/// ```
+#[derive(Clone, Debug)]
+pub struct Budget(pub(crate) Arc<Ledger>);
+
+impl Budget {
+    /// A bound in bytes; `None` is no bound.
+    pub fn new(capacity: Option<u64>) -> Self {
+        Self(Ledger::new(capacity))
+    }
+
+    /// Bytes that all its caches hold.
+    pub fn used(&self) -> u64 {
+        self.0.total()
+    }
+
+    /// The bound in bytes.
+    pub fn capacity(&self) -> Option<u64> {
+        self.0.capacity()
+    }
 }
 
 #[derive(Debug, Default)]
@@ -97,14 +127,47 @@ impl Ledger {
             });
         }
         drop(accounts);
-        let entries = entries.into_boxed_slice();
-        Ok(Charged {
+        Ok(self.charged(batch, weight, cost, entries))
+    }
+
+    /// Enters a batch that is held in any case, for a short while: it counts, and may go over the bound.
+    pub(crate) fn hold(self: &Arc<Self>, batch: RecordBatch, weight: &Weight) -> Charged {
+        let mut accounts = self.accounts.lock();
+        let before = accounts.total;
+        let entries = accounts.enter(weight);
+        let cost = accounts.total - before;
+        drop(accounts);
+        self.charged(batch, weight, cost, entries)
+    }
+
+    fn charged(
+        self: &Arc<Self>,
+        batch: RecordBatch,
+        weight: &Weight,
+        cost: u64,
+        entries: Vec<Entry>,
+    ) -> Charged {
+        Charged {
             batch,
             cost,
             small: weight.small,
-            entries,
+            entries: entries.into_boxed_slice(),
             ledger: Arc::clone(self),
-        })
+        }
+    }
+
+    /// Whether more is held than the bound allows.
+    pub(crate) fn is_over(&self) -> bool {
+        let accounts = self.accounts.lock();
+        accounts
+            .capacity
+            .is_some_and(|capacity| accounts.total > capacity)
+    }
+
+    /// Counts bytes that are held beside batches: `now` where it was `before`.
+    pub(crate) fn recount(&self, before: u64, now: u64) {
+        let mut accounts = self.accounts.lock();
+        accounts.total = (accounts.total + now).saturating_sub(before);
     }
 }
 
@@ -220,7 +283,7 @@ mod tests {
     use arrow_array::{ArrayRef, Int64Array, RecordBatch};
 
     use super::*;
-    use crate::weigh::PER_COLUMN;
+    use crate::store::weigh::PER_COLUMN;
 
     fn batch(rows: i64) -> (RecordBatch, Weight) {
         let column: ArrayRef = Arc::new(Int64Array::from_iter_values(0..rows));

@@ -1,4 +1,4 @@
-//! The memory tier: which heap copies of batches that are in the log stay. The only file that names moka.
+//! Who stays in memory: which heap copies of batches that are in the log. The only file that names moka.
 //!
 //! moka holds batch numbers and weights, not batches. It advises: the slots own the batches, the log
 //! owns the truth, and a batch that moka forgets is read from the log. So nothing here can lose data,
@@ -13,14 +13,14 @@ use parking_lot::Mutex;
 
 /// Advises who stays in memory.
 #[derive(Debug)]
-pub(crate) struct MemoryTier {
+pub(crate) struct Advice {
     residents: Cache<usize, u32>,
     evicted: Arc<Mutex<Vec<usize>>>,
     /// Bytes of one unit of weight: moka's weights are `u32`.
     unit: u64,
 }
 
-impl MemoryTier {
+impl Advice {
     pub(crate) fn new(capacity: u64) -> Self {
         let unit = (capacity >> 31) + 1;
         let evicted = Arc::new(Mutex::new(Vec::new()));
@@ -56,6 +56,11 @@ impl MemoryTier {
         std::mem::take(&mut *self.evicted.lock())
     }
 
+    /// Whether a batch was proposed and not given up since.
+    pub(crate) fn contains(&self, batch: usize) -> bool {
+        self.residents.contains_key(&batch)
+    }
+
     /// Forgets a batch that is not in memory after all.
     pub(crate) fn forget(&self, batch: usize) {
         self.residents.invalidate(&batch);
@@ -68,7 +73,7 @@ mod tests {
 
     #[test]
     fn a_full_tier_names_who_should_go() {
-        let tier = MemoryTier::new(100);
+        let tier = Advice::new(100);
         for batch in 0..10 {
             tier.propose(batch, 20);
         }
@@ -78,7 +83,7 @@ mod tests {
 
     #[test]
     fn a_bound_beyond_u32_is_weighed_in_larger_units() {
-        let tier = MemoryTier::new(1 << 40);
+        let tier = Advice::new(1 << 40);
         tier.propose(0, 1 << 39);
         tier.propose(1, 1 << 38);
         assert!(tier.settle().is_empty());

@@ -1,16 +1,18 @@
 //! The one truth: which batches there are, and where each of them is.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::thread::ThreadId;
 
 use arrow_array::RecordBatch;
 use respool_log::Log;
 
+use super::ledger::Charged;
 use crate::error::SourceFailure;
-use crate::ledger::Charged;
 use crate::source::Source;
 
 /// Guarded by one short lock; nobody pulls, reads a file or calls foreign code while holding it.
+#[derive(Default)]
 pub(crate) struct State {
     /// Slot `i` is batch `i`. A slot, once published, is there for ever.
     pub(crate) slots: Vec<Slot>,
@@ -41,17 +43,40 @@ pub(crate) struct Slot {
 }
 
 /// How the source ended. Sticky: only `Open` ever changes.
-#[derive(Debug, Clone)]
-pub(crate) enum End {
+#[derive(Debug, Clone, Default)]
+pub enum End {
+    /// There may be more.
+    #[default]
     Open,
+    /// The source said that it was at its end, and everything is stored.
     Complete,
+    /// The source failed after the batches that are stored.
     Failed(Arc<SourceFailure>),
 }
 
-/// The source, and the batch that was pulled from it but is not stored yet.
+/// The source, and what was pulled from it but is not stored yet.
 pub(crate) struct Feed {
     pub(crate) source: Box<dyn Source>,
-    pub(crate) pending: Option<RecordBatch>,
+    /// Small batches that wait to be joined; they count in the ledger.
+    pub(crate) joining: Vec<Charged>,
+    /// Their rows.
+    pub(crate) joining_rows: usize,
+    /// What the next slots will hold, the first first.
+    pub(crate) pending: VecDeque<RecordBatch>,
+    /// How the source ended, once it did while batches were waiting.
+    pub(crate) end: Option<Result<(), crate::error::BoxError>>,
+}
+
+impl Feed {
+    pub(crate) fn new(source: Box<dyn Source>) -> Self {
+        Self {
+            source,
+            joining: Vec::new(),
+            joining_rows: 0,
+            pending: VecDeque::new(),
+            end: None,
+        }
+    }
 }
 
 /// Positions of the open readers, kept only where `max_readers` can release batches.
@@ -66,22 +91,6 @@ pub(crate) struct Readers {
 }
 
 impl State {
-    pub(crate) fn new(feed: Feed, log: Option<Arc<Log>>) -> Self {
-        Self {
-            slots: Vec::new(),
-            clean: 0,
-            released: 0,
-            rows: 0,
-            bytes: 0,
-            end: End::Open,
-            log,
-            feed: Some(feed),
-            puller: None,
-            closed: false,
-            readers: Readers::default(),
-        }
-    }
-
     /// Publishes the next batch.
     pub(crate) fn push(&mut self, heap: Option<Arc<Charged>>, rows: usize, bytes: u64) {
         self.slots.push(Slot {

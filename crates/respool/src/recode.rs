@@ -6,6 +6,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Instant;
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Decimal32Type, Decimal64Type, Decimal128Type, UInt8Type, UInt16Type};
@@ -16,13 +17,14 @@ use arrow_array::{
 use arrow_cast::cast;
 use arrow_schema::{ArrowError, DataType, Field, Schema, SchemaRef};
 
-use crate::cache::Cache;
 use crate::error::{BoxError, Error, Result};
-use crate::interrupt::{Interrupt, Uninterrupted};
+use crate::ingest::Goal;
+use crate::interrupt::{Interrupt, Uninterrupted, Watch};
 use crate::options::{Options, WritePolicy};
-use crate::reader::Reader;
+use crate::replay::{Polled, Reader};
 use crate::source::Source;
-use crate::view::View;
+use crate::store::{End, Store};
+use crate::view::{Extent, View};
 
 /// A dictionary is worth it where it is this many times shorter than a batch: each batch converts it.
 const SHORTER: usize = 8;
@@ -48,125 +50,113 @@ struct Dictionary {
     numbers: HashMap<Box<str>, u16>,
 }
 
-impl View {
-    /// A cache of the same rows, converted to the encodings that DuckDB reads as they are; `None`
-    /// where there is nothing to convert.
-    ///
-    /// It has the same number of batches, stays within what the view's cache has left of its memory
-    /// and of its log, and is closed with it. That of a whole cache is kept and given again.
-    ///
-    /// # Errors
-    /// [`Error::InvalidArgument`] for a view that is not complete; otherwise as [`Cache::ingest_all`]:
-    /// above all where there is no room.
-    pub fn encoded(&self, interrupt: &dyn Interrupt) -> Result<Option<Cache>> {
-        if !self.is_complete() {
-            return Err(Error::invalid("what is not complete can't be encoded yet"));
-        }
-        let shared = &self.cache().shared;
-        if self.is_whole()
-            && let Some(known) = &*shared.encoded.lock()
-        {
-            return Ok(Some(known.clone()));
-        }
-        let encodings = self.encodings(interrupt)?;
-        if encodings.iter().all(|e| matches!(e, Encoding::Kept)) {
-            return Ok(None);
-        }
-        let source = Encoder {
-            schema: encoded_schema(&self.schema(), &encodings),
-            encodings,
-            reader: self.reader()?,
-        };
-        let encoded = Cache::new(source, &self.room())?;
-        while encoded.ingest_to(encoded.num_batches(), interrupt)? {}
-        if self.is_whole() {
-            let state = shared.state.lock();
-            if state.closed {
-                // Nobody would close this one.
-                return Err(Error::Closed);
-            }
-            let mut known = shared.encoded.lock();
-            if known.is_none() {
-                *known = Some(encoded.clone());
-            }
-            return Ok(known.clone());
-        }
-        Ok(Some(encoded))
+/// See [`View::encoded`].
+///
+/// # Errors
+/// As there.
+pub(crate) fn recoded(view: &View, interrupt: &dyn Interrupt) -> Result<Option<Arc<Store>>> {
+    let extent = view.extent()?;
+    if extent.cache.is_closed {
+        return Err(Error::Closed);
     }
-
-    /// What the cache has left.
-    fn room(&self) -> Options {
-        let shared = &self.cache().shared;
-        let metrics = self.cache().metrics();
-        let mut options = Options::new().with_write_policy(WritePolicy::OnEviction);
-        if let Some(capacity) = metrics.memory_capacity {
-            options = options.with_memory_capacity(capacity.saturating_sub(metrics.memory_bytes));
-        }
-        if let Some(log) = &shared.log_options {
-            let left = metrics
-                .log_capacity
-                .map(|capacity| capacity.saturating_sub(metrics.log_bytes));
-            options = options.with_log(log.clone().capacity(left));
-        }
-        options
+    if !extent.is_complete {
+        return Err(Error::invalid("what is not complete can't be encoded yet"));
     }
+    let store = view.store();
+    let is_whole = view.is_whole();
+    if is_whole && let Some(known) = store.derived_whole() {
+        return Ok(Some(known));
+    }
+    let mut watch = Watch::new(interrupt);
+    let encodings = encodings(view, &extent, &mut watch)?;
+    if encodings.iter().all(|e| matches!(e, Encoding::Kept)) {
+        return Ok(None);
+    }
+    let source = Encoder {
+        schema: encoded_schema(&view.schema(), &encodings),
+        encodings,
+        reader: view.reader()?,
+    };
+    let mut options = Options::new()
+        .with_write_policy(WritePolicy::OnEviction)
+        .with_budget(&store.budget);
+    if let Some(log) = store.log_options() {
+        let metrics = store.metrics()?;
+        let capacity = metrics.log_capacity;
+        let left = capacity.map(|capacity| capacity.saturating_sub(metrics.log_bytes));
+        options = options.with_log(log.clone().capacity(left));
+    }
+    let encoded = Store::new(Box::new(source), &options)?;
+    // Known from now on: what it takes is in the metrics, and it goes with the cache.
+    store.derive(&encoded)?;
+    encoded.advance(Goal::End, &mut watch)?;
+    match encoded.snapshot()?.end {
+        End::Failed(failure) => return Err(Error::Source(failure)),
+        End::Open | End::Complete => {}
+    }
+    if !is_whole {
+        return Ok(Some(encoded));
+    }
+    store.keep_derived(&encoded).map(Some)
+}
 
-    fn encodings(&self, interrupt: &dyn Interrupt) -> Result<Vec<Encoding>> {
-        let schema = self.schema();
-        let columns = schema.fields().iter().enumerate();
-        columns
-            .map(|(column, field)| {
-                Ok(match field.data_type() {
-                    DataType::Decimal128(precision @ 1..=9, scale) => {
-                        Encoding::Decimal(DataType::Decimal32(*precision, *scale))
-                    }
-                    DataType::Decimal128(precision @ 10..=18, scale) => {
-                        Encoding::Decimal(DataType::Decimal64(*precision, *scale))
-                    }
-                    DataType::Binary | DataType::LargeBinary => {
-                        Encoding::View(DataType::BinaryView)
-                    }
-                    kind if is_string(kind) => match self.dictionary(column, interrupt)? {
-                        Some(dictionary) => Encoding::Dictionary(dictionary),
-                        None if kind == &DataType::Utf8View => Encoding::Kept,
-                        None => Encoding::View(DataType::Utf8View),
-                    },
-                    _ => Encoding::Kept,
-                })
+fn encodings(view: &View, extent: &Extent, watch: &mut Watch<'_>) -> Result<Vec<Encoding>> {
+    let schema = view.schema();
+    let columns = schema.fields().iter().enumerate();
+    columns
+        .map(|(column, field)| {
+            Ok(match field.data_type() {
+                DataType::Decimal128(precision @ 1..=9, scale) => {
+                    Encoding::Decimal(DataType::Decimal32(*precision, *scale))
+                }
+                DataType::Decimal128(precision @ 10..=18, scale) => {
+                    Encoding::Decimal(DataType::Decimal64(*precision, *scale))
+                }
+                DataType::Binary | DataType::LargeBinary => Encoding::View(DataType::BinaryView),
+                kind if is_string(kind) => match distinct(view, extent, column, watch)? {
+                    Some(dictionary) => Encoding::Dictionary(dictionary),
+                    None if kind == &DataType::Utf8View => Encoding::Kept,
+                    None => Encoding::View(DataType::Utf8View),
+                },
+                _ => Encoding::Kept,
             })
-            .collect()
-    }
+        })
+        .collect()
+}
 
-    /// The distinct strings of a column, if they are few.
-    fn dictionary(&self, column: usize, interrupt: &dyn Interrupt) -> Result<Option<Dictionary>> {
-        let view = self.select_indexes(&[column])?;
-        let rows = usize::try_from(self.num_rows()).unwrap_or(usize::MAX);
-        let batches = view.batch_range().len().max(1);
-        let most = (rows / batches / SHORTER).clamp(1, NUMBERED);
-        let mut reader = view.reader()?;
-        let mut numbers: HashMap<Box<str>, u16> = HashMap::new();
-        let mut values: Vec<Box<str>> = Vec::new();
-        while let Some(batch) = reader.next_batch(interrupt)? {
-            let strings = views(batch.column(0)).map_err(Error::arrow("cannot read strings"))?;
-            let mut last = None;
-            for string in strings.as_string_view().iter().flatten() {
-                if last == Some(string) || numbers.contains_key(string) {
-                    last = Some(string);
-                    continue;
-                }
-                let Ok(number) = u16::try_from(values.len()) else {
-                    return Ok(None);
-                };
-                if values.len() == most {
-                    return Ok(None);
-                }
-                values.push(string.into());
-                numbers.insert(string.into(), number);
+/// The distinct strings of a column, if they are few.
+fn distinct(
+    view: &View,
+    extent: &Extent,
+    column: usize,
+    watch: &mut Watch<'_>,
+) -> Result<Option<Dictionary>> {
+    let rows = usize::try_from(extent.rows).unwrap_or(usize::MAX);
+    let most = (rows / extent.batches.max(1) / SHORTER).clamp(1, NUMBERED);
+    let mut reader = view.select_indexes(&[column])?.reader()?;
+    let mut numbers: HashMap<Box<str>, u16> = HashMap::new();
+    let mut values: Vec<Box<str>> = Vec::new();
+    while let Polled::Batch(batch) = reader.poll()? {
+        watch.look(Instant::now())?;
+        let strings = views(batch.column(0)).map_err(Error::arrow("cannot read strings"))?;
+        let mut last = None;
+        for string in strings.as_string_view().iter().flatten() {
+            if last == Some(string) || numbers.contains_key(string) {
+                last = Some(string);
+                continue;
             }
+            let Ok(number) = u16::try_from(values.len()) else {
+                return Ok(None);
+            };
+            if values.len() == most {
+                return Ok(None);
+            }
+            values.push(string.into());
+            numbers.insert(string.into(), number);
         }
-        let values: ArrayRef = Arc::new(StringViewArray::from_iter_values(&values));
-        Ok(Some(Dictionary { values, numbers }))
     }
+    let values: ArrayRef = Arc::new(StringViewArray::from_iter_values(&values));
+    Ok(Some(Dictionary { values, numbers }))
 }
 
 fn is_string(kind: &DataType) -> bool {

@@ -1,0 +1,61 @@
+//! Joining small batches: engines read batches of 64k rows and more several times faster than small ones.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use arrow_array::RecordBatch;
+use arrow_schema::SchemaRef;
+use arrow_select::concat::concat_batches;
+
+use crate::store::Budget;
+use crate::store::ledger::Charged;
+use crate::store::slots::Feed;
+use crate::store::weigh::Weight;
+
+impl Feed {
+    /// Takes a batch that was pulled: to be stored next, or to wait until there are `rows` to be joined.
+    pub(super) fn accept(
+        &mut self,
+        batch: RecordBatch,
+        rows: Option<usize>,
+        schema: &SchemaRef,
+        budget: &Budget,
+    ) {
+        match rows {
+            // A batch that is large enough goes through as it is, uncopied.
+            Some(rows) if batch.num_rows() < rows => {
+                let weight = Weight::of(&batch);
+                self.joining_rows += batch.num_rows();
+                self.joining.push(budget.0.hold(batch, &weight));
+                if self.joining_rows >= rows {
+                    self.join(schema);
+                }
+            }
+            _ => {
+                self.join(schema);
+                self.pending.push_back(batch);
+            }
+        }
+    }
+
+    /// Makes one batch of those that wait; gives them singly where they can't be joined, as where the keys
+    /// of dictionaries or the offsets of text would run over.
+    pub(super) fn join(&mut self, schema: &SchemaRef) {
+        let batches = || self.joining.iter().map(Charged::batch);
+        let joined = match self.joining.len() {
+            0 | 1 => None,
+            // Some kernels panic where offsets run over.
+            _ => catch_unwind(AssertUnwindSafe(|| concat_batches(schema, batches())))
+                .ok()
+                .and_then(Result::ok),
+        };
+        match joined {
+            Some(batch) => self.pending.push_back(batch),
+            None => {
+                let singly: Vec<_> = batches().cloned().collect();
+                self.pending.extend(singly);
+            }
+        }
+        self.joining.clear();
+        self.joining_rows = 0;
+    }
+}

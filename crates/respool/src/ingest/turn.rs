@@ -1,0 +1,125 @@
+//! One thread's turn at the source: the whole way of a batch from there to its slot.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::Goal;
+use crate::error::{BoxError, Result, SourceFailure};
+use crate::source::pull;
+use crate::store::Store;
+use crate::store::slots::{End, Feed};
+
+/// Who pulls. Dropping it, also by a panic, gives the turn to the next.
+pub(super) struct Turn<'a> {
+    store: &'a Store,
+    feed: Option<Feed>,
+    /// What is stored: nobody else adds to it.
+    batches: usize,
+    rows: u64,
+}
+
+impl<'a> Turn<'a> {
+    pub(super) fn new(store: &'a Store, feed: Feed, batches: usize, rows: u64) -> Self {
+        Self {
+            store,
+            feed: Some(feed),
+            batches,
+            rows,
+        }
+    }
+
+    /// Pulls and stores until the goal is reached, the source ends, an error, or that time; returns what
+    /// time it is.
+    pub(super) fn take(mut self, goal: Goal, until: Instant) -> Result<Instant> {
+        let mut now = Instant::now();
+        loop {
+            now = self.step(now)?;
+            if self.feed.is_none() || now >= until || goal.is_reached(self.batches, self.rows) {
+                return Ok(now);
+            }
+        }
+    }
+
+    /// Stores what was pulled, or else pulls; returns when it was done.
+    fn step(&mut self, begun: Instant) -> Result<Instant> {
+        let store = self.store;
+        let Some(feed) = &mut self.feed else {
+            return Ok(begun);
+        };
+        let mut pulled_at = begun;
+        if feed.pending.is_empty() {
+            if let Some(end) = feed.end.take() {
+                self.end(end);
+                return Ok(begun);
+            }
+            let pulled = pull(&mut *feed.source, &store.schema);
+            pulled_at = Instant::now();
+            store.counters.pulled(pulled_at - begun);
+            match pulled {
+                Ok(Some(batch)) => {
+                    feed.accept(batch, store.coalesce_rows, &store.schema, &store.budget);
+                }
+                end => {
+                    let end = end.map(drop);
+                    feed.join(&store.schema);
+                    if feed.pending.is_empty() {
+                        self.end(end);
+                    } else {
+                        feed.end = Some(end);
+                    }
+                    return Ok(pulled_at);
+                }
+            }
+        }
+        let Some(batch) = feed.pending.front() else {
+            return Ok(pulled_at);
+        };
+        store.push(self.batches, batch)?;
+        self.batches += 1;
+        self.rows += batch.num_rows() as u64;
+        feed.pending.pop_front();
+        let stored_at = Instant::now();
+        store.counters.stored(stored_at - pulled_at);
+        Ok(stored_at)
+    }
+
+    /// Records the end and lets the source go, after those who wait were told.
+    fn end(&mut self, end: Result<(), BoxError>) {
+        let feed = self.feed.take();
+        if let Ok(mut state) = self.store.look() {
+            let (batches, rows) = (state.slots.len(), state.rows);
+            state.end = match end {
+                Ok(()) => End::Complete,
+                Err(error) => End::Failed(Arc::new(SourceFailure::new(batches, rows, error))),
+            };
+            state.puller = None;
+        }
+        self.store.advanced.notify_all();
+        drop(feed);
+    }
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        let Some(feed) = self.feed.take() else {
+            return;
+        };
+        let unused = match self.store.look() {
+            Ok(mut state) => {
+                state.puller = None;
+                if state.closed {
+                    Some(feed)
+                } else {
+                    state.feed.replace(feed)
+                }
+            }
+            // In a forked child: whoever made the source can't be asked to take it back.
+            Err(_) => {
+                Box::leak(Box::new(feed));
+                None
+            }
+        };
+        self.store.advanced.notify_all();
+        drop(unused);
+    }
+}

@@ -1,0 +1,322 @@
+//! `Reader`: one replay, with its own position.
+
+use std::sync::Arc;
+
+use arrow_array::{RecordBatch, RecordBatchReader};
+use arrow_schema::{ArrowError, SchemaRef};
+
+use crate::error::{Error, Result};
+use crate::ingest::Goal;
+use crate::interrupt::{Interrupt, Pace, Uninterrupted, Watch};
+use crate::predicate::Verdict;
+use crate::store::lookup::{Found, Stored};
+use crate::store::release::Registration;
+use crate::view::View;
+use crate::view::filter::Filter;
+
+/// One replay of a view. Readers don't share a position, and none waits for another.
+///
+/// After an error that the cache keeps for ever (the source failed), every further call gives the
+/// same error; after any other error the next call tries again.
+#[derive(Debug)]
+pub struct Reader {
+    view: View,
+    /// Number of the next batch to look at.
+    next: usize,
+    /// Rows that passed the filters before that batch.
+    passed: u64,
+    registration: Option<Registration>,
+    /// For each filter, what zone maps say of the batches from `first` on that were stored when the
+    /// replay began.
+    verdicts: Vec<Vec<Verdict>>,
+    first: usize,
+    /// Read from the log what is in memory too.
+    from_log: bool,
+    pace: Pace,
+}
+
+/// What a reader can give at once.
+#[derive(Debug)]
+pub enum Polled {
+    /// The next batch.
+    Batch(RecordBatch),
+    /// The clean end.
+    End,
+    /// The source has to be asked: [`Reader::next_batch`] would wait.
+    Pending,
+}
+
+/// Where a reader is. It can be saved, and taken up by another reader of the same view of the same batches.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Position {
+    /// Number of the next batch to look at, as in the cache.
+    pub batch: usize,
+    /// For a filtered view that is sliced: rows that passed before that batch.
+    pub passed: u64,
+}
+
+/// What a reader finds at its position.
+pub(super) enum Step {
+    Stored(Stored),
+    End,
+    Pending,
+}
+
+impl View {
+    /// A replay from the first batch.
+    ///
+    /// # Errors
+    /// [`Error::Closed`]; [`Error::Released`] where the first batch is gone; for a filtered view also
+    /// where a column can't be read.
+    pub fn reader(&self) -> Result<Reader> {
+        self.reader_at(Position::default(), &Uninterrupted)
+    }
+
+    /// A replay from a position on, the default one for the first batch.
+    ///
+    /// # Errors
+    /// As [`View::reader`]; [`Error::Interrupted`].
+    pub fn reader_at(&self, position: Position, interrupt: &dyn Interrupt) -> Result<Reader> {
+        Reader::open(self.clone(), position, interrupt, true)
+    }
+
+    /// A reader of what is not stored yet.
+    ///
+    /// # Errors
+    /// [`Error::Closed`]; [`Error::InvalidArgument`] for a filtered view that is sliced: nobody counted
+    /// the rows before.
+    pub fn reader_from_frontier(&self) -> Result<Reader> {
+        if self.passing() != (0..u64::MAX) {
+            return Err(Error::invalid(
+                "cannot begin in the middle of a slice of a filtered view: read it from the start",
+            ));
+        }
+        let batch = self.store().look_open()?.slots.len();
+        self.reader_at(Position { batch, passed: 0 }, &Uninterrupted)
+    }
+}
+
+impl Reader {
+    /// `counts`: as one of the readers that `max_readers` waits for.
+    pub(super) fn open(
+        view: View,
+        position: Position,
+        interrupt: &dyn Interrupt,
+        counts: bool,
+    ) -> Result<Self> {
+        let store = view.store();
+        let mut next = position.batch;
+        let rows = view.selection().rows();
+        if rows.start > 0 {
+            next = next.max(store.look_open()?.batch_of_row(rows.start));
+        }
+        next = view.selection().at_or_after(next).unwrap_or(next);
+        let registration = counts.then(|| Registration::new(store, next)).transpose()?;
+        let mut reader = Self {
+            next,
+            passed: position.passed,
+            registration,
+            verdicts: Vec::new(),
+            first: next,
+            from_log: false,
+            pace: Pace::default(),
+            view,
+        };
+        if reader.view.is_filtered() {
+            let store = reader.view.store();
+            let stored = reader.view.stored_range(&*store.look_open()?);
+            let batches = next..stored.end.max(next);
+            let mut watch = Watch::new(interrupt);
+            let filters = reader.view.filters().iter();
+            let verdicts = filters.map(|filter| filter.prove(store, batches.clone(), &mut watch));
+            reader.verdicts = verdicts.collect::<Result<_>>()?;
+        }
+        Ok(reader)
+    }
+
+    /// The schema of every batch.
+    pub fn schema(&self) -> SchemaRef {
+        self.view.schema()
+    }
+
+    /// The view that is replayed.
+    pub fn view(&self) -> &View {
+        &self.view
+    }
+
+    /// Where the reader is.
+    pub fn position(&self) -> Position {
+        Position {
+            batch: self.next,
+            passed: self.passed,
+        }
+    }
+
+    /// The same replay, at the same position, of another view of the same batches and rows.
+    ///
+    /// # Errors
+    /// What `other` says; the reader is gone then.
+    pub fn shown_as(mut self, other: impl FnOnce(&View) -> Result<View>) -> Result<Self> {
+        self.view = other(&self.view)?;
+        Ok(self)
+    }
+
+    pub(crate) fn into_view(self) -> View {
+        self.view
+    }
+
+    /// Reads batches that are in memory and in a mapped log from the log: who keeps what it reads
+    /// then holds no memory that the cache counts on giving back.
+    #[must_use]
+    pub fn from_log(self) -> Self {
+        Self {
+            from_log: true,
+            ..self
+        }
+    }
+
+    /// The next batch if it is stored; never waits for the source. Of a filtered view, the next one with
+    /// rows that pass.
+    ///
+    /// # Errors
+    /// The source's failure, at its place; what the log says when it can't be read; a cast that
+    /// would lose values; [`Error::Closed`].
+    pub fn poll(&mut self) -> Result<Polled> {
+        loop {
+            match self.step()? {
+                Step::Stored(stored) => {
+                    let shown = self.shown(stored)?;
+                    self.pass();
+                    if let Some(batch) = shown {
+                        return Ok(Polled::Batch(batch));
+                    }
+                }
+                Step::End => return Ok(Polled::End),
+                Step::Pending => return Ok(Polled::Pending),
+            }
+        }
+    }
+
+    /// The next batch, pulled from the source if nobody did yet; `None` at the clean end.
+    ///
+    /// # Errors
+    /// As [`Reader::poll`]; the store's error where the batch can't be kept (it stays, and the next
+    /// call tries again); [`Error::Interrupted`]; [`Error::Reentrant`].
+    pub fn next_batch(&mut self, interrupt: &dyn Interrupt) -> Result<Option<RecordBatch>> {
+        loop {
+            match self.poll()? {
+                Polled::Batch(batch) => return Ok(Some(batch)),
+                Polled::End => return Ok(None),
+                Polled::Pending => self.advance(interrupt)?,
+            }
+        }
+    }
+
+    /// Finds the next batch of which the view shows something; [`Reader::pass`] goes on from there.
+    pub(super) fn step(&mut self) -> Result<Step> {
+        let rows = self.view.selection().rows();
+        if rows.is_empty() || self.passed >= self.view.passing().end {
+            return Ok(Step::End);
+        }
+        let store = self.view.store();
+        if rows.start > 0 {
+            // Steps over the stored batches before the slice; of those to come, see below.
+            self.next = self.next.max(store.look_open()?.batch_of_row(rows.start));
+        }
+        match self.view.selection().at_or_after(self.next) {
+            Some(next) => self.next = next,
+            None => return Ok(Step::End),
+        }
+        match store.find(self.next) {
+            Ok(Found::Stored(stored)) if stored.first_row >= rows.end => Ok(Step::End),
+            Ok(Found::Stored(stored)) => Ok(Step::Stored(stored)),
+            Ok(Found::End) => Ok(Step::End),
+            // A slice that is stored whole does not depend on how the source goes on.
+            Ok(Found::Pending) | Err(Error::Source(_)) if store.look()?.rows >= rows.end => {
+                Ok(Step::End)
+            }
+            Ok(Found::Pending) => Ok(Step::Pending),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// What the view shows of a batch; `None` where no row passes its filters.
+    fn shown(&mut self, mut stored: Stored) -> Result<Option<RecordBatch>> {
+        let at = stored.index.checked_sub(self.first);
+        let mut open: Vec<&Filter> = Vec::new();
+        for (filter, verdicts) in self.view.filters().iter().zip(&self.verdicts) {
+            // A batch that came after the replay began is filtered: zone maps don't slow the first pass.
+            match at.and_then(|at| verdicts.get(at)) {
+                Some(Verdict::None) => return Ok(None),
+                Some(Verdict::All) => {}
+                Some(Verdict::Some) | None => open.push(filter),
+            }
+        }
+        if self.from_log {
+            self.view.store().prefer_log(&mut stored)?;
+        }
+        let batch = if open.is_empty() {
+            self.view.read(&stored)?
+        } else {
+            let batch = self.view.read_passing(&stored, &open)?;
+            if batch.num_rows() == 0 {
+                return Ok(None);
+            }
+            batch
+        };
+        Ok(if self.view.is_filtered() {
+            self.cut(batch)
+        } else {
+            Some(batch)
+        })
+    }
+
+    /// Counts the rows that passed, and cuts off those that a slice of a filtered view does not show.
+    fn cut(&mut self, batch: RecordBatch) -> Option<RecordBatch> {
+        let rows = batch.num_rows() as u64;
+        let before = self.passed;
+        self.passed += rows;
+        let shown = self.view.passing();
+        let start = shown.start.saturating_sub(before).min(rows);
+        let end = shown.end.saturating_sub(before).min(rows);
+        if (start, end) == (0, rows) {
+            return Some(batch);
+        }
+        let offset = usize::try_from(start).ok()?;
+        let length = usize::try_from(end.saturating_sub(start)).ok()?;
+        (length > 0).then(|| batch.slice(offset, length))
+    }
+
+    /// Pulls the batch at the position, or waits for who does.
+    pub(super) fn advance(&mut self, interrupt: &dyn Interrupt) -> Result<()> {
+        let mut watch = Watch::at(self.pace, interrupt);
+        let goal = Goal::Batch(self.next);
+        let advanced = self.view.store().advance(goal, &mut watch);
+        self.pace = watch.pace();
+        advanced
+    }
+
+    /// Steps over the batch at the position, and lets go what every reader has passed.
+    pub(super) fn pass(&mut self) {
+        self.next += 1;
+        if let Some(registration) = &self.registration {
+            registration.moved(self.next);
+        }
+    }
+}
+
+impl Iterator for Reader {
+    type Item = Result<RecordBatch, ArrowError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.next_batch(&Uninterrupted)
+            .map_err(ArrowError::from)
+            .transpose()
+    }
+}
+
+impl RecordBatchReader for Reader {
+    fn schema(&self) -> SchemaRef {
+        Arc::clone(&self.view.schema())
+    }
+}

@@ -1,0 +1,204 @@
+//! Giving a batch its place: on the heap, in the log, or both; and making room.
+
+use std::sync::Arc;
+
+use arrow_array::RecordBatch;
+use respool_log::Log;
+
+use super::Store;
+use super::ledger::{Charged, Full};
+use super::shrink::shrink;
+use super::weigh::{PER_COLUMN, Weight};
+use crate::error::{Error, Result};
+use crate::options::WritePolicy;
+
+impl Store {
+    /// Stores batch `index`, the next one, and publishes it.
+    ///
+    /// # Errors
+    /// What the store says that has no room. Nothing is published then, and the same call may be made again.
+    pub(crate) fn push(&self, index: usize, batch: &RecordBatch) -> Result<()> {
+        let weight = Weight::of(batch);
+        let heap = self.place(index, batch, &weight)?;
+        let is_kept = heap.is_some();
+        {
+            let mut state = self.look_open()?;
+            state.push(heap, batch.num_rows(), weight.shown);
+            if let Some(log) = &state.log {
+                state.clean = state.clean.max(log.len());
+            }
+        }
+        self.advanced.notify_all();
+        if is_kept {
+            self.settle_kept(index);
+        }
+        Ok(())
+    }
+
+    fn place(
+        &self,
+        index: usize,
+        batch: &RecordBatch,
+        weight: &Weight,
+    ) -> Result<Option<Arc<Charged>>> {
+        let log = self.look_open()?.log.clone();
+        match (log, self.write_policy) {
+            (None, _) => match self.charge(batch, weight) {
+                Ok(heap) => Ok(Some(heap)),
+                Err(Full {
+                    asked,
+                    used,
+                    capacity,
+                }) => Err(Error::MemoryFull {
+                    asked,
+                    used,
+                    capacity,
+                }),
+            },
+            (Some(log), WritePolicy::OnInsertion) => {
+                self.append(&log, index, batch)?;
+                Ok(self.admit(index, batch, weight))
+            }
+            (Some(log), WritePolicy::OnEviction) => loop {
+                match self.charge(batch, weight) {
+                    Ok(heap) => break Ok(Some(heap)),
+                    Err(full) if full.asked <= full.capacity && self.clean_oldest(&log)? => {}
+                    Err(_) => {
+                        while self.clean_oldest(&log)? {}
+                        self.append(&log, index, batch)?;
+                        break Ok(self.admit(index, batch, weight));
+                    }
+                }
+            },
+        }
+    }
+
+    /// Writes record `index` of the log; one that is there already is not written twice.
+    fn append(&self, log: &Log, index: usize, batch: &RecordBatch) -> Result<()> {
+        let _writing = self.spilling.lock();
+        if log.len() <= index {
+            log.append(batch)?;
+        }
+        Ok(())
+    }
+
+    /// Moves the oldest dirty batch into the log; `false` where there is none.
+    pub(super) fn clean_oldest(&self, log: &Log) -> Result<bool> {
+        let writing = self.spilling.lock();
+        let (oldest, heap) = {
+            let state = self.look_open()?;
+            let Some(slot) = state.slots.get(state.clean) else {
+                return Ok(false);
+            };
+            let Some(heap) = slot.heap.clone() else {
+                return Err(Error::Closed);
+            };
+            (state.clean, heap)
+        };
+        if log.len() <= oldest {
+            log.append(heap.batch())?;
+        }
+        let freed = {
+            let mut state = self.look_open()?;
+            state.clean = state.clean.max(oldest + 1);
+            let slot = state.slots.get_mut(oldest);
+            slot.and_then(|slot| slot.heap.take())
+        };
+        drop(writing);
+        drop((heap, freed));
+        Ok(true)
+    }
+
+    /// Enters the batch in the ledger, copied first where it would hold much more than it shows.
+    fn charge(&self, batch: &RecordBatch, weight: &Weight) -> Result<Arc<Charged>, Full> {
+        let ledger = &self.budget.0;
+        if weight.is_wasteful()
+            && ledger.cost(weight) > 2 * weight.shown + PER_COLUMN * batch.num_columns() as u64
+            // What can't be copied is kept as it is, and counted as it is.
+            && let Ok(copy) = shrink(batch)
+        {
+            let weight = Weight::of(&copy);
+            return ledger.charge(copy, &weight).map(Arc::new);
+        }
+        ledger.charge(batch.clone(), weight).map(Arc::new)
+    }
+
+    /// Keeps a heap copy of a batch that is in the log, if there is room or the advice makes some.
+    fn admit(&self, index: usize, batch: &RecordBatch, weight: &Weight) -> Option<Arc<Charged>> {
+        let advice = self.advice.read().clone();
+        let Some(advice) = advice else {
+            return self.charge(batch, weight).ok();
+        };
+        match self.charge(batch, weight) {
+            Ok(heap) => {
+                advice.propose(index, heap.cost());
+                Some(heap)
+            }
+            Err(full) if full.asked > full.capacity => None,
+            Err(full) => {
+                advice.propose(index, full.asked);
+                let evicted = advice.settle();
+                self.give_up(&evicted);
+                if evicted.contains(&index) {
+                    return None;
+                }
+                let heap = self.charge(batch, weight).ok();
+                if heap.is_none() {
+                    advice.forget(index);
+                }
+                heap
+            }
+        }
+    }
+
+    /// Keeps a copy of a batch that a reader had to decode.
+    ///
+    /// # Errors
+    /// [`Error::Forked`].
+    pub(super) fn keep_copy(&self, index: usize, batch: &RecordBatch) -> Result<()> {
+        let weight = &Weight::of(batch);
+        let Some(heap) = self.admit(index, batch, weight) else {
+            return Ok(());
+        };
+        let unused = {
+            let mut state = self.look()?;
+            match state.slots.get_mut(index) {
+                Some(slot) if slot.heap.is_none() => slot.heap.replace(heap),
+                _ => Some(heap),
+            }
+        };
+        drop(unused);
+        self.settle_kept(index);
+        Ok(())
+    }
+
+    /// Another thread may have been told to give up a batch while its copy was still on the way to its slot.
+    fn settle_kept(&self, index: usize) {
+        let advice = self.advice.read().clone();
+        if advice.is_some_and(|advice| !advice.contains(index)) {
+            self.give_up(&[index]);
+        }
+    }
+
+    /// Drops the heap copies of clean batches.
+    pub(super) fn give_up(&self, evicted: &[usize]) {
+        if evicted.is_empty() {
+            return;
+        }
+        let freed: Vec<_> = {
+            let mut state = self.state.lock();
+            let clean = state.clean;
+            evicted
+                .iter()
+                .filter(|index| **index < clean)
+                .filter_map(|index| {
+                    state
+                        .slots
+                        .get_mut(*index)
+                        .and_then(|slot| slot.heap.take())
+                })
+                .collect()
+        };
+        drop(freed);
+    }
+}

@@ -1,0 +1,130 @@
+//! Which columns a view shows, and as what.
+
+use std::sync::Arc;
+
+use arrow_array::{ArrayRef, RecordBatch, RecordBatchOptions};
+use arrow_cast::{CastOptions, cast_with_options};
+use arrow_schema::{FieldRef, SchemaRef};
+
+use crate::error::{Error, Result};
+
+/// Columns of a cache, each cast or not.
+#[derive(Clone, Debug)]
+pub(crate) struct Columns {
+    schema: SchemaRef,
+    /// Columns to read, numbers in the cache's schema, ascending, each once.
+    base: Vec<usize>,
+    outputs: Vec<Output>,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Output {
+    /// Column of the cache.
+    pub(crate) column: usize,
+    /// Casts, one after the other.
+    pub(crate) casts: Vec<FieldRef>,
+}
+
+impl Columns {
+    pub(crate) fn new(schema: SchemaRef, outputs: Vec<Output>) -> Self {
+        let mut base: Vec<usize> = outputs.iter().map(|output| output.column).collect();
+        base.sort_unstable();
+        base.dedup();
+        Self {
+            schema,
+            base,
+            outputs,
+        }
+    }
+
+    /// Every column of the cache as it is.
+    pub(crate) fn identity(schema: &SchemaRef) -> Vec<Output> {
+        (0..schema.fields().len())
+            .map(|column| Output {
+                column,
+                casts: Vec::new(),
+            })
+            .collect()
+    }
+
+    /// Whether this is every column of that schema as it is.
+    pub(crate) fn is_identity(&self, schema: &SchemaRef) -> bool {
+        self.schema == *schema
+            && self.outputs.len() == schema.fields().len()
+            && self
+                .outputs
+                .iter()
+                .enumerate()
+                .all(|(at, output)| output.column == at && output.casts.is_empty())
+    }
+
+    pub(crate) fn schema(&self) -> &SchemaRef {
+        &self.schema
+    }
+
+    /// The outputs with these numbers, in the order asked for.
+    ///
+    /// # Errors
+    /// [`Error::InvalidArgument`] for a number that is not there.
+    pub(crate) fn select<'a>(&self, indexes: impl IntoIterator<Item = &'a usize>) -> Result<Self> {
+        let indexes: Vec<usize> = indexes.into_iter().copied().collect();
+        let schema = self.schema.project(&indexes).map_err(|_| {
+            let columns = self.schema.fields().len();
+            Error::invalid(format!(
+                "cannot select columns {indexes:?} of {columns} columns"
+            ))
+        })?;
+        let outputs = indexes.iter().filter_map(|index| self.outputs.get(*index));
+        Ok(Self::new(Arc::new(schema), outputs.cloned().collect()))
+    }
+
+    pub(crate) fn outputs(&self) -> &[Output] {
+        &self.outputs
+    }
+
+    /// Columns to read, by their numbers in the cache, ascending.
+    pub(crate) fn base(&self) -> &[usize] {
+        &self.base
+    }
+
+    /// For an output that is shown as it is: its number in the cache.
+    pub(crate) fn base_column(&self, output: usize) -> Option<usize> {
+        let output = self.outputs.get(output)?;
+        output.casts.is_empty().then_some(output.column)
+    }
+
+    /// Makes the columns of a batch of the cache's columns `read`, ascending, which hold the base.
+    pub(crate) fn show(&self, batch: &RecordBatch, read: &[usize]) -> Result<RecordBatch> {
+        let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
+        let columns = self
+            .outputs
+            .iter()
+            .map(|output| {
+                let at = read.partition_point(|column| *column < output.column);
+                output.show(batch.column(at))
+            })
+            .collect::<Result<Vec<_>>>()?;
+        RecordBatch::try_new_with_options(Arc::clone(&self.schema), columns, &options)
+            .map_err(Error::arrow("cannot give a batch the schema of the view"))
+    }
+}
+
+impl Output {
+    fn show(&self, column: &ArrayRef) -> Result<ArrayRef> {
+        let strict = CastOptions {
+            safe: false,
+            ..CastOptions::default()
+        };
+        let mut column = Arc::clone(column);
+        for field in &self.casts {
+            let (name, to) = (field.name(), field.data_type());
+            column = cast_with_options(&column, to, &strict).map_err(|error| {
+                let from = column.data_type();
+                Error::invalid(format!(
+                    "cannot cast column {name:?} from {from} to {to}: {error}"
+                ))
+            })?;
+        }
+        Ok(column)
+    }
+}

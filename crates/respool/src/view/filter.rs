@@ -1,0 +1,94 @@
+//! Which rows a view shows: those that pass predicates. Zone maps are asked first.
+
+use std::ops::Range;
+use std::sync::Arc;
+use std::time::Instant;
+
+use arrow_array::{ArrayRef, RecordBatch};
+
+use super::columns::Columns;
+use crate::error::{Error, Result};
+use crate::interrupt::Watch;
+use crate::predicate::{Predicate, Verdict, filter};
+use crate::store::Store;
+use crate::store::lookup::Found;
+
+/// A predicate over columns that the view had when it was filtered.
+#[derive(Debug)]
+pub(crate) struct Filter {
+    /// Columns by their numbers in `columns`.
+    predicate: Predicate,
+    columns: Columns,
+    /// Columns by their numbers in the cache; of those that are cast nothing is known.
+    based: Predicate,
+}
+
+impl Filter {
+    /// # Errors
+    /// [`Error::InvalidArgument`] for a predicate that can't be applied exactly.
+    pub(crate) fn new(predicate: &Predicate, columns: &Columns) -> Result<Self> {
+        let schema = columns.schema();
+        if !predicate.supports(schema) {
+            return Err(Error::invalid(format!(
+                "cannot apply this predicate exactly: {predicate}"
+            )));
+        }
+        let needed = predicate.columns();
+        let position = |column: usize| needed.iter().position(|other| *other == column);
+        Ok(Self {
+            predicate: predicate.renumbered(&position),
+            based: predicate.renumbered(&|column| columns.base_column(column)),
+            columns: columns.select(&needed)?,
+        })
+    }
+
+    /// Columns of the cache that it reads, ascending.
+    pub(crate) fn base(&self) -> &[usize] {
+        self.columns.base()
+    }
+
+    /// What zone maps say of each batch of a range.
+    ///
+    /// # Errors
+    /// Where a column can't be read from the log; [`Error::Interrupted`].
+    pub(crate) fn prove(
+        &self,
+        store: &Store,
+        batches: Range<usize>,
+        watch: &mut Watch<'_>,
+    ) -> Result<Vec<Verdict>> {
+        prove(store, &self.based, batches, watch)
+    }
+
+    /// The rows that pass of a batch of the cache's columns `read`.
+    pub(crate) fn passing(&self, batch: &RecordBatch, read: &[usize]) -> Result<RecordBatch> {
+        let doing = "cannot filter a batch";
+        let asked = self.columns.show(batch, read)?;
+        let mask = self.predicate.apply(&asked).map_err(Error::arrow(doing))?;
+        filter(batch, &mask).map_err(Error::arrow(doing))
+    }
+}
+
+/// What zone maps say of each batch of a range; columns of the predicate are numbered as in the cache.
+///
+/// # Errors
+/// As [`Filter::prove`].
+pub(crate) fn prove(
+    store: &Store,
+    predicate: &Predicate,
+    batches: Range<usize>,
+    watch: &mut Watch<'_>,
+) -> Result<Vec<Verdict>> {
+    let watch = std::cell::RefCell::new(watch);
+    let load = |batch: usize, column: usize| -> Result<ArrayRef> {
+        watch.borrow_mut().look(Instant::now())?;
+        match store.find(batch)? {
+            Found::Stored(stored) => {
+                let batch = store.read(&stored, Some(&[column]))?;
+                Ok(Arc::clone(batch.column(0)))
+            }
+            Found::End | Found::Pending => Err(Error::Closed),
+        }
+    };
+    store.zones.prove(predicate, batches, &load)
+}

@@ -1,0 +1,222 @@
+//! Which batches and rows of a cache a view shows.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+/// Batches and rows, by their numbers in the cache. A position in it is a batch number too, so it can be
+/// saved, and taken up again by another reader.
+#[derive(Clone, Debug)]
+pub(crate) struct Selection {
+    batches: Batches,
+    rows: Range<u64>,
+}
+
+#[derive(Clone, Debug)]
+enum Batches {
+    All,
+    Range(Range<usize>),
+    /// Batches `rank`, `rank + world`, `rank + 2 * world` and so on.
+    Stride {
+        rank: usize,
+        world: usize,
+    },
+    /// The listed ones, ascending, and all from a number on.
+    List {
+        listed: Arc<[usize]>,
+        from: usize,
+    },
+}
+
+impl Selection {
+    pub(crate) fn all() -> Self {
+        Self {
+            batches: Batches::All,
+            rows: 0..u64::MAX,
+        }
+    }
+
+    pub(crate) fn is_all(&self) -> bool {
+        matches!(self.batches, Batches::All) && self.shows_all_rows()
+    }
+
+    pub(crate) fn shows_all_rows(&self) -> bool {
+        self.rows == (0..u64::MAX)
+    }
+
+    /// Whether batch `i` of what is selected is batch `i` of the cache, as far as there is one.
+    pub(crate) fn is_prefix(&self) -> bool {
+        self.shows_all_rows()
+            && match &self.batches {
+                Batches::All => true,
+                Batches::Range(range) => range.start == 0,
+                Batches::Stride { .. } | Batches::List { .. } => false,
+            }
+    }
+
+    pub(crate) fn rows(&self) -> Range<u64> {
+        self.rows.clone()
+    }
+
+    /// Rows `offset .. offset + length` of the rows selected.
+    pub(crate) fn slice(&self, offset: u64, length: Option<u64>) -> Self {
+        Self {
+            batches: self.batches.clone(),
+            rows: slice(&self.rows, offset, length),
+        }
+    }
+
+    /// Of what is selected, the batches below this number.
+    pub(crate) fn below(&self, end: usize) -> Self {
+        let batches = match &self.batches {
+            Batches::All => Batches::Range(0..end),
+            Batches::Range(range) => Batches::Range(range.start..range.end.min(end)),
+            Batches::Stride { rank, world } => Batches::List {
+                listed: (*rank..end).step_by(*world).collect(),
+                from: usize::MAX,
+            },
+            Batches::List { listed, from } => Batches::List {
+                listed: listed
+                    .iter()
+                    .copied()
+                    .chain(*from..end.max(*from))
+                    .filter(|batch| *batch < end)
+                    .collect(),
+                from: usize::MAX,
+            },
+        };
+        Self {
+            batches,
+            rows: self.rows.clone(),
+        }
+    }
+
+    /// Every `world`-th batch from `rank` on; of all batches.
+    pub(crate) fn stride(rank: usize, world: usize) -> Self {
+        Self {
+            batches: Batches::Stride { rank, world },
+            rows: 0..u64::MAX,
+        }
+    }
+
+    /// Of what is selected, the listed batches and those from `from` on.
+    pub(crate) fn listed(&self, listed: &[usize], from: usize) -> Self {
+        let listed = listed.iter().copied();
+        let batches = match &self.batches {
+            Batches::All => Batches::List {
+                listed: listed.collect(),
+                from,
+            },
+            // What ends somewhere, or leaves batches out, has to be told one by one.
+            _ => {
+                let end = self.end().unwrap_or(from).max(from);
+                let asked = listed.chain(from..end);
+                Batches::List {
+                    listed: asked.filter(|batch| self.holds(*batch)).collect(),
+                    from: if self.end().is_some() {
+                        usize::MAX
+                    } else {
+                        from
+                    },
+                }
+            }
+        };
+        Self {
+            batches,
+            rows: self.rows.clone(),
+        }
+    }
+
+    /// The first selected batch that is not below this number; `None` where there is none.
+    pub(crate) fn at_or_after(&self, batch: usize) -> Option<usize> {
+        match &self.batches {
+            Batches::All => Some(batch),
+            Batches::Range(range) => {
+                let batch = batch.max(range.start);
+                (batch < range.end).then_some(batch)
+            }
+            Batches::Stride { rank, world } => {
+                let past = batch.saturating_sub(*rank).div_ceil(*world);
+                Some(rank + past * world)
+            }
+            Batches::List { listed, from } => {
+                let at = listed.partition_point(|listed| *listed < batch);
+                match listed.get(at) {
+                    Some(listed) => Some(*listed),
+                    None if *from == usize::MAX => None,
+                    None => Some(batch.max(*from)),
+                }
+            }
+        }
+    }
+
+    fn holds(&self, batch: usize) -> bool {
+        self.at_or_after(batch) == Some(batch)
+    }
+
+    /// The number that all selected batches are below, where there is one.
+    pub(crate) fn end(&self) -> Option<usize> {
+        match &self.batches {
+            Batches::All | Batches::Stride { .. } => None,
+            Batches::Range(range) => Some(range.end),
+            Batches::List { listed, from } => (*from == usize::MAX)
+                .then(|| listed.last().map_or(0, |last| last.saturating_add(1))),
+        }
+    }
+
+    /// The selected batches in a range of numbers.
+    pub(crate) fn within(&self, range: Range<usize>) -> Vec<usize> {
+        let mut batches = Vec::new();
+        let mut next = self.at_or_after(range.start);
+        while let Some(batch) = next.filter(|batch| *batch < range.end) {
+            batches.push(batch);
+            next = self.at_or_after(batch + 1);
+        }
+        batches
+    }
+}
+
+/// Part of a range; shorter where the range ends before, as slices in Python are.
+pub(crate) fn slice(rows: &Range<u64>, offset: u64, length: Option<u64>) -> Range<u64> {
+    let start = rows.start.saturating_add(offset).min(rows.end);
+    let end = length.map_or(rows.end, |length| {
+        start.saturating_add(length).min(rows.end)
+    });
+    start..end
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stride_takes_every_nth_batch() {
+        let whole = Selection::all();
+        assert_eq!(whole.within(2..5), [2, 3, 4]);
+        let parts: Vec<_> = (0..3)
+            .map(|rank| Selection::stride(rank, 3).within(0..10))
+            .collect();
+        assert_eq!(parts, [vec![0, 3, 6, 9], vec![1, 4, 7], vec![2, 5, 8]]);
+        let short = Selection::stride(1, 3).below(5);
+        assert_eq!((short.within(0..10), short.end()), (vec![1, 4], Some(5)));
+    }
+
+    #[test]
+    fn a_list_goes_on_where_it_is_told_to() {
+        let some = Selection::all().listed(&[1, 3], 5);
+        assert_eq!(some.within(0..8), [1, 3, 5, 6, 7]);
+        assert_eq!(some.end(), None);
+        assert_eq!(some.at_or_after(4), Some(5));
+        let below = some.below(6);
+        assert_eq!((below.within(0..8), below.end()), (vec![1, 3, 5], Some(6)));
+        let none = Selection::all().listed(&[], usize::MAX);
+        assert_eq!((none.at_or_after(0), none.end()), (None, Some(0)));
+    }
+
+    #[test]
+    fn what_is_selected_of_a_selection_is_in_both() {
+        let range = Selection::all().below(6);
+        assert_eq!(range.listed(&[2, 7], 4).within(0..9), [2, 4, 5]);
+        let odd = Selection::stride(1, 2);
+        assert_eq!(odd.listed(&[1, 2, 3], usize::MAX).within(0..9), [1, 3]);
+    }
+}

@@ -1,0 +1,128 @@
+//! A view of some batches leaves the others out, and a replay reads where it is told to.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test that can't be set up should fail"
+)]
+
+mod support;
+
+use std::sync::atomic::Ordering;
+
+use arrow_array::RecordBatch;
+use respool::{Cache, LogOptions, Options, Polled, Position, Residence, Uninterrupted, View};
+use support::{Counting, Then, batches, directory, replay, replayed, stores};
+
+fn read(view: &View) -> Vec<RecordBatch> {
+    let (given, error) = replayed(view.reader().unwrap());
+    assert_eq!(error, None);
+    given
+}
+
+#[test]
+fn batches_from_a_number_on_are_read_too() {
+    let directory = directory();
+    for (store, options) in stores(&directory) {
+        let cache = Cache::new(Counting::new(6, Then::End), &options).unwrap();
+        cache.view().batch(2, &Uninterrupted).unwrap();
+        for _ in 0..2 {
+            let found = read(&cache.view().batches(&[1], 3));
+            let all = batches(6);
+            assert_eq!(found, [&all[1..2], &all[3..]].concat(), "{store}");
+        }
+    }
+}
+
+#[test]
+fn some_batches_of_a_slice() {
+    let cache = Cache::new(Counting::new(6, Then::End), &Options::new()).unwrap();
+    cache.ingest_all().unwrap();
+    let view = cache.view().slice(250, Some(200));
+    assert_eq!(view.stored_batches().unwrap(), [2, 3, 4]);
+    let some = view.select_indexes(&[0]).unwrap().batches(&[3], 5);
+    let wanted = batches(4)[3].project(&[0]).unwrap();
+    assert_eq!(read(&some), [wanted]);
+}
+
+#[test]
+fn what_is_left_out_is_not_pulled_twice_and_not_kept_from_others() {
+    let source = Counting::new(4, Then::End);
+    let asked = source.asked.clone();
+    let cache = Cache::new(source, &Options::new()).unwrap();
+    assert_eq!(read(&cache.view().batches(&[], 4)), []);
+    assert_eq!(read(&cache.view()), batches(4));
+    assert_eq!(asked.load(Ordering::SeqCst), 5);
+}
+
+#[test]
+fn ranks_together_read_every_batch_once() {
+    let directory = directory();
+    for (store, options) in stores(&directory) {
+        let cache = Cache::new(Counting::new(7, Then::End), &options).unwrap();
+        let parts: Vec<_> = (0..3)
+            .map(|rank| read(&cache.view().stride(rank, 3).unwrap()))
+            .collect();
+        let woven: Vec<_> = (0..7).map(|i| parts[i % 3][i / 3].clone()).collect();
+        assert_eq!(woven, batches(7), "{store}");
+        assert!(cache.view().stride(3, 3).is_err());
+    }
+}
+
+#[test]
+fn readers_that_use_batches_up_are_not_shared_out() {
+    let options = Options::new().with_max_readers(2);
+    let cache = Cache::new(Counting::new(7, Then::End), &options).unwrap();
+    assert!(cache.view().stride(0, 2).is_err());
+}
+
+#[test]
+fn a_position_is_taken_up_by_another_reader() {
+    let directory = directory();
+    for (store, options) in stores(&directory) {
+        let cache = Cache::new(Counting::new(9, Then::End), &options).unwrap();
+        let view = cache.view().stride(1, 2).unwrap();
+        let mut reader = view.reader().unwrap();
+        let mut given = vec![reader.next_batch(&Uninterrupted).unwrap().unwrap()];
+        let position = reader.position();
+        assert_eq!(position, Position { batch: 2, passed: 0 });
+        drop(reader);
+        let (rest, _) = replayed(view.reader_at(position, &Uninterrupted).unwrap());
+        given.extend(rest);
+        assert_eq!(given, read(&view), "{store}");
+        assert_eq!(given.len(), 4);
+    }
+}
+
+#[test]
+fn a_replay_from_the_log_leaves_memory_alone() {
+    let directory = directory();
+    let options = Options::new().with_log(LogOptions::new(directory.path()));
+    let cache = Cache::new(Counting::new(6, Then::End), &options).unwrap();
+    cache.ingest_all().unwrap();
+    let view = cache.view();
+    assert_eq!(view.residence().unwrap(), Some(Residence::Memory));
+    let (given, _) = replayed(view.reader().unwrap().from_log());
+    assert_eq!(given, batches(6));
+    let metrics = cache.metrics().unwrap();
+    assert_eq!((metrics.memory_hits, metrics.log_reads), (0, 6));
+    assert_eq!(replay(&cache), (batches(6), None));
+    assert_eq!(cache.metrics().unwrap().memory_hits, 6);
+}
+
+#[test]
+fn without_a_log_a_replay_from_the_log_reads_memory() {
+    let cache = Cache::new(Counting::new(3, Then::End), &Options::new()).unwrap();
+    cache.ingest_all().unwrap();
+    let (given, _) = replayed(cache.view().reader().unwrap().from_log());
+    assert_eq!(given, batches(3));
+}
+
+#[test]
+fn what_is_not_stored_is_pending() {
+    let cache = Cache::new(Counting::new(3, Then::End), &Options::new()).unwrap();
+    assert_eq!(cache.view().residence().unwrap(), None);
+    assert!(matches!(
+        cache.view().reader().unwrap().poll().unwrap(),
+        Polled::Pending
+    ));
+}
