@@ -19,7 +19,7 @@ use crate::options::{Options, WritePolicy};
 use crate::source::{Coalesce, Source};
 use crate::state::{End, Feed, State};
 use crate::view::View;
-use crate::zone_map::ZoneMaps;
+use crate::zones::ZoneMaps;
 
 /// Reads a source once and replays it for ever. Clones share one store.
 ///

@@ -32,9 +32,10 @@ mod scan;
 mod size;
 mod source;
 mod state;
+mod values;
 mod view;
 mod weigh;
-pub mod zone_map;
+pub mod zones;
 
 pub use respool_log::{Access, Compression, Error as LogError, Log, LogOptions};
 

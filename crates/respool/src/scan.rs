@@ -170,7 +170,7 @@ impl View {
                 Found::End | Found::Pending => Err(Error::Closed),
             }
         };
-        shared.zones.prove(&based, batches, &load)
+        based.prove_stored(&shared.zones, batches, &load)
     }
 }
 
