@@ -28,8 +28,9 @@ mod size;
 mod source;
 mod store;
 mod sync;
+mod values;
 mod view;
-pub mod zone_map;
+pub mod zones;
 
 pub use respool_log::{Access, Compression, Error as LogError, Log, LogOptions};
 

@@ -19,7 +19,7 @@ use arrow_schema::{ArrowError, DataType, Field, Schema, TimeUnit};
 use respool::predicate::{
     Operator, Predicate, Scalar, ScalarList, Term, Transform, Verdict, filter,
 };
-use respool::zone_map::{BatchZones, ZoneMaps};
+use respool::zones::{BatchZones, ZoneMaps};
 use values::{Column, Random, Value, array_of, compare};
 
 /// What one leaf of a tree is about.
@@ -448,11 +448,11 @@ fn check(seed: u64, pairs: usize, tally: &mut Tally) {
             context()
         );
 
-        let verdict = predicate.prove(&BatchZones::of(&batch, &predicate));
+        let verdict = predicate.prove(&BatchZones::of(&batch, predicate.terms()));
         let load = |_batch: usize, column: usize| {
             Ok::<_, ArrowError>(ArrayRef::clone(batch.column(column)))
         };
-        let stored = maps.prove(&predicate, 3..4, &load).unwrap();
+        let stored = predicate.prove_stored(&maps, 3..4, &load).unwrap();
         // Of an empty batch everything holds, so the two may say different things.
         assert!(
             rows == 0 || stored == [verdict],

@@ -84,7 +84,13 @@ fn a_position_is_taken_up_by_another_reader() {
         let mut reader = view.reader().unwrap();
         let mut given = vec![reader.next_batch(&Uninterrupted).unwrap().unwrap()];
         let position = reader.position();
-        assert_eq!(position, Position { batch: 2, passed: 0 });
+        assert_eq!(
+            position,
+            Position {
+                batch: 2,
+                passed: 0
+            }
+        );
         drop(reader);
         let (rest, _) = replayed(view.reader_at(position, &Uninterrupted).unwrap());
         given.extend(rest);

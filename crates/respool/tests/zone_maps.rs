@@ -12,7 +12,7 @@ use arrow_array::{
 use arrow_buffer::NullBuffer;
 use arrow_schema::{ArrowError, DataType, Field, Schema};
 use respool::predicate::{Operator, Predicate, Scalar, Term, Verdict};
-use respool::zone_map::{BatchZones, Bounds, Zone, ZoneMaps};
+use respool::zones::{BatchZones, Bounds, Zone, ZoneMaps};
 
 fn term(data_type: DataType) -> Term {
     Term::new(&Schema::new(vec![Field::new("x", data_type, true)]), 0, &[])
@@ -24,7 +24,7 @@ fn prove(array: impl Array + 'static, predicate: &Predicate) -> Verdict {
         RecordBatch::try_from_iter_with_nullable([("x", Arc::new(array) as ArrayRef, true)]);
     predicate.prove(&BatchZones::of(
         &batch.expect("one column makes a batch"),
-        predicate,
+        predicate.terms(),
     ))
 }
 
@@ -214,14 +214,14 @@ fn a_zone_is_computed_once_and_only_where_it_can_decide() -> Result<(), ArrowErr
 
     let zones = ZoneMaps::new();
     let expected = [Verdict::None, Verdict::None, Verdict::None, Verdict::All];
-    assert_eq!(zones.prove(&predicate, 0..4, &load)?, expected);
+    assert_eq!(predicate.prove_stored(&zones, 0..4, &load)?, expected);
     assert_eq!(
         source.asked(),
         [(0, 0), (1, 0), (2, 0), (3, 0), (2, 1), (3, 1)],
         "names only of batches left over"
     );
-    assert_eq!(zones.prove(&predicate, 0..4, &load)?, expected);
-    assert_eq!(zones.prove(&predicate, 2..4, &load)?, expected[2..]);
+    assert_eq!(predicate.prove_stored(&zones, 0..4, &load)?, expected);
+    assert_eq!(predicate.prove_stored(&zones, 2..4, &load)?, expected[2..]);
     assert_eq!(source.asked(), [], "everything is known");
     assert_eq!(zones.zone(0, &[], 1).map(|zone| zone.rows()), Some(10));
     assert_eq!(zones.zone(1, &[], 0), None);
@@ -239,10 +239,10 @@ fn an_error_of_the_loader_comes_back_and_what_was_known_stays() {
             Err("gone")
         }
     };
-    assert_eq!(zones.prove(&predicate, 0..2, &load), Err("gone"));
+    assert_eq!(predicate.prove_stored(&zones, 0..2, &load), Err("gone"));
     assert!(zones.zone(0, &[], 0).is_some());
     assert_eq!(
-        zones.prove(&predicate, 0..1, &load),
+        predicate.prove_stored(&zones, 0..1, &load),
         Ok(vec![Verdict::None])
     );
 }
@@ -258,8 +258,8 @@ fn threads_prove_at_the_same_time() {
     std::thread::scope(|scope| {
         for _ in 0..4 {
             scope.spawn(|| {
-                let verdicts = zones
-                    .prove(&predicate, 0..1_000, &load)
+                let verdicts = predicate
+                    .prove_stored(&zones, 0..1_000, &load)
                     .expect("the loader does not fail");
                 assert_eq!(
                     verdicts

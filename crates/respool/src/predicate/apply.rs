@@ -6,8 +6,8 @@ use arrow_buffer::{BooleanBuffer, NullBuffer};
 use arrow_schema::ArrowError;
 use arrow_select::filter::filter_record_batch;
 
-use super::kernels::{self, refused};
-use super::{Predicate, Term};
+use super::language::Predicate;
+use crate::values::{Term, kernels, refused, through_encoding};
 
 impl Predicate {
     /// The answer for every row: true, false or null.
@@ -39,9 +39,9 @@ impl Predicate {
             |term: &Term, leaf: &dyn Fn(&ArrayRef) -> Result<BooleanArray, ArrowError>| {
                 let (array, parents) = find(term)?;
                 let answers = if term.steps().is_empty() {
-                    kernels::through_encoding(&array, leaf)?
+                    through_encoding(&array, leaf)?
                 } else {
-                    leaf(&kernels::transformed(term, &array, parents.as_ref())?)?
+                    leaf(&term.transformed(&array, parents.as_ref())?)?
                 };
                 Ok(Mask::new(&answers, parents.as_ref()))
             };

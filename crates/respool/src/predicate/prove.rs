@@ -10,29 +10,10 @@ use std::ops::Range;
 use arrow_buffer::i256;
 use arrow_schema::DataType;
 
-use super::answers::Answers;
-use super::key::{Key, compare_floats};
-use super::leaf::{Kind, Native};
-use super::{Operator, Predicate, ScalarList, Term};
-use crate::zone_map::{Bounds, Zone, successor};
-
-/// How many rows of a batch pass.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Verdict {
-    /// Every row passes.
-    All,
-    /// No row passes.
-    None,
-    /// Nobody knows without looking.
-    Some,
-}
-
-/// Where a proof finds zones.
-pub trait Zones {
-    /// The zones of a column, or of a field of it, by batch number. A batch without a zone (or past the end) is one of
-    /// which nothing is known.
-    fn zones(&self, column: usize, path: &[usize]) -> &[Option<Zone>];
-}
+use super::answers::{Answers, Verdict};
+use super::language::Predicate;
+use crate::values::{Key, Kind, Native, Operator, ScalarList, Term, compare_floats};
+use crate::zones::{Bounds, Zone, Zones, successor};
 
 impl Predicate {
     /// What the zones of one batch, number 0, say about its rows.
@@ -162,7 +143,7 @@ fn value_answers(
         let mut from = term.stored_type();
         let mut bounds = zone.bounds().clone();
         for (transform, to) in term.steps() {
-            bounds = transform.bounds(from, &bounds);
+            bounds = bounds.through(transform, from);
             from = to;
         }
         known(&bounds, &others)

@@ -30,7 +30,7 @@ use crate::metrics::Counters;
 use crate::options::{Options, WritePolicy};
 use crate::source::Source;
 use crate::sync::{Condvar, Mutex, MutexGuard, RwLock};
-use crate::zone_map::ZoneMaps;
+use crate::zones::ZoneMaps;
 
 /// What the handles of one cache share.
 pub(crate) struct Store {

@@ -90,5 +90,5 @@ pub(crate) fn prove(
             Found::End | Found::Pending => Err(Error::Closed),
         }
     };
-    store.zones.prove(predicate, batches, &load)
+    predicate.prove_stored(&store.zones, batches, &load)
 }

@@ -3,13 +3,11 @@
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Date32Type, Int32Type, Int64Type};
 use arrow_array::{Array, ArrayRef, PrimitiveArray};
-use arrow_buffer::i256;
 use arrow_cast::{CastOptions, cast_with_options};
 use arrow_schema::{ArrowError, DataType, TimeUnit};
 use std::sync::Arc;
 
-use super::leaf::{Kind, Native};
-use crate::zone_map::Bounds;
+use super::leaf::Kind;
 
 /// A function of one value that is monotone and total.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,18 +31,6 @@ impl Transform {
             Self::Cast(to) => Cast::between(from, to).map(|_| to.clone()),
             Self::Date => ticks_per_day(from).map(|_| DataType::Date32),
             Self::Year => ticks_per_day(from).map(|_| DataType::Int32),
-        }
-    }
-
-    /// The bounds of the results, `Unknown` where a value near the bounds would make the transform fail.
-    pub(crate) fn bounds(&self, from: &DataType, bounds: &Bounds) -> Bounds {
-        match self {
-            _ if matches!(bounds, Bounds::Empty) => Bounds::Empty,
-            Self::Cast(to) => {
-                Cast::between(from, to).map_or(Bounds::Unknown, |cast| cast.bounds(bounds))
-            }
-            Self::Date => map_integers(bounds, |ticks| date(from, ticks).ok().map(i64::from)),
-            Self::Year => map_integers(bounds, |ticks| year(from, ticks).ok().map(i64::from)),
         }
     }
 
@@ -84,7 +70,7 @@ impl Transform {
 
 /// How a cast that keeps order changes the values.
 #[derive(Clone, Copy, Debug)]
-enum Cast {
+pub(crate) enum Cast {
     /// Not at all, only their layout.
     Same,
     Float64,
@@ -95,7 +81,7 @@ enum Cast {
 }
 
 impl Cast {
-    fn between(from: &DataType, to: &DataType) -> Option<Self> {
+    pub(crate) fn between(from: &DataType, to: &DataType) -> Option<Self> {
         use DataType::{
             Date32, Date64, Decimal32, Decimal64, Decimal128, Decimal256, FixedSizeBinary, Float16,
             Float32, Float64, Timestamp,
@@ -127,27 +113,6 @@ impl Cast {
                 Some(Self::Same)
             }
             _ => None,
-        }
-    }
-
-    fn bounds(self, bounds: &Bounds) -> Bounds {
-        match self {
-            Self::Same => bounds.clone(),
-            Self::Multiply(factor) => map_integers(bounds, |value| value.checked_mul(factor)),
-            Self::Float64 => map_to_float(bounds, to_f64),
-            Self::Float32 => map_to_float(bounds, to_f32),
-            Self::Decimal(scale) => {
-                // Engines disagree about the last digits of this quotient; bounds may be wider than exact.
-                let quotient = |value| to_f64(value) / 10_f64.powi(i32::from(scale));
-                let steps = 8;
-                match map_to_float(bounds, quotient) {
-                    Bounds::Float(min, max) => Bounds::Float(
-                        (0..steps).fold(min, |value, _| value.next_down()),
-                        (0..steps).fold(max, |value, _| value.next_up()),
-                    ),
-                    other => other,
-                }
-            }
         }
     }
 }
@@ -189,12 +154,12 @@ fn days(from: &DataType, ticks: i64) -> Result<i64, ArrowError> {
         .ok_or_else(|| out_of_range(from, ticks))
 }
 
-fn date(from: &DataType, ticks: i64) -> Result<i32, ArrowError> {
+pub(crate) fn date(from: &DataType, ticks: i64) -> Result<i32, ArrowError> {
     i32::try_from(days(from, ticks)?).map_err(|_| out_of_range(from, ticks))
 }
 
 /// The proleptic Gregorian year, by counting in eras of 400 years that begin on the first of March.
-fn year(from: &DataType, ticks: i64) -> Result<i32, ArrowError> {
+pub(crate) fn year(from: &DataType, ticks: i64) -> Result<i32, ArrowError> {
     let days = days(from, ticks)?;
     if !(-MAX_DAYS..=MAX_DAYS).contains(&days) {
         return Err(out_of_range(from, ticks));
@@ -231,46 +196,4 @@ fn checked_cast(array: &ArrayRef, to: &DataType) -> Result<ArrayRef, ArrowError>
             ..CastOptions::default()
         },
     )
-}
-
-fn map_integers(bounds: &Bounds, map: impl Fn(i64) -> Option<i64>) -> Bounds {
-    let Bounds::Integer(min, max) = bounds else {
-        return Bounds::Unknown;
-    };
-    match (map(*min), map(*max)) {
-        (Some(min), Some(max)) => Bounds::Integer(min, max),
-        _ => Bounds::Unknown,
-    }
-}
-
-fn map_to_float(bounds: &Bounds, map: impl Fn(i256) -> f64) -> Bounds {
-    match bounds {
-        Bounds::Integer(min, max) => Bounds::Float(map(min.widen()), map(max.widen())),
-        Bounds::Wide(range) => Bounds::Float(map(range.0), map(range.1)),
-        _ => Bounds::Unknown,
-    }
-}
-
-/// Correctly rounded for what fits 128 bits, a few units of the last place off beyond.
-#[expect(
-    clippy::cast_precision_loss,
-    reason = "rounding keeps the order of values, which is what bounds need"
-)]
-fn to_f64(value: i256) -> f64 {
-    value.to_i128().map_or_else(
-        || {
-            let (low, high) = value.to_parts();
-            (high as f64).mul_add(2_f64.powi(128), low as f64)
-        },
-        |value| value as f64,
-    )
-}
-
-/// The integer rounded once to 24 bits: not by way of `f64`, which would round twice.
-#[expect(
-    clippy::cast_precision_loss,
-    reason = "rounding keeps the order of values, which is what bounds need"
-)]
-fn to_f32(value: i256) -> f64 {
-    f64::from(value.as_i128() as f32)
 }

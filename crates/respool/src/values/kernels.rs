@@ -1,98 +1,20 @@
-//! The leaves of a predicate over one array: arrow's kernels where they keep our rules, loops of our own where not
+//! What values are tested for, over one array: arrow's kernels where they keep our rules, loops of our own where not
 //! (arrow orders floats by their bits: `-0.0` before `0.0`, negative NaN first).
 
-use arrow_array::cast::AsArray;
-use arrow_array::{
-    Array, ArrayRef, BooleanArray, Scalar as Datum, UInt64Array, downcast_run_array,
-};
-use arrow_buffer::{ArrowNativeType, BooleanBuffer, NullBuffer, RunEndBuffer};
+use arrow_array::{Array, ArrayRef, BooleanArray, Scalar as Datum};
+use arrow_buffer::{BooleanBuffer, NullBuffer};
 use arrow_ord::cmp;
-use arrow_schema::{ArrowError, DataType};
-use arrow_select::nullif::nullif;
-use arrow_select::take::take;
+use arrow_schema::ArrowError;
 
 use super::key::{Key, compare_floats};
-use super::leaf::{Half, Leaf, Native, match_bytes, match_integers};
-use super::{Operator, Scalar, ScalarList, Term};
-use crate::zone_map::{IntoBytes, physical_indices};
+use super::leaf::{Half, IntoBytes, Leaf, Native, match_bytes, match_integers, refused};
+use super::operator::Operator;
+use super::scalar::{Scalar, ScalarList};
 
 /// Lists up to this length are searched from front to back, longer ones by halves.
 const SHORT_LIST: usize = 16;
 
-/// Asks each distinct value once where the array is a dictionary or runs.
-pub(super) fn through_encoding(
-    array: &ArrayRef,
-    leaf: &dyn Fn(&ArrayRef) -> Result<BooleanArray, ArrowError>,
-) -> Result<BooleanArray, ArrowError> {
-    if let Some(dictionary) = array.as_any_dictionary_opt() {
-        let (keys, values) = (dictionary.keys(), dictionary.values());
-        if keys.null_count() == keys.len() {
-            return Ok(BooleanArray::new_null(keys.len()));
-        }
-        // A batch that shows a small part of a large dictionary is cheaper to decode.
-        if values.len() > 2 * keys.len() {
-            return leaf(&take(values.as_ref(), keys, None)?);
-        }
-        return Ok(take(&leaf(values)?, keys, None)?.as_boolean().clone());
-    }
-    if matches!(array.data_type(), DataType::RunEndEncoded(..)) {
-        let array = array.as_ref();
-        return downcast_run_array!(
-            array => {
-                let answers = leaf(array.values())?;
-                let runs = runs_of_rows(array.run_ends());
-                Ok(take(&answers, &runs, None)?.as_boolean().clone())
-            },
-            other => Err(refused("runs", other))
-        );
-    }
-    leaf(array)
-}
-
-/// The term's values, flat. Only values that some row shows go through the transforms: others may be
-/// out of range.
-pub(super) fn transformed(
-    term: &Term,
-    array: &ArrayRef,
-    parents: Option<&NullBuffer>,
-) -> Result<ArrayRef, ArrowError> {
-    let mut values = decode(array)?;
-    if let Some(valid) = parents {
-        values = nullif(values.as_ref(), &BooleanArray::new(!valid.inner(), None))?;
-    }
-    for (transform, _) in term.steps() {
-        values = transform.apply(&values)?;
-    }
-    Ok(values)
-}
-
-/// One layer of encoding less.
-pub(super) fn decode(array: &ArrayRef) -> Result<ArrayRef, ArrowError> {
-    if let Some(dictionary) = array.as_any_dictionary_opt() {
-        return take(dictionary.values().as_ref(), dictionary.keys(), None);
-    }
-    if matches!(array.data_type(), DataType::RunEndEncoded(..)) {
-        let array = array.as_ref();
-        return downcast_run_array!(
-            array => take(array.values().as_ref(), &runs_of_rows(array.run_ends()), None),
-            other => Err(refused("runs", other))
-        );
-    }
-    Ok(ArrayRef::clone(array))
-}
-
-fn runs_of_rows<R: ArrowNativeType>(run_ends: &RunEndBuffer<R>) -> UInt64Array {
-    physical_indices(run_ends)
-        .map(|run| run as u64)
-        .collect::<Vec<_>>()
-        .into()
-}
-
-pub(super) fn refused(what: &str, data_type: &DataType) -> ArrowError {
-    ArrowError::NotYetImplemented(format!("{what} over values of type {data_type}"))
-}
-
-pub(super) fn compare(
+pub(crate) fn compare(
     values: &ArrayRef,
     operator: Operator,
     value: &Scalar,
@@ -179,7 +101,7 @@ fn compare_slice<T: Copy + PartialOrd>(
     }
 }
 
-pub(super) fn is_in(values: &ArrayRef, list: &ScalarList) -> Result<BooleanArray, ArrowError> {
+pub(crate) fn is_in(values: &ArrayRef, list: &ScalarList) -> Result<BooleanArray, ArrowError> {
     if values.data_type() != list.data_type() {
         return Err(ArrowError::InvalidArgumentError(format!(
             "a list of type {} searched for values of type {}",
@@ -273,7 +195,7 @@ fn search<T: Copy>(
     })
 }
 
-pub(super) fn is_nan(values: &ArrayRef) -> Result<BooleanArray, ArrowError> {
+pub(crate) fn is_nan(values: &ArrayRef) -> Result<BooleanArray, ArrowError> {
     let answers =
         match Leaf::of(values.as_ref()).ok_or_else(|| refused("isnan", values.data_type()))? {
             Leaf::Float16(values) => values.iter().map(|value| value.is_nan()).collect(),
@@ -284,7 +206,7 @@ pub(super) fn is_nan(values: &ArrayRef) -> Result<BooleanArray, ArrowError> {
     Ok(BooleanArray::new(answers, values.nulls().cloned()))
 }
 
-pub(super) fn starts_with(values: &ArrayRef, prefix: &[u8]) -> Result<BooleanArray, ArrowError> {
+pub(crate) fn starts_with(values: &ArrayRef, prefix: &[u8]) -> Result<BooleanArray, ArrowError> {
     let leaf =
         Leaf::of(values.as_ref()).ok_or_else(|| refused("starts_with", values.data_type()))?;
     let answers = match_bytes!(leaf,

@@ -12,8 +12,7 @@ use arrow_buffer::{Buffer, i256};
 use arrow_data::ArrayData;
 use arrow_schema::{DataType, TimeUnit};
 
-use super::leaf::{Half, Kind, Leaf, Native, match_bytes, match_integers};
-use crate::zone_map::IntoBytes;
+use super::leaf::{Half, IntoBytes, Kind, Leaf, Native, match_bytes, match_integers};
 
 /// A constant reduced to what decides its place among others of its type.
 #[derive(Clone, Debug)]

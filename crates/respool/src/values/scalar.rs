@@ -1,16 +1,21 @@
 //! Constants: a typed value for the kernels and a key for the zones.
 
 use std::cmp::Ordering;
+use std::fmt::{self, Display, Formatter, Write};
 use std::sync::Arc;
 
 use arrow_array::{
     Array, ArrayRef, BinaryArray, BooleanArray, Float64Array, Int64Array, StringArray,
 };
+use arrow_cast::display::array_value_to_string;
 use arrow_schema::DataType;
 
-use super::kernels::decode;
+use super::encoding::decode;
 use super::key::Key;
 use super::leaf::{Kind, Native, decoded};
+
+/// List constants shown before the rest is counted.
+const SHOWN: usize = 20;
 
 /// A constant that is not null, with its type.
 ///
@@ -219,4 +224,57 @@ impl PartialEq for ScalarList {
             && self.len() == other.len()
             && self.keys.iter().zip(&other.keys).all(same)
     }
+}
+
+impl Display for Scalar {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        if let Key::Bytes(value) = self.key() {
+            return write_bytes(f, value);
+        }
+        let data_type = self.data_type();
+        let text = array_value_to_string(self.array(), 0).map_err(|_| fmt::Error)?;
+        let bare = data_type.is_numeric() || Kind::of(data_type) == Some(Kind::Boolean);
+        if bare {
+            f.write_str(&text)
+        } else {
+            write!(f, "'{text}'")
+        }
+    }
+}
+
+impl Display for ScalarList {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        f.write_char('(')?;
+        for (position, key) in self.keys().iter().take(SHOWN).enumerate() {
+            if position > 0 {
+                f.write_str(", ")?;
+            }
+            match key
+                .to_array(self.data_type())
+                .and_then(|array| Scalar::new(array.as_ref(), 0))
+            {
+                Some(value) => write!(f, "{value}")?,
+                None => write!(f, "{key:?}")?,
+            }
+        }
+        if self.len() > SHOWN {
+            write!(f, ", and {} more", self.len() - SHOWN)?;
+        }
+        if self.has_null() {
+            f.write_str(if self.is_empty() { "NULL" } else { ", NULL" })?;
+        }
+        f.write_char(')')
+    }
+}
+
+/// Text in quotes when it is text, hexadecimal digits when not.
+pub(crate) fn write_bytes(f: &mut Formatter<'_>, value: &[u8]) -> fmt::Result {
+    if let Ok(text) = std::str::from_utf8(value) {
+        return write!(f, "'{}'", text.replace('\'', "''"));
+    }
+    f.write_str("X'")?;
+    for byte in value {
+        write!(f, "{byte:02X}")?;
+    }
+    f.write_char('\'')
 }

@@ -1,10 +1,14 @@
 //! What a predicate speaks about: a column, a field of a struct column, or a monotone function of one.
 
+use std::fmt::{self, Display, Formatter, Write};
+
 use arrow_array::cast::AsArray;
-use arrow_array::{Array, ArrayRef, RecordBatch};
+use arrow_array::{Array, ArrayRef, BooleanArray, RecordBatch};
 use arrow_buffer::NullBuffer;
 use arrow_schema::{ArrowError, DataType, Schema};
+use arrow_select::nullif::nullif;
 
+use super::encoding::decode;
 use super::leaf::{decoded, is_comparable};
 use super::transform::Transform;
 
@@ -154,6 +158,50 @@ impl Term {
         } else {
             Err(mismatch())
         }
+    }
+
+    /// The term's values, flat. Only values that some row shows go through the transforms: others may be
+    /// out of range.
+    pub(crate) fn transformed(
+        &self,
+        array: &ArrayRef,
+        parents: Option<&NullBuffer>,
+    ) -> Result<ArrayRef, ArrowError> {
+        let mut values = decode(array)?;
+        if let Some(valid) = parents {
+            values = nullif(values.as_ref(), &BooleanArray::new(!valid.inner(), None))?;
+        }
+        for (transform, _) in self.steps() {
+            values = transform.apply(&values)?;
+        }
+        Ok(values)
+    }
+}
+
+impl Display for Term {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let mut text = String::new();
+        for (depth, name) in self.name().iter().enumerate() {
+            if depth > 0 {
+                text.push('.');
+            }
+            let plain = name.chars().all(|c| c == '_' || c.is_alphanumeric())
+                && !name.starts_with(|c: char| c.is_numeric())
+                && !name.is_empty();
+            if plain {
+                text.push_str(name);
+            } else {
+                write!(text, "\"{}\"", name.replace('"', "\"\""))?;
+            }
+        }
+        for transform in self.transforms() {
+            text = match transform {
+                Transform::Cast(to) => format!("CAST({text} AS {to})"),
+                Transform::Date => format!("date({text})"),
+                Transform::Year => format!("year({text})"),
+            };
+        }
+        f.write_str(&text)
     }
 }
 

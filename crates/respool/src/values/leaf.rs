@@ -18,7 +18,7 @@ use arrow_array::{
     StringArray, StringViewArray,
 };
 use arrow_buffer::{BooleanBuffer, i256};
-use arrow_schema::{DataType, TimeUnit};
+use arrow_schema::{ArrowError, DataType, TimeUnit};
 
 /// The half-precision float of the arrow crates.
 pub(crate) type Half = <Float16Type as ArrowPrimitiveType>::Native;
@@ -149,6 +149,23 @@ impl<'a> Leaf<'a> {
     }
 }
 
+/// Strings and binaries as what they are ordered by.
+pub(crate) trait IntoBytes<'a> {
+    fn into_bytes(self) -> &'a [u8];
+}
+
+impl<'a> IntoBytes<'a> for &'a str {
+    fn into_bytes(self) -> &'a [u8] {
+        self.as_bytes()
+    }
+}
+
+impl<'a> IntoBytes<'a> for &'a [u8] {
+    fn into_bytes(self) -> &'a [u8] {
+        self
+    }
+}
+
 /// The type of the values behind a dictionary or run-end encoding, any other type as it is.
 pub(crate) fn decoded(data_type: &DataType) -> &DataType {
     match data_type {
@@ -228,4 +245,9 @@ impl Native for i256 {
     fn narrow(value: i256) -> Option<Self> {
         Some(value)
     }
+}
+
+/// What to answer where values have no kind.
+pub(crate) fn refused(what: &str, data_type: &DataType) -> ArrowError {
+    ArrowError::NotYetImplemented(format!("{what} over values of type {data_type}"))
 }

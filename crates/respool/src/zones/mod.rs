@@ -4,10 +4,12 @@
 //! wider than the values, never narrower, so a proof from them is never wrong.
 
 mod bounds;
+mod extremes;
 mod store;
+mod through;
 mod zone;
 
-pub(crate) use bounds::{IntoBytes, physical_indices};
-pub use store::{BatchZones, ZoneMaps};
-pub(crate) use zone::successor;
-pub use zone::{Bounds, ByteBounds, Zone, zone_of};
+pub(crate) use bounds::successor;
+pub use bounds::{Bounds, ByteBounds};
+pub use store::{BatchZones, ZoneMaps, Zones};
+pub use zone::{Zone, zone_of};

@@ -7,8 +7,8 @@ use arrow_array::{Array, ArrayAccessor, downcast_run_array};
 use arrow_buffer::{ArrowNativeType, BooleanBuffer, NullBuffer, RunEndBuffer};
 use arrow_schema::DataType;
 
-use super::Bounds;
-use crate::predicate::leaf::{Half, Leaf, Native, match_bytes, match_integers};
+use super::bounds::Bounds;
+use crate::values::{Half, IntoBytes, Leaf, Native, match_bytes, match_integers, physical_indices};
 
 /// Looks through one layer of encoding; only values that some valid row shows count.
 pub(super) fn encoded_bounds(array: &dyn Array, valid: Option<&NullBuffer>) -> (Bounds, bool) {
@@ -54,30 +54,6 @@ fn run_bounds<R: ArrowNativeType>(
         }
     }
     flat_bounds(values, Some(&NullBuffer::new(BooleanBuffer::from(used))))
-}
-
-/// The run of every row of a (sliced) run-end buffer.
-pub(crate) fn physical_indices<R: ArrowNativeType>(
-    run_ends: &RunEndBuffer<R>,
-) -> impl Iterator<Item = usize> + '_ {
-    let first = if run_ends.is_empty() {
-        0
-    } else {
-        run_ends.get_start_physical_index()
-    };
-    let mut from = run_ends.offset();
-    let end = from + run_ends.len();
-    run_ends
-        .values()
-        .iter()
-        .enumerate()
-        .skip(first)
-        .flat_map(move |(run, run_end)| {
-            let to = run_end.as_usize().min(end);
-            let rows = to.saturating_sub(from);
-            from = from.max(to);
-            std::iter::repeat_n(run, rows)
-        })
 }
 
 fn flat_bounds(array: &dyn Array, valid: Option<&NullBuffer>) -> (Bounds, bool) {
@@ -259,21 +235,4 @@ where
     found.map_or(Bounds::Empty, |(min, max)| {
         Bounds::bytes(min.bytes, max.bytes)
     })
-}
-
-/// Strings and binaries as what they are ordered by.
-pub(crate) trait IntoBytes<'a> {
-    fn into_bytes(self) -> &'a [u8];
-}
-
-impl<'a> IntoBytes<'a> for &'a str {
-    fn into_bytes(self) -> &'a [u8] {
-        self.as_bytes()
-    }
-}
-
-impl<'a> IntoBytes<'a> for &'a [u8] {
-    fn into_bytes(self) -> &'a [u8] {
-        self
-    }
 }
