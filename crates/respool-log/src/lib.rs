@@ -38,6 +38,7 @@ mod options;
 mod published;
 mod segment;
 pub mod storage;
+#[cfg(feature = "testing")]
 pub mod testing;
 mod types;
 
