@@ -26,17 +26,21 @@
 #[cfg(target_endian = "big")]
 compile_error!("the buffers of a log are little-endian, and are not swapped");
 
+mod append;
 mod decode;
 mod encode;
 mod error;
-pub mod index;
+pub mod format;
+mod journal;
 mod log;
 mod map;
 mod options;
-mod persistent;
+mod published;
 mod segment;
 pub mod storage;
+#[cfg(feature = "testing")]
 pub mod testing;
+mod types;
 
 pub use error::{Error, Result};
 pub use log::Log;

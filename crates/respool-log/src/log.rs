@@ -1,106 +1,39 @@
-//! The log itself: what is written where, and what of it is published.
-//!
-//! One writer at a time holds the writer's lock and does all the writing. Readers never take that
-//! lock: they look up a record in the list of published ones, which is locked for as long as it
-//! takes to push or copy an entry. The order is always: data, index entry, publication.
-//!
-//! The file is long because this order is its subject: an append and everything it may set off
-//! (a new segment, a seal, a refusal) is read here from top to bottom.
+//! The log as its callers see it: begun, appended to, read.
 
 use std::fmt;
-use std::io::IoSlice;
+use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 
 use arrow_array::{Array, RecordBatch};
 use arrow_buffer::Buffer;
-use arrow_ipc::Block;
 use arrow_schema::SchemaRef;
-use parking_lot::{Mutex, RwLock};
+use parking_lot::Mutex;
 
+use crate::append::{Quota, Writer};
 use crate::decode::Decoder;
-use crate::encode::{
-    Compressor, DictionaryRecord, END_OF_STREAM, Encoder, Kind, MAGIC, Plan, footer, schema_message,
-};
-use crate::index::{ENTRY_LEN, Entry, Layout};
-use crate::persistent::{INDEX, Index};
-use crate::segment::{Reach, Segment};
-use crate::storage::{FileStorage, Storage, write_all};
+use crate::encode::DictionaryRecord;
+use crate::published::Published;
+use crate::segment::Reach;
+use crate::storage::{FileStorage, Storage};
 use crate::{Error, LogOptions, Result};
-
-/// A quota that is none.
-const UNLIMITED: u64 = u64::MAX;
 
 /// An append-only log of record batches of one schema. Cheap to read from many threads at once
 /// while another appends.
 pub struct Log {
+    directory: PathBuf,
+    compressed: bool,
     decoder: Decoder,
-    options: LogOptions,
-    storage: Arc<dyn Storage>,
     reach: Arc<Reach>,
-    published: RwLock<Published>,
+    published: Arc<Published>,
+    quota: Arc<Quota>,
     writer: Mutex<Writer>,
-    capacity: AtomicU64,
-    used: AtomicU64,
-    rows: AtomicU64,
-}
-
-#[derive(Debug, Default)]
-struct Published {
-    records: Vec<Record>,
-    segments: Vec<Arc<Segment>>,
-}
-
-/// Where a batch is.
-#[derive(Debug, Clone)]
-struct Record {
-    segment: u32,
-    metadata_len: u32,
-    offset: u64,
-    body_len: u64,
-    dictionaries: Option<Arc<[Arc<DictionaryRecord>]>>,
-}
-
-#[derive(Debug)]
-struct Writer {
-    encoder: Encoder,
-    plan: Plan,
-    /// The schema as it begins a segment in the file layout, magic bytes included, and in the
-    /// stream layout.
-    file_header: Vec<u8>,
-    stream_header: Vec<u8>,
-    layout: Layout,
-    open: Option<Open>,
-    /// How many segments were begun.
-    segments: u32,
-    records: u64,
-    /// The dictionaries of the record before, shared if the next needs the same.
-    dictionaries: Option<Arc<[Arc<DictionaryRecord>]>>,
-    index: Option<Index>,
-    /// Segments with bytes that were not synced yet.
-    unsynced: Vec<Arc<Segment>>,
-    finished: bool,
-    /// The first failure to sync, which is final.
-    failed: Option<(std::path::PathBuf, Arc<std::io::Error>)>,
-}
-
-/// The segment that grows.
-#[derive(Debug)]
-struct Open {
-    segment: Arc<Segment>,
-    number: u32,
-    /// The committed end: nothing past it counts.
-    end: u64,
-    batches: Vec<Block>,
-    dictionaries: Vec<Block>,
-    records: u64,
-    published: bool,
 }
 
 impl fmt::Debug for Log {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Log")
-            .field("directory", &self.options.directory)
+            .field("directory", &self.directory)
             .field("len", &self.len())
             .field("bytes", &self.bytes())
             .finish_non_exhaustive()
@@ -151,63 +84,29 @@ impl Log {
         options: LogOptions,
         storage: Arc<dyn Storage>,
     ) -> Result<Self> {
-        let decoder = Decoder::new(schema, options.compression.is_some())?;
-        let reach = Reach::new(&options, storage.refuses_maps());
-        let compressor = match options.compression {
-            None => None,
-            Some(compression) => Some(
-                Compressor::new(compression)
-                    .map_err(|e| Error::io("cannot begin", &options.directory, e))?,
-            ),
-        };
-        let stream_header = schema_message(decoder.schema(), 0);
-        let mut file_header = MAGIC.to_vec();
-        file_header.extend_from_slice(&schema_message(decoder.schema(), MAGIC.len()));
-        let mut used = 0;
-        let mut index = None;
-        if storage.is_named() {
-            let (begun, manifest) = Index::create(storage.as_ref(), &options, &stream_header)?;
-            used = begun.end() + manifest;
-            index = Some(begun);
-        }
-        let log = Self {
-            decoder,
-            reach: Arc::new(reach),
-            published: RwLock::default(),
-            capacity: AtomicU64::new(options.capacity.unwrap_or(UNLIMITED)),
+        let directory = options.directory.clone();
+        let compressed = options.compression.is_some();
+        let decoder = Decoder::new(schema, compressed)?;
+        let reach = Arc::new(Reach::new(&options, storage.refuses_maps()));
+        let published = Arc::new(Published::default());
+        let quota = Arc::new(Quota::new(options.capacity));
+        let writer = Writer::new(
+            decoder.schema(),
             options,
             storage,
-            writer: Mutex::new(Writer {
-                encoder: Encoder::new(compressor),
-                plan: Plan::default(),
-                file_header,
-                stream_header,
-                layout: Layout::File,
-                open: None,
-                segments: 0,
-                records: 0,
-                dictionaries: None,
-                index,
-                unsynced: Vec::new(),
-                finished: false,
-                failed: None,
-            }),
-            used: AtomicU64::new(used),
-            rows: AtomicU64::new(0),
-        };
-        {
-            // What cannot work is found out now: a quota too small for a log without batches, and
-            // a directory in which no segment can be made.
-            let mut writer = log.writer.lock();
-            let writer = &mut *writer;
-            if writer.index.is_some() {
-                writer.plan.push_bytes(&writer.file_header);
-                log.reserve(writer)?;
-                writer.plan.release();
-            }
-            log.open_segment(writer)?;
-        }
-        Ok(log)
+            Arc::clone(&reach),
+            Arc::clone(&published),
+            Arc::clone(&quota),
+        )?;
+        Ok(Self {
+            directory,
+            compressed,
+            decoder,
+            reach,
+            published,
+            quota,
+            writer: Mutex::new(writer),
+        })
     }
 
     /// Stores a batch; its record number is the length of the log before.
@@ -216,102 +115,7 @@ impl Log {
     /// appended again.
     pub fn append(&self, batch: &RecordBatch) -> Result<()> {
         self.check_schema(batch)?;
-        let mut writer = self.writer.lock();
-        let writer = &mut *writer;
-        writer.check()?;
-        if writer.finished {
-            return Err(Error::Finished);
-        }
-        let appended = self.append_checked(writer, batch);
-        // The plan must not keep the buffers of the batch alive.
-        writer.plan.release();
-        appended
-    }
-
-    fn append_checked(&self, writer: &mut Writer, batch: &RecordBatch) -> Result<()> {
-        loop {
-            // A segment that the quota may refuse is not made yet.
-            let (number, end, is_empty) = match &writer.open {
-                Some(open) => (open.number, open.end, open.records == 0),
-                None => (writer.segments, 0, true),
-            };
-            writer.plan.begin(number, end);
-            if end == 0 {
-                writer.plan.push_bytes(match writer.layout {
-                    Layout::File => &writer.file_header,
-                    Layout::Stream => &writer.stream_header,
-                });
-            }
-            writer.encoder.batch(batch, &mut writer.plan)?;
-            let replaces =
-                writer.index.is_some() && writer.layout == Layout::File && writer.plan.replaces;
-            if replaces {
-                self.roll(writer)?;
-                writer.layout = Layout::Stream;
-            } else if !is_empty && end + writer.plan.len > self.options.segment_bytes {
-                self.roll(writer)?;
-            } else {
-                break;
-            }
-        }
-        self.reserve(writer)?;
-        self.open_segment(writer)?;
-        let Some(open) = &mut writer.open else {
-            return Ok(());
-        };
-        let plan = &mut writer.plan;
-        write_all(open.segment.file.as_ref(), &mut plan.slices(), open.end)
-            .map_err(|e| Error::io("cannot write to", &open.segment.path, e))?;
-        let mut used = plan.len;
-        if let Some(index) = &mut writer.index {
-            let before = index.end();
-            index
-                .write_plan(plan, open.number, writer.records)
-                .map_err(|e| Error::io("cannot write to", self.storage.path(INDEX), e))?;
-            index.advance(plan);
-            used += index.end() - before;
-            for message in &plan.messages {
-                let block = Block::new(
-                    message.offset.cast_signed(),
-                    message.metadata_len.cast_signed(),
-                    message.body_len.cast_signed(),
-                );
-                match message.kind {
-                    Kind::Batch => open.batches.push(block),
-                    Kind::Dictionary(_) => open.dictionaries.push(block),
-                }
-            }
-        }
-        // From here on nothing fails.
-        open.end += plan.len;
-        open.records += 1;
-        writer.records += 1;
-        writer.encoder.commit(plan);
-        let dictionaries = match &writer.dictionaries {
-            Some(before) if same_records(before, &plan.dictionaries) => Some(Arc::clone(before)),
-            _ if plan.dictionaries.is_empty() => None,
-            _ => Some(Arc::from(plan.dictionaries.as_slice())),
-        };
-        writer.dictionaries.clone_from(&dictionaries);
-        let rows = batch.num_rows() as u64;
-        self.used.fetch_add(used, Ordering::Relaxed);
-        if let Some(message) = plan.messages.last() {
-            let record = Record {
-                segment: open.number,
-                metadata_len: message.metadata_len,
-                offset: message.offset,
-                body_len: message.body_len,
-                dictionaries,
-            };
-            let mut published = self.published.write();
-            if !open.published {
-                published.segments.push(Arc::clone(&open.segment));
-                open.published = true;
-            }
-            published.records.push(record);
-            self.rows.fetch_add(rows, Ordering::Relaxed);
-        }
-        Ok(())
+        self.writer.lock().append(batch)
     }
 
     /// Reads a batch. `projection` lists top-level columns in any order; the bytes of other columns
@@ -329,24 +133,14 @@ impl Log {
                 len: columns,
             });
         }
-        let (place, segment) = {
-            let published = self.published.read();
-            let place = published.records.get(record).cloned();
-            let segment = place
-                .as_ref()
-                .and_then(|place| published.segments.get(place.segment as usize))
-                .cloned();
-            match (place, segment) {
-                (Some(place), Some(segment)) => (place, segment),
-                _ => {
-                    return Err(Error::OutOfRange {
-                        what: "record",
-                        index: record,
-                        len: published.records.len(),
-                    });
-                }
-            }
-        };
+        let (place, segment) = self
+            .published
+            .record(record)
+            .map_err(|len| Error::OutOfRange {
+                what: "record",
+                index: record,
+                len,
+            })?;
         let len = u64::from(place.metadata_len) + place.body_len;
         let bytes = match projection {
             Some(columns) if !self.reach.maps() => {
@@ -373,12 +167,7 @@ impl Log {
 
     /// The bytes of a dictionary record.
     fn fetch(&self, dictionary: &DictionaryRecord) -> Result<Buffer> {
-        let segment = self
-            .published
-            .read()
-            .segments
-            .get(dictionary.segment as usize)
-            .cloned();
+        let segment = self.published.segment(dictionary.segment);
         let segment = segment.ok_or(Error::OutOfRange {
             what: "segment",
             index: dictionary.segment as usize,
@@ -390,7 +179,7 @@ impl Log {
 
     /// How many batches are stored.
     pub fn len(&self) -> usize {
-        self.published.read().records.len()
+        self.published.len()
     }
 
     /// Whether no batch is stored.
@@ -400,23 +189,22 @@ impl Log {
 
     /// How many rows the stored batches have together.
     pub fn num_rows(&self) -> u64 {
-        self.rows.load(Ordering::Relaxed)
+        self.published.rows()
     }
 
     /// The bytes in use in the files of the log.
     pub fn bytes(&self) -> u64 {
-        self.used.load(Ordering::Relaxed)
+        self.quota.used.load(Ordering::Relaxed)
     }
 
     /// The quota in bytes.
     pub fn capacity(&self) -> Option<u64> {
-        Some(self.capacity.load(Ordering::Relaxed)).filter(|&capacity| capacity != UNLIMITED)
+        self.quota.capacity()
     }
 
     /// Changes the quota. One that is smaller than what is in use only stops the next append.
     pub fn set_capacity(&self, capacity: Option<u64>) {
-        self.capacity
-            .store(capacity.unwrap_or(UNLIMITED), Ordering::Relaxed);
+        self.quota.set_capacity(capacity);
     }
 
     /// The schema of every batch.
@@ -427,7 +215,7 @@ impl Log {
     /// Whether batches read from the log point into its files, so that they weigh almost nothing
     /// on the heap.
     pub fn is_zero_copy(&self) -> bool {
-        self.options.compression.is_none() && self.reach.maps()
+        !self.compressed && self.reach.maps()
     }
 
     /// Makes a persistent log durable up to here; for a temporary log there is nothing to do.
@@ -435,169 +223,14 @@ impl Log {
     /// The first failure is final: after it the operating system may have dropped what it could not
     /// write, so no later success would mean anything.
     pub fn flush(&self) -> Result<()> {
-        let mut writer = self.writer.lock();
-        let writer = &mut *writer;
-        writer.check()?;
-        let Some(index) = &writer.index else {
-            return Ok(());
-        };
-        let mut failed = None;
-        for segment in &writer.unsynced {
-            if let Err(e) = segment.file.sync() {
-                failed = Some((segment.path.clone(), e));
-                break;
-            }
-        }
-        if failed.is_none() {
-            let synced = index.sync().and_then(|()| self.storage.sync_directory());
-            failed = synced.err().map(|e| (self.storage.path(INDEX), e));
-        }
-        if let Some((path, e)) = failed {
-            writer.failed = Some((path, Arc::new(e)));
-            return writer.check();
-        }
-        let open = writer.open.as_ref().map(|open| &open.segment);
-        writer
-            .unsynced
-            .retain(|segment| open.is_some_and(|open| Arc::ptr_eq(open, segment)));
-        Ok(())
+        self.writer.lock().flush()
     }
 
     /// Ends the log: no batch can be appended any more. A persistent log gets its last segment
     /// sealed and the closing entry that proves that it is whole; call [`flush`](Self::flush)
     /// afterwards to make that durable.
     pub fn finish(&self) -> Result<()> {
-        let mut writer = self.writer.lock();
-        let writer = &mut *writer;
-        writer.check()?;
-        if writer.finished {
-            return Ok(());
-        }
-        if writer.index.is_some() {
-            if writer.records == 0 {
-                self.open_segment(writer)?;
-            }
-            self.roll(writer)?;
-            let entry = Entry::Close {
-                batches: writer.records,
-                rows: self.num_rows(),
-            };
-            self.write_entry(writer, entry)?;
-        }
-        writer.finished = true;
-        writer.open = None;
-        writer.encoder.dictionaries.clear();
-        Ok(())
-    }
-
-    /// Sees that a segment is open.
-    fn open_segment<'a>(&self, writer: &'a mut Writer) -> Result<&'a mut Open> {
-        if writer.open.is_none() {
-            let number = writer.segments;
-            let name = segment_name(number);
-            let path = self.storage.path(&name);
-            let file = self
-                .storage
-                .create(&name)
-                .map_err(|e| Error::io("cannot create a segment of the log:", &path, e))?;
-            let segment = Arc::new(Segment::new(file, path, Arc::clone(&self.reach)));
-            writer.segments += 1;
-            if writer.index.is_some() {
-                writer.unsynced.push(Arc::clone(&segment));
-            }
-            writer.open = Some(Open {
-                segment,
-                number,
-                end: 0,
-                batches: Vec::new(),
-                dictionaries: Vec::new(),
-                records: 0,
-                published: false,
-            });
-        }
-        writer.open.as_mut().ok_or(Error::Finished)
-    }
-
-    /// Closes the open segment, sealing it if other tools may open it.
-    fn roll(&self, writer: &mut Writer) -> Result<()> {
-        let Some(open) = &writer.open else {
-            return Ok(());
-        };
-        if writer.index.is_some() {
-            let mut seal = Vec::new();
-            if open.end == 0 {
-                seal.extend_from_slice(match writer.layout {
-                    Layout::File => &writer.file_header,
-                    Layout::Stream => &writer.stream_header,
-                });
-            }
-            match writer.layout {
-                Layout::File => {
-                    let schema = self.schema();
-                    seal.extend_from_slice(&footer(schema, &open.dictionaries, &open.batches));
-                }
-                Layout::Stream => seal.extend_from_slice(&END_OF_STREAM),
-            }
-            let mut parts = [IoSlice::new(&seal)];
-            write_all(open.segment.file.as_ref(), &mut parts, open.end)
-                .map_err(|e| Error::io("cannot write to", &open.segment.path, e))?;
-            let entry = Entry::Seal {
-                segment: open.number,
-                batches: open.records,
-                end: open.end,
-                len: open.end + seal.len() as u64,
-                layout: writer.layout,
-            };
-            self.write_entry(writer, entry)?;
-            self.used.fetch_add(seal.len() as u64, Ordering::Relaxed);
-            // The next segment has to be readable by itself.
-            writer.encoder.dictionaries.clear();
-        }
-        writer.open = None;
-        Ok(())
-    }
-
-    fn write_entry(&self, writer: &mut Writer, entry: Entry) -> Result<()> {
-        let Some(index) = &mut writer.index else {
-            return Ok(());
-        };
-        index
-            .write_entry(entry)
-            .map_err(|e| Error::io("cannot write to", self.storage.path(INDEX), e))?;
-        self.used.fetch_add(ENTRY_LEN as u64, Ordering::Relaxed);
-        Ok(())
-    }
-
-    /// Refuses a plan that would take the log over its quota, now or when it is sealed.
-    fn reserve(&self, writer: &Writer) -> Result<()> {
-        let capacity = self.capacity.load(Ordering::Relaxed);
-        if capacity == UNLIMITED {
-            return Ok(());
-        }
-        let used = self.bytes();
-        let mut asked = writer.plan.len;
-        if writer.index.is_some() {
-            let messages = writer.plan.messages.len() as u64;
-            let blocks = writer
-                .open
-                .as_ref()
-                .map_or(0, |open| open.batches.len() + open.dictionaries.len());
-            asked += messages * ENTRY_LEN as u64;
-            // The seal: end marker, footer (schema, a block for each message, frame), two entries.
-            asked += writer.stream_header.len() as u64
-                + (blocks as u64 + messages) * size_of::<Block>() as u64
-                + 128
-                + 2 * ENTRY_LEN as u64;
-        }
-        if used.saturating_add(asked) > capacity {
-            return Err(Error::OutOfSpace {
-                path: self.options.directory.clone(),
-                asked,
-                used,
-                capacity,
-            });
-        }
-        Ok(())
+        self.writer.lock().finish()
     }
 
     fn check_schema(&self, batch: &RecordBatch) -> Result<()> {
@@ -630,25 +263,4 @@ impl Log {
         }
         Ok(())
     }
-}
-
-impl Writer {
-    fn check(&self) -> Result<()> {
-        match &self.failed {
-            None => Ok(()),
-            Some((path, source)) => Err(Error::Unsynced {
-                path: path.clone(),
-                source: Arc::clone(source),
-            }),
-        }
-    }
-}
-
-fn same_records(a: &[Arc<DictionaryRecord>], b: &[Arc<DictionaryRecord>]) -> bool {
-    a.len() == b.len() && a.iter().zip(b).all(|(a, b)| Arc::ptr_eq(a, b))
-}
-
-/// The name of a segment: sorts in order, and other tools know the extension.
-fn segment_name(number: u32) -> String {
-    format!("{number:08}.arrow")
 }

@@ -8,17 +8,12 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use arrow_array::types::ArrowDictionaryKeyType;
-use arrow_array::{
-    Array, ArrayRef, DictionaryArray, PrimitiveArray, UInt64Array, downcast_dictionary_array,
-    make_array,
-};
+use arrow_array::{Array, ArrayRef, DictionaryArray, PrimitiveArray, UInt64Array, make_array};
 use arrow_buffer::{ArrowNativeType, BooleanBufferBuilder};
 use arrow_data::ArrayData;
-use arrow_schema::DataType;
 
-use super::compact::WORTH;
-use super::{Body, Encoder, Kind, Plan};
-use crate::{Error, Result};
+use super::narrow::WORTH;
+use crate::Result;
 
 /// Where the values of a dictionary lie.
 #[derive(Debug)]
@@ -34,14 +29,14 @@ pub(crate) struct DictionaryRecord {
 
 /// A dictionary that was written. The values are held so that their addresses stay theirs.
 #[derive(Debug)]
-struct Known {
+pub(super) struct Known {
     values: ArrayData,
     record: Arc<DictionaryRecord>,
 }
 
 /// What was spent on parts of a dictionary that was never written whole.
 #[derive(Debug)]
-struct Spent {
+pub(super) struct Spent {
     values: ArrayData,
     bytes: u64,
 }
@@ -61,13 +56,42 @@ pub(crate) struct Pending {
 }
 
 impl Pending {
+    pub(super) fn write(&mut self, id: i64, values: ArrayData, record: Arc<DictionaryRecord>) {
+        self.known.push((id, Known { values, record }));
+    }
+
+    pub(super) fn spend(&mut self, id: i64, spent: Spent) {
+        self.spent.push((id, spent));
+    }
+
     pub(super) fn clear(&mut self) {
         self.known.clear();
         self.spent.clear();
     }
 }
 
+/// Whether the segment has a dictionary.
+pub(super) enum Lookup {
+    /// It has these values.
+    Same(Arc<DictionaryRecord>),
+    /// It has other values under this id.
+    Other,
+    /// It has nothing under this id.
+    None,
+}
+
 impl Dictionaries {
+    /// What the segment has under an id.
+    pub(super) fn lookup(&self, id: i64, values: &ArrayData) -> Lookup {
+        match self.known.get(&id) {
+            Some(known) if known.values.ptr_eq(values) || same(&known.values, values) => {
+                Lookup::Same(Arc::clone(&known.record))
+            }
+            Some(_) => Lookup::Other,
+            None => Lookup::None,
+        }
+    }
+
     /// Forgets everything: the next segment has to be readable by itself.
     pub(crate) fn clear(&mut self) {
         self.known.clear();
@@ -80,103 +104,17 @@ impl Dictionaries {
     }
 }
 
-/// How many dictionaries a type has, itself included.
-pub(crate) fn count(data_type: &DataType) -> i64 {
-    use DataType as T;
-    match data_type {
-        T::Dictionary(_, values) => 1 + count(values),
-        T::List(field)
-        | T::LargeList(field)
-        | T::ListView(field)
-        | T::LargeListView(field)
-        | T::FixedSizeList(field, _)
-        | T::Map(field, _) => count(field.data_type()),
-        T::RunEndEncoded(_, values) => count(values.data_type()),
-        T::Struct(fields) => fields.iter().map(|field| count(field.data_type())).sum(),
-        T::Union(fields, _) => fields
-            .iter()
-            .map(|(_, field)| count(field.data_type()))
-            .sum(),
-        _ => 0,
-    }
-}
-
 /// A dictionary array as it will be written.
-struct Chosen {
-    keys: ArrayRef,
-    values: ArrayRef,
+pub(super) struct Chosen {
+    pub(super) keys: ArrayRef,
+    pub(super) values: ArrayRef,
     /// What this adds to the account of the dictionary it was cut from.
-    spent: Option<Spent>,
+    pub(super) spent: Option<Spent>,
 }
 
-impl Encoder {
-    /// Sees that the segment has the values of a dictionary array; returns the keys to write.
-    pub(super) fn dictionary(&mut self, array: &dyn Array, plan: &mut Plan) -> Result<ArrayRef> {
-        let DataType::Dictionary(_, value_type) = array.data_type() else {
-            return Err(Error::Schema {
-                reason: format!("{} is not a dictionary", array.data_type()),
-            });
-        };
-        // Ids are counted depth first, as every writer of the format does.
-        let first = self.next_dictionary;
-        let id = first + count(value_type);
-        let chosen = downcast_dictionary_array!(
-            array => self.choose(id, array),
-            other => Err(Error::Schema { reason: format!("{other} is not a dictionary") })
-        )?;
-        if let Some(spent) = chosen.spent {
-            plan.pending.spent.push((id, spent));
-        }
-        let data = chosen.values.to_data();
-        let record = match self.dictionaries.known.get(&id) {
-            Some(known) if known.values.ptr_eq(&data) || same(&known.values, &data) => {
-                Arc::clone(&known.record)
-            }
-            replaced => {
-                plan.replaces |= replaced.is_some();
-                self.next_dictionary = first;
-                self.write_dictionary(id, &chosen.values, data, plan)?
-            }
-        };
-        self.next_dictionary = id + 1;
-        plan.dictionaries.push(record);
-        Ok(chosen.keys)
-    }
-
-    fn write_dictionary(
-        &mut self,
-        id: i64,
-        values: &ArrayRef,
-        data: ArrayData,
-        plan: &mut Plan,
-    ) -> Result<Arc<DictionaryRecord>> {
-        let outer = plan.dictionaries.len();
-        let mut body = Body::default();
-        self.array(values.as_ref(), &mut body, plan)?;
-        let rows = values.len() as u64;
-        self.message(&mut body, rows, Some(id));
-        let inner = plan.dictionaries.split_off(outer).into_boxed_slice();
-        let record = Arc::new(DictionaryRecord {
-            id,
-            segment: plan.segment,
-            offset: plan.base + plan.len,
-            metadata_len: u32::try_from((self.fbb.finished_data().len() + 8).next_multiple_of(64))
-                .unwrap_or(u32::MAX),
-            body_len: body.len,
-            inner,
-        });
-        let kind = Kind::Dictionary(Arc::clone(&record));
-        plan.push_message(self.fbb.finished_data(), &mut body, rows, kind);
-        let known = Known {
-            values: data,
-            record: Arc::clone(&record),
-        };
-        plan.pending.known.push((id, known));
-        Ok(record)
-    }
-
+impl Dictionaries {
     /// Decides between the dictionary as it is and a smaller one with the values that are used.
-    fn choose<K: ArrowDictionaryKeyType>(
+    pub(super) fn choose<K: ArrowDictionaryKeyType>(
         &self,
         id: i64,
         array: &DictionaryArray<K>,
@@ -195,7 +133,7 @@ impl Encoder {
             return whole(None);
         }
         let data = values.to_data();
-        let known = self.dictionaries.known.get(&id);
+        let known = self.known.get(&id);
         if known.is_some_and(|known| known.values.ptr_eq(&data) || same(&known.values, &data)) {
             return whole(None);
         }
@@ -229,7 +167,6 @@ impl Encoder {
         let taken = arrow_select::take::take(values, &UInt64Array::from(indices), None)?;
         let cost = taken.to_data().get_slice_memory_size().unwrap_or(0) as u64;
         let before = self
-            .dictionaries
             .spent
             .get(&id)
             .filter(|spent| spent.values.ptr_eq(&data))

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use arrow_array::RecordBatch;
 use arrow_schema::DataType;
-use respool_log::index::scan;
+use respool_log::format::scan;
 use respool_log::storage::{FileStorage, Storage};
 use respool_log::testing::{Fault, Faulty, MemoryStorage, Mode, Operation};
 use respool_log::{Compression, Error, Log};

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use arrow_array::RecordBatch;
 use arrow_ipc::reader::{FileReader, StreamReader};
 use arrow_schema::DataType;
-use respool_log::index::{Entry, Layout, Scan, crc32c, decode_manifest, scan};
+use respool_log::format::{Entry, Layout, Scan, crc32c, decode_manifest, scan};
 use respool_log::{Compression, Error, Log, LogOptions};
 
 use crate::support::*;

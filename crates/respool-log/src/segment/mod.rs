@@ -1,54 +1,24 @@
 //! A segment as its readers see it: a file, and at most one map of it.
 
-use std::collections::TryReserveError;
+mod growing;
+mod memory;
+mod reach;
+
 use std::io;
 use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use arrow_buffer::Buffer;
 use parking_lot::RwLock;
 
+pub(crate) use growing::Growing;
+use memory::Memory;
+pub(crate) use reach::Reach;
+
 use crate::map::Map;
-use crate::options::Access;
 use crate::storage::{StorageFile, read_all};
-use crate::{Error, LogOptions, Result};
-
-/// How the records of a log are reached, decided once for all its segments.
-#[derive(Debug)]
-pub(crate) struct Reach {
-    access: Access,
-    /// Set when mapping failed once or was refused: from then on records are read.
-    reads: AtomicBool,
-    /// How much address space the map of a segment reserves, as long as that suffices.
-    reserve: u64,
-    /// How much it reserves if not: the quota may be raised while the log grows.
-    segment_bytes: u64,
-}
-
-impl Reach {
-    pub(crate) fn new(options: &LogOptions, refuses_maps: bool) -> Self {
-        let access = options.access;
-        let reads = match access {
-            Access::Auto => refuses_maps,
-            Access::Map => false,
-            Access::Read => true,
-        };
-        Self {
-            access,
-            reads: AtomicBool::new(reads),
-            reserve: options
-                .segment_bytes
-                .min(options.capacity.unwrap_or(u64::MAX)),
-            segment_bytes: options.segment_bytes,
-        }
-    }
-
-    pub(crate) fn maps(&self) -> bool {
-        !self.reads.load(Ordering::Relaxed)
-    }
-}
+use crate::{Error, Result};
 
 /// Finds the wanted ranges of a body, given the metadata.
 pub(crate) type Wanted<'a> = &'a dyn Fn(&[u8]) -> Result<Vec<Range<usize>>>;
@@ -145,13 +115,7 @@ impl Segment {
         // Linux lets a map reach beyond the end of the file and grow into it; elsewhere exactly
         // what is published is mapped, again when there is more.
         let reserve = if cfg!(target_os = "linux") {
-            let fits = end as u64 <= self.reach.reserve;
-            let bytes = if fits {
-                self.reach.reserve
-            } else {
-                self.reach.segment_bytes
-            };
-            usize::try_from(bytes).unwrap_or(end)
+            usize::try_from(self.reach.reserve(end as u64)).unwrap_or(end)
         } else {
             0
         };
@@ -166,11 +130,9 @@ impl Segment {
                 *slot = Some(map);
                 Ok(buffer)
             }
-            Err(e) if self.reach.access == Access::Map => {
-                Err(Error::io("cannot map", &self.path, e))
-            }
+            Err(e) if self.reach.must_map() => Err(Error::io("cannot map", &self.path, e)),
             Err(_) => {
-                self.reach.reads.store(true, Ordering::Relaxed);
+                self.reach.stop_mapping();
                 Ok(None)
             }
         }
@@ -182,36 +144,5 @@ impl Segment {
             offset,
             reason: reason.into(),
         }
-    }
-}
-
-/// Zeros that begin on a multiple of the alignment, and that the operating system provides as they
-/// are touched.
-struct Memory {
-    bytes: Vec<u8>,
-    start: usize,
-    len: usize,
-}
-
-impl Memory {
-    /// Fails where the memory can't be had: maps fail for want of address space, and then the heap
-    /// may be short of it too.
-    fn new(len: usize) -> Result<Self, TryReserveError> {
-        const ALIGNMENT: usize = 64;
-        let size = len.saturating_add(ALIGNMENT);
-        // `vec!` gives zeros that are not touched, but aborts where it fails: so this asks first.
-        Vec::<u8>::new().try_reserve_exact(size)?;
-        let bytes = vec![0; size];
-        let start = bytes.as_ptr().align_offset(ALIGNMENT).min(ALIGNMENT);
-        Ok(Self { bytes, start, len })
-    }
-
-    fn bytes(&mut self) -> &mut [u8] {
-        let end = self.start + self.len;
-        self.bytes.get_mut(self.start..end).unwrap_or_default()
-    }
-
-    fn into_buffer(self) -> Buffer {
-        Buffer::from_vec(self.bytes).slice_with_length(self.start, self.len)
     }
 }

@@ -12,11 +12,12 @@ use arrow_buffer::Buffer;
 use arrow_data::UnsafeFlag;
 use arrow_ipc as ipc;
 use arrow_ipc::reader::RecordBatchDecoder;
-use arrow_schema::{DataType, Field, FieldRef, Schema, SchemaRef, UnionMode};
+use arrow_schema::SchemaRef;
 use parking_lot::Mutex;
 
-use crate::encode::{DictionaryRecord, count_dictionaries, schema_message};
+use crate::encode::{DictionaryRecord, schema_message};
 use crate::map::{own_batch, own_records};
+use crate::types::{buffer_count, check, collect_values, count_dictionaries};
 use crate::{Error, Result};
 
 /// The dictionary of one id that was decoded last, and the record it came from.
@@ -54,7 +55,7 @@ impl Decoder {
             let message = schema_message(&schema, 0);
             let numbered = Arc::new(ipc::convert::try_schema_from_ipc_buffer(&message)?);
             for field in numbered.fields() {
-                collect_values(field, &mut values);
+                collect_values(field.data_type(), &mut values);
             }
             numbered
         };
@@ -212,88 +213,4 @@ fn damaged(reason: &str) -> Error {
     Error::Arrow(arrow_schema::ArrowError::IpcError(format!(
         "bad record: {reason}"
     )))
-}
-
-/// Refuses what the format cannot say.
-fn check(field: &FieldRef) -> Result<()> {
-    use DataType as T;
-    match field.data_type() {
-        T::Dictionary(_, values) => match values.as_ref() {
-            T::Dictionary(..) => Err(Error::Schema {
-                reason: format!(
-                    "column {:?}: Arrow IPC has no dictionary whose values are a dictionary; \
-                     cast the column to {values} first",
-                    field.name()
-                ),
-            }),
-            values => check(&Arc::new(Field::new(field.name(), values.clone(), true))),
-        },
-        T::List(child)
-        | T::LargeList(child)
-        | T::ListView(child)
-        | T::LargeListView(child)
-        | T::FixedSizeList(child, _)
-        | T::RunEndEncoded(_, child)
-        | T::Map(child, _) => check(child),
-        T::Struct(fields) => fields.iter().try_for_each(check),
-        T::Union(fields, _) => fields.iter().try_for_each(|(_, child)| check(child)),
-        _ => Ok(()),
-    }
-}
-
-/// Lists a schema for the values of every dictionary below a field, in the order of the ids.
-fn collect_values(field: &Field, out: &mut Vec<SchemaRef>) {
-    use DataType as T;
-    match field.data_type() {
-        T::Dictionary(_, values) => {
-            let values = Field::new("", values.as_ref().clone(), true);
-            collect_values(&values, out);
-            out.push(Arc::new(Schema::new(vec![values])));
-        }
-        T::List(child)
-        | T::LargeList(child)
-        | T::ListView(child)
-        | T::LargeListView(child)
-        | T::FixedSizeList(child, _)
-        | T::RunEndEncoded(_, child)
-        | T::Map(child, _) => collect_values(child, out),
-        T::Struct(fields) => fields.iter().for_each(|child| collect_values(child, out)),
-        T::Union(fields, _) => fields
-            .iter()
-            .for_each(|(_, child)| collect_values(child, out)),
-        _ => {}
-    }
-}
-
-/// How many buffers a column of a type has in a record.
-fn buffer_count(data_type: &DataType, variadic: &mut dyn Iterator<Item = i64>) -> usize {
-    use DataType as T;
-    match data_type {
-        T::Null => 0,
-        T::Utf8 | T::LargeUtf8 | T::Binary | T::LargeBinary => 3,
-        T::Utf8View | T::BinaryView => {
-            2 + variadic
-                .next()
-                .map_or(0, |n| usize::try_from(n).unwrap_or(0))
-        }
-        T::List(child) | T::LargeList(child) | T::Map(child, _) => {
-            2 + buffer_count(child.data_type(), variadic)
-        }
-        T::ListView(child) | T::LargeListView(child) => {
-            3 + buffer_count(child.data_type(), variadic)
-        }
-        T::FixedSizeList(child, _) => 1 + buffer_count(child.data_type(), variadic),
-        T::RunEndEncoded(_, values) => 2 + buffer_count(values.data_type(), variadic),
-        T::Struct(fields) => {
-            let children = fields.iter().map(|f| buffer_count(f.data_type(), variadic));
-            1 + children.sum::<usize>()
-        }
-        T::Union(fields, mode) => {
-            let children = fields
-                .iter()
-                .map(|(_, f)| buffer_count(f.data_type(), variadic));
-            1 + usize::from(*mode == UnionMode::Dense) + children.sum::<usize>()
-        }
-        _ => 2,
-    }
 }

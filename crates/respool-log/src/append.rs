@@ -1,0 +1,277 @@
+//! The writer of a log: append, roll, seal, finish, flush.
+//!
+//! One writer at a time does all the writing, and readers never wait for it. The order is always:
+//! data, index entry, publication.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use arrow_array::RecordBatch;
+use arrow_schema::SchemaRef;
+
+use crate::encode::{Compressor, DictionaryRecord, Encoder, MAGIC, Plan, schema_message};
+use crate::format::Layout;
+use crate::journal::Journal;
+use crate::published::{Published, Record};
+use crate::segment::{Growing, Reach};
+use crate::storage::Storage;
+use crate::{Error, LogOptions, Result};
+
+/// A quota that is none.
+const UNLIMITED: u64 = u64::MAX;
+
+/// The quota of a log, and what of it is used.
+#[derive(Debug)]
+pub(crate) struct Quota {
+    capacity: AtomicU64,
+    pub(crate) used: AtomicU64,
+}
+
+impl Quota {
+    pub(crate) fn new(capacity: Option<u64>) -> Self {
+        Self {
+            capacity: AtomicU64::new(capacity.unwrap_or(UNLIMITED)),
+            used: AtomicU64::new(0),
+        }
+    }
+
+    pub(crate) fn capacity(&self) -> Option<u64> {
+        Some(self.capacity.load(Ordering::Relaxed)).filter(|&capacity| capacity != UNLIMITED)
+    }
+
+    pub(crate) fn set_capacity(&self, capacity: Option<u64>) {
+        self.capacity
+            .store(capacity.unwrap_or(UNLIMITED), Ordering::Relaxed);
+    }
+}
+
+#[derive(Debug)]
+pub(crate) struct Writer {
+    options: LogOptions,
+    storage: Arc<dyn Storage>,
+    reach: Arc<Reach>,
+    published: Arc<Published>,
+    quota: Arc<Quota>,
+    encoder: Encoder,
+    plan: Plan,
+    headers: Headers,
+    layout: Layout,
+    open: Option<Growing>,
+    /// How many segments were begun.
+    segments: u32,
+    records: u64,
+    /// The dictionaries of the record before, shared if the next needs the same.
+    dictionaries: Option<Arc<[Arc<DictionaryRecord>]>>,
+    journal: Journal,
+    finished: bool,
+}
+
+/// The schema as it begins a segment.
+#[derive(Debug)]
+struct Headers {
+    /// In the file layout, magic bytes included.
+    file: Vec<u8>,
+    stream: Vec<u8>,
+}
+
+impl Headers {
+    fn of(&self, layout: Layout) -> &[u8] {
+        match layout {
+            Layout::File => &self.file,
+            Layout::Stream => &self.stream,
+        }
+    }
+}
+
+impl Writer {
+    pub(crate) fn new(
+        schema: &SchemaRef,
+        options: LogOptions,
+        storage: Arc<dyn Storage>,
+        reach: Arc<Reach>,
+        published: Arc<Published>,
+        quota: Arc<Quota>,
+    ) -> Result<Self> {
+        let compressor = match options.compression {
+            None => None,
+            Some(compression) => Some(
+                Compressor::new(compression)
+                    .map_err(|e| Error::io("cannot begin", &options.directory, e))?,
+            ),
+        };
+        let stream = schema_message(schema, 0);
+        let mut file = MAGIC.to_vec();
+        file.extend_from_slice(&schema_message(schema, MAGIC.len()));
+        let (journal, bytes) = Journal::begin(&storage, &options, schema, &stream)?;
+        quota.used.store(bytes, Ordering::Relaxed);
+        let mut writer = Self {
+            options,
+            storage,
+            reach,
+            published,
+            quota,
+            encoder: Encoder::new(compressor),
+            plan: Plan::default(),
+            headers: Headers { file, stream },
+            layout: Layout::File,
+            open: None,
+            segments: 0,
+            records: 0,
+            dictionaries: None,
+            journal,
+            finished: false,
+        };
+        // What cannot work is found out now: a quota too small for a log without batches, and a
+        // directory in which no segment can be made.
+        if writer.journal.is_persistent() {
+            writer.plan.push_bytes(&writer.headers.file);
+            writer.reserve()?;
+            writer.plan.release();
+        }
+        writer.open_segment()?;
+        Ok(writer)
+    }
+
+    /// Stores a batch of the schema of the log.
+    pub(crate) fn append(&mut self, batch: &RecordBatch) -> Result<()> {
+        self.journal.check()?;
+        if self.finished {
+            return Err(Error::Finished);
+        }
+        let appended = self.store(batch);
+        // The plan must not keep the buffers of the batch alive.
+        self.plan.release();
+        appended
+    }
+
+    fn store(&mut self, batch: &RecordBatch) -> Result<()> {
+        loop {
+            // A segment that the quota may refuse is not made yet.
+            let (number, end, is_empty) = match &self.open {
+                Some(open) => (open.number, open.end, open.records == 0),
+                None => (self.segments, 0, true),
+            };
+            self.plan.begin(number, end);
+            if end == 0 {
+                self.plan.push_bytes(self.headers.of(self.layout));
+            }
+            self.encoder.batch(batch, &mut self.plan)?;
+            // The file layout does not allow replacement.
+            let replaces =
+                self.plan.replaces && self.layout == Layout::File && self.journal.is_persistent();
+            if replaces {
+                self.roll()?;
+                self.layout = Layout::Stream;
+            } else if !is_empty && end + self.plan.len > self.options.segment_bytes {
+                self.roll()?;
+            } else {
+                break;
+            }
+        }
+        self.reserve()?;
+        self.open_segment()?;
+        let Some(open) = &mut self.open else {
+            return Ok(());
+        };
+        let plan = &mut self.plan;
+        open.write(plan)?;
+        let entries = self.journal.enter(plan, open.number, self.records)?;
+        // From here on nothing fails.
+        open.commit(plan);
+        self.records += 1;
+        self.encoder.commit(plan);
+        let dictionaries = match &self.dictionaries {
+            Some(before) if same_records(before, &plan.dictionaries) => Some(Arc::clone(before)),
+            _ if plan.dictionaries.is_empty() => None,
+            _ => Some(Arc::from(plan.dictionaries.as_slice())),
+        };
+        self.dictionaries.clone_from(&dictionaries);
+        self.quota
+            .used
+            .fetch_add(plan.len + entries, Ordering::Relaxed);
+        if let Some(message) = plan.messages.last() {
+            let record = Record {
+                segment: open.number,
+                metadata_len: message.metadata_len,
+                offset: message.offset,
+                body_len: message.body_len,
+                dictionaries,
+            };
+            let rows = batch.num_rows() as u64;
+            self.published.push(record, &open.segment, rows);
+        }
+        Ok(())
+    }
+
+    /// Makes what was appended durable.
+    pub(crate) fn flush(&mut self) -> Result<()> {
+        self.journal.flush(self.open.as_ref())
+    }
+
+    /// Ends the log.
+    pub(crate) fn finish(&mut self) -> Result<()> {
+        self.journal.check()?;
+        if self.finished {
+            return Ok(());
+        }
+        if self.journal.is_persistent() && self.records == 0 {
+            self.open_segment()?;
+        }
+        self.roll()?;
+        let closed = self.journal.close(self.records, self.published.rows())?;
+        self.quota.used.fetch_add(closed, Ordering::Relaxed);
+        self.finished = true;
+        self.encoder.dictionaries.clear();
+        Ok(())
+    }
+
+    /// Sees that a segment is open.
+    fn open_segment(&mut self) -> Result<()> {
+        if self.open.is_none() {
+            let storage = self.storage.as_ref();
+            let segment = Growing::create(storage, &self.reach, self.segments, self.layout)?;
+            self.segments += 1;
+            self.journal.begun(&segment);
+            self.open = Some(segment);
+        }
+        Ok(())
+    }
+
+    /// Closes the open segment, sealing it if other tools may open it.
+    fn roll(&mut self) -> Result<()> {
+        let Some(open) = &self.open else {
+            return Ok(());
+        };
+        let header = self.headers.of(open.layout);
+        let sealed = self.journal.seal(open, header)?;
+        self.quota.used.fetch_add(sealed, Ordering::Relaxed);
+        if self.journal.is_persistent() {
+            // The next segment has to be readable by itself.
+            self.encoder.dictionaries.clear();
+        }
+        self.open = None;
+        Ok(())
+    }
+
+    /// Refuses a plan that would take the log over its quota, now or when it is sealed.
+    fn reserve(&self) -> Result<()> {
+        let Some(capacity) = self.quota.capacity() else {
+            return Ok(());
+        };
+        let used = self.quota.used.load(Ordering::Relaxed);
+        let asked = self.plan.len + self.journal.overhead(&self.plan);
+        if used.saturating_add(asked) > capacity {
+            return Err(Error::OutOfSpace {
+                path: self.options.directory.clone(),
+                asked,
+                used,
+                capacity,
+            });
+        }
+        Ok(())
+    }
+}
+
+fn same_records(a: &[Arc<DictionaryRecord>], b: &[Arc<DictionaryRecord>]) -> bool {
+    a.len() == b.len() && a.iter().zip(b).all(|(a, b)| Arc::ptr_eq(a, b))
+}

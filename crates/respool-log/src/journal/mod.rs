@@ -1,0 +1,107 @@
+//! What a log keeps of its segments on disk: nothing, or an index and a manifest.
+//!
+//! A temporary log needs no account of itself. A persistent log gets an entry for all that it
+//! writes, seals its segments so that other tools can open them, and is made durable.
+
+mod begin;
+mod index;
+mod persistent;
+
+use std::sync::Arc;
+
+use arrow_schema::SchemaRef;
+
+use crate::encode::Plan;
+use crate::segment::Growing;
+use crate::storage::Storage;
+use crate::{LogOptions, Result};
+
+use persistent::Persistent;
+
+/// The name of the index of a persistent log.
+const INDEX: &str = "_index";
+
+/// Whether a log is persistent, and if so, its account of itself.
+#[derive(Debug)]
+pub(crate) enum Journal {
+    /// Nothing is kept, sealed or synced.
+    Temporary,
+    /// All of that.
+    Persistent(Box<Persistent>),
+}
+
+impl Journal {
+    /// Begins the journal that the storage asks for. Returns what it takes on disk.
+    pub(crate) fn begin(
+        storage: &Arc<dyn Storage>,
+        options: &LogOptions,
+        schema: &SchemaRef,
+        message: &[u8],
+    ) -> Result<(Self, u64)> {
+        if !storage.is_named() {
+            return Ok((Self::Temporary, 0));
+        }
+        let (persistent, bytes) = Persistent::begin(storage, options, schema, message)?;
+        Ok((Self::Persistent(Box::new(persistent)), bytes))
+    }
+
+    pub(crate) fn is_persistent(&self) -> bool {
+        matches!(self, Self::Persistent(_))
+    }
+
+    /// Fails where an earlier failure was final.
+    pub(crate) fn check(&self) -> Result<()> {
+        match self {
+            Self::Temporary => Ok(()),
+            Self::Persistent(journal) => journal.check(),
+        }
+    }
+
+    /// What a plan and the end of the log after it will take beside the bytes of the plan.
+    pub(crate) fn overhead(&self, plan: &Plan) -> u64 {
+        match self {
+            Self::Temporary => 0,
+            Self::Persistent(journal) => journal.overhead(plan),
+        }
+    }
+
+    /// Takes note of a segment that was begun.
+    pub(crate) fn begun(&mut self, segment: &Growing) {
+        match self {
+            Self::Temporary => {}
+            Self::Persistent(journal) => journal.begun(segment),
+        }
+    }
+
+    /// Enters a plan that is on disk. Returns what the entries take; after an error none counts.
+    pub(crate) fn enter(&mut self, plan: &Plan, segment: u32, record: u64) -> Result<u64> {
+        match self {
+            Self::Temporary => Ok(0),
+            Self::Persistent(journal) => journal.enter(plan, segment, record),
+        }
+    }
+
+    /// Ends a segment, whose header is `header`. Returns what that takes.
+    pub(crate) fn seal(&mut self, segment: &Growing, header: &[u8]) -> Result<u64> {
+        match self {
+            Self::Temporary => Ok(0),
+            Self::Persistent(journal) => journal.seal(segment, header),
+        }
+    }
+
+    /// Ends the log. Returns what that takes.
+    pub(crate) fn close(&mut self, batches: u64, rows: u64) -> Result<u64> {
+        match self {
+            Self::Temporary => Ok(0),
+            Self::Persistent(journal) => journal.close(batches, rows),
+        }
+    }
+
+    /// Makes all of it durable, also the segment that still grows.
+    pub(crate) fn flush(&mut self, open: Option<&Growing>) -> Result<()> {
+        match self {
+            Self::Temporary => Ok(()),
+            Self::Persistent(journal) => journal.flush(open),
+        }
+    }
+}

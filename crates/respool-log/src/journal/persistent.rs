@@ -1,0 +1,157 @@
+//! The account that a persistent log keeps of itself.
+
+use std::io::{self, IoSlice};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use arrow_ipc::Block;
+use arrow_schema::SchemaRef;
+
+use super::INDEX;
+use super::begin::begin;
+use super::index::Index;
+use crate::encode::{END_OF_STREAM, Kind, Plan, footer};
+use crate::format::{ENTRY_LEN, Entry, Layout};
+use crate::segment::{Growing, Segment};
+use crate::storage::{Storage, write_all};
+use crate::{Error, LogOptions, Result};
+
+#[derive(Debug)]
+pub(crate) struct Persistent {
+    storage: Arc<dyn Storage>,
+    schema: SchemaRef,
+    /// The length of the schema message, which the footer of a segment holds too.
+    schema_len: u64,
+    index: Index,
+    /// The messages of the segment under way.
+    batches: Vec<Block>,
+    dictionaries: Vec<Block>,
+    /// Segments with bytes that were not synced yet.
+    unsynced: Vec<Arc<Segment>>,
+    /// The first failure to sync, which is final.
+    failed: Option<(PathBuf, Arc<io::Error>)>,
+}
+
+impl Persistent {
+    pub(super) fn begin(
+        storage: &Arc<dyn Storage>,
+        options: &LogOptions,
+        schema: &SchemaRef,
+        message: &[u8],
+    ) -> Result<(Self, u64)> {
+        let (file, manifest) = begin(storage.as_ref(), options, message)?;
+        let journal = Self {
+            storage: Arc::clone(storage),
+            schema: Arc::clone(schema),
+            schema_len: message.len() as u64,
+            index: Index::new(file),
+            batches: Vec::new(),
+            dictionaries: Vec::new(),
+            unsynced: Vec::new(),
+            failed: None,
+        };
+        let bytes = journal.index.end() + manifest;
+        Ok((journal, bytes))
+    }
+
+    pub(super) fn check(&self) -> Result<()> {
+        match &self.failed {
+            None => Ok(()),
+            Some((path, source)) => Err(Error::Unsynced {
+                path: path.clone(),
+                source: Arc::clone(source),
+            }),
+        }
+    }
+
+    pub(super) fn overhead(&self, plan: &Plan) -> u64 {
+        let messages = plan.messages.len() as u64;
+        let blocks = (self.batches.len() + self.dictionaries.len()) as u64;
+        // The seal: end marker, footer (schema, a block for each message, frame), two entries.
+        messages * ENTRY_LEN as u64
+            + self.schema_len
+            + (blocks + messages) * size_of::<Block>() as u64
+            + 128
+            + 2 * ENTRY_LEN as u64
+    }
+
+    pub(super) fn begun(&mut self, segment: &Growing) {
+        self.batches.clear();
+        self.dictionaries.clear();
+        self.unsynced.push(Arc::clone(&segment.segment));
+    }
+
+    pub(super) fn enter(&mut self, plan: &Plan, segment: u32, record: u64) -> Result<u64> {
+        let written = self.index.write_plan(plan, segment, record);
+        let bytes = self.in_index(written)?;
+        for message in &plan.messages {
+            let block = Block::new(
+                message.offset.cast_signed(),
+                message.metadata_len.cast_signed(),
+                message.body_len.cast_signed(),
+            );
+            match message.kind {
+                Kind::Batch => self.batches.push(block),
+                Kind::Dictionary(_) => self.dictionaries.push(block),
+            }
+        }
+        Ok(bytes)
+    }
+
+    pub(super) fn seal(&mut self, segment: &Growing, header: &[u8]) -> Result<u64> {
+        let mut seal = Vec::new();
+        if segment.end == 0 {
+            seal.extend_from_slice(header);
+        }
+        match segment.layout {
+            Layout::File => {
+                let footer = footer(&self.schema, &self.dictionaries, &self.batches);
+                seal.extend_from_slice(&footer);
+            }
+            Layout::Stream => seal.extend_from_slice(&END_OF_STREAM),
+        }
+        let mut parts = [IoSlice::new(&seal)];
+        write_all(segment.segment.file.as_ref(), &mut parts, segment.end)
+            .map_err(|e| Error::io("cannot write to", &segment.segment.path, e))?;
+        let entry = Entry::Seal {
+            segment: segment.number,
+            batches: segment.records,
+            end: segment.end,
+            len: segment.end + seal.len() as u64,
+            layout: segment.layout,
+        };
+        let written = self.index.write_entry(entry);
+        Ok(self.in_index(written)? + seal.len() as u64)
+    }
+
+    pub(super) fn close(&mut self, batches: u64, rows: u64) -> Result<u64> {
+        let written = self.index.write_entry(Entry::Close { batches, rows });
+        self.in_index(written)
+    }
+
+    pub(super) fn flush(&mut self, open: Option<&Growing>) -> Result<()> {
+        self.check()?;
+        for segment in &self.unsynced {
+            if let Err(e) = segment.file.sync() {
+                let path = segment.path.clone();
+                return self.fail(path, e);
+            }
+        }
+        let synced = self.index.sync();
+        if let Err(e) = synced.and_then(|()| self.storage.sync_directory()) {
+            return self.fail(self.storage.path(INDEX), e);
+        }
+        self.unsynced
+            .retain(|segment| open.is_some_and(|open| Arc::ptr_eq(&open.segment, segment)));
+        Ok(())
+    }
+
+    fn fail(&mut self, path: PathBuf, e: io::Error) -> Result<()> {
+        self.failed = Some((path, Arc::new(e)));
+        self.check()
+    }
+
+    fn in_index<T>(&self, result: io::Result<T>) -> Result<T> {
+        result.map_err(|e| Error::io("cannot write to", self.storage.path(INDEX), e))
+    }
+}

@@ -1,0 +1,70 @@
+//! What of a log is published: where its records are, and the segments they are in.
+//!
+//! The list is locked for as long as it takes to push or copy an entry.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use parking_lot::RwLock;
+
+use crate::encode::DictionaryRecord;
+use crate::segment::Segment;
+
+/// What readers see.
+#[derive(Debug, Default)]
+pub(crate) struct Published {
+    list: RwLock<List>,
+    rows: AtomicU64,
+}
+
+#[derive(Debug, Default)]
+struct List {
+    records: Vec<Record>,
+    segments: Vec<Arc<Segment>>,
+}
+
+/// Where a batch is.
+#[derive(Debug, Clone)]
+pub(crate) struct Record {
+    pub(crate) segment: u32,
+    pub(crate) metadata_len: u32,
+    pub(crate) offset: u64,
+    pub(crate) body_len: u64,
+    pub(crate) dictionaries: Option<Arc<[Arc<DictionaryRecord>]>>,
+}
+
+impl Published {
+    /// Publishes a record of some rows, and its segment if that is new.
+    pub(crate) fn push(&self, record: Record, segment: &Arc<Segment>, rows: u64) {
+        let mut list = self.list.write();
+        if list.segments.len() == record.segment as usize {
+            list.segments.push(Arc::clone(segment));
+        }
+        list.records.push(record);
+        self.rows.fetch_add(rows, Ordering::Relaxed);
+    }
+
+    /// A record and its segment, or how many records there are.
+    pub(crate) fn record(&self, number: usize) -> Result<(Record, Arc<Segment>), usize> {
+        let list = self.list.read();
+        list.records
+            .get(number)
+            .and_then(|record| {
+                let segment = list.segments.get(record.segment as usize)?;
+                Some((record.clone(), Arc::clone(segment)))
+            })
+            .ok_or(list.records.len())
+    }
+
+    pub(crate) fn segment(&self, number: u32) -> Option<Arc<Segment>> {
+        self.list.read().segments.get(number as usize).cloned()
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.list.read().records.len()
+    }
+
+    pub(crate) fn rows(&self) -> u64 {
+        self.rows.load(Ordering::Relaxed)
+    }
+}

@@ -1,0 +1,55 @@
+//! The files of a log: one small trait, with a back end of real files.
+//!
+//! The trait is sealed: buffers point straight into these files, so only back ends that are known
+//! to keep the invariants of the log may exist. The feature `testing` adds a back end in memory, and
+//! a wrapper that fails or records the n-th call.
+
+mod file_system;
+mod lock;
+mod open;
+mod os;
+mod whole;
+
+use std::fmt;
+use std::io::{self, IoSlice};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use crate::map::Map;
+
+pub use lock::LOCK;
+pub use os::FileStorage;
+pub(crate) use whole::{read_all, write_all};
+
+pub(crate) mod sealed {
+    /// Kept to back ends of this crate.
+    pub trait Sealed {}
+}
+
+/// Where the files of one log are made.
+pub trait Storage: sealed::Sealed + fmt::Debug + Send + Sync {
+    /// Creates an empty file. Without names every call makes another nameless file.
+    fn create(&self, name: &str) -> io::Result<Arc<dyn StorageFile>>;
+    /// Gives a file its final name, replacing nothing that matters.
+    fn rename(&self, from: &str, to: &str) -> io::Result<()>;
+    /// Makes the names of the files durable.
+    fn sync_directory(&self) -> io::Result<()>;
+    /// What an error calls the file.
+    fn path(&self, name: &str) -> PathBuf;
+    /// Whether files have names, which makes the log a persistent one.
+    fn is_named(&self) -> bool;
+    /// Whether mapping these files is known to be unsafe or pointless.
+    fn refuses_maps(&self) -> bool;
+}
+
+/// One file of a log: written at explicit offsets only, never shortened.
+pub trait StorageFile: sealed::Sealed + fmt::Debug + Send + Sync {
+    /// Writes some of `parts` at `offset` and returns how many bytes; the caller goes on.
+    fn write_at(&self, parts: &[IoSlice<'_>], offset: u64) -> io::Result<usize>;
+    /// Reads some bytes at `offset`; 0 at the end of the file.
+    fn read_at(&self, bytes: &mut [u8], offset: u64) -> io::Result<usize>;
+    /// Maps the first `len` bytes, which may reach beyond the end of the file.
+    fn map(&self, len: usize) -> io::Result<Arc<Map>>;
+    /// Makes the bytes of the file durable.
+    fn sync(&self) -> io::Result<()>;
+}
