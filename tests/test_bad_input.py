@@ -121,13 +121,13 @@ def test_a_reader_that_was_used_up_elsewhere():
 def test_resizing_to_nonsense(log_dir):
     cache = respool.StreamCache(Source().reader(), "1 MiB", log_dir, "1 MiB")
     with pytest.raises((ValueError, OverflowError)):
-        cache.resize(memory_capacity=-1)
+        cache.resize(memory=-1)
     with pytest.raises((ValueError, OverflowError)):
-        cache.resize(disk_capacity="nothing")
+        cache.resize(disk="nothing")
     assert pa.table(cache).equals(expected(5))
 
 
 def test_a_disk_cannot_be_resized_where_there_is_none():
     cache = respool.StreamCache(Source().reader(), "1 MiB")
     with pytest.raises(ValueError, match="disk"):
-        cache.resize(disk_capacity="1 MiB")
+        cache.resize(disk="1 MiB")

@@ -74,20 +74,46 @@ def test_engines_get_type_and_text_of_an_iterables_exception(make_from_iterable,
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt("stop"), SystemExit(3), GeneratorExit("gone")])
-def test_exceptions_that_are_no_errors_are_kept_too(make_from_iterable, error):
+def test_what_ends_a_program_is_raised_once_and_told_afterwards(make_from_iterable, error):
     cache = make_from_iterable(Source(5, fail_at=2, error=error))
-    for _ in range(2):
-        with pytest.raises(type(error)) as caught:
-            list(cache)
-        assert caught.value is error
+    with pytest.raises(type(error)) as caught:
+        list(cache)
+    assert caught.value is error
+    for use in (lambda: list(cache), cache.ingest_all, cache.to_arrow):
+        with pytest.raises(IncompleteStreamError, match="after 2 batches") as told:
+            use()
+        assert told.value.__cause__ is error
+    for consumer in ("pyarrow", "duckdb", "polars"):
+        with pytest.raises(Exception, match="IncompleteStreamError: the source was interrupted"):
+            ALL[consumer](cache)
+    assert cache.error is error
     assert not cache.complete
+    assert pa.table(cache.prefix()).equals(expected(2))
+
+
+def test_it_is_told_to_who_did_not_pull_and_raised_where_it_happened(make_from_iterable):
+    error = KeyboardInterrupt("stop")
+    source = Source(5, stall_at=2, fail_at=2, error=error)
+    cache = make_from_iterable(source)
+
+    def late():
+        assert source.stalling.wait(10)
+        source.released.set()
+        return list(cache)
+
+    raised, told = in_threads(lambda: list(cache), late)
+    assert raised is error
+    assert isinstance(told, IncompleteStreamError)
 
 
 def test_a_keyboard_interrupt_inside_a_pyarrow_reader_stays_one(make):
     cache = make(Source(5, fail_at=2, error=KeyboardInterrupt("stop")))
+    with pytest.raises(KeyboardInterrupt):
+        cache.ingest_all()
     for _ in range(2):
-        with pytest.raises(KeyboardInterrupt):
+        with pytest.raises(IncompleteStreamError) as told:
             cache.ingest_all()
+        assert isinstance(told.value.__cause__, KeyboardInterrupt)
     assert not cache.upstream_exhausted
 
 

@@ -25,7 +25,7 @@ def test_memory_full_and_no_log(consumer):
         with pytest.raises(Exception):  # noqa: B017, PT011
             ENGINES[consumer](cache)
     assert not cache.upstream_exhausted
-    cache.resize(memory_capacity="1 MiB")
+    cache.resize(memory="1 MiB")
     for _ in range(2):
         assert ENGINES[consumer](cache) == rows_of(5)
     assert source.pulls == 6
@@ -36,7 +36,7 @@ def test_a_batch_larger_than_all_memory():
     cache = respool.StreamCache(source.reader(), memory_capacity=1000)
     with pytest.raises(MemoryCapacityError):
         next(cache.reader())
-    cache.resize(memory_capacity="10 MiB")
+    cache.resize(memory="10 MiB")
     assert pa.table(cache).equals(expected(3, 10_000))
     assert source.pulls == 4
 
@@ -47,7 +47,7 @@ def test_a_reader_goes_on_where_it_met_the_error():
     read = []
     with pytest.raises(MemoryError):
         read.extend(iter(lambda: next(reader), None))
-    cache.resize(memory_capacity="1 MiB")
+    cache.resize(memory="1 MiB")
     seen = cache.ingested_count
     assert [*reader][-1] == batch(4)
     assert seen < 5
@@ -68,7 +68,7 @@ def test_the_quota_is_reached_and_raised(log_dir, policy):
     assert [next(reader) for _ in range(stored)] == [batch(i) for i in range(stored)]
     with pytest.raises(OSError, match=r"."):
         next(reader)
-    cache.resize(disk_capacity="1 MiB")
+    cache.resize(disk="1 MiB")
     for _ in range(2):
         assert pa.table(cache).equals(expected(20))
     assert source.pulls == 21
@@ -80,7 +80,7 @@ def test_engines_get_the_quotas_error_and_then_the_whole_stream(log_dir, consume
     for _ in range(2):
         with pytest.raises(Exception):  # noqa: B017, PT011
             ENGINES[consumer](cache)
-    cache.resize(disk_capacity="1 MiB")
+    cache.resize(disk="1 MiB")
     assert ENGINES[consumer](cache) == rows_of(20)
 
 
@@ -88,7 +88,7 @@ def test_room_in_memory_also_serves_a_full_log(log_dir):
     cache = respool.StreamCache(Source(20).reader(), 2500, log_dir, 16_384, "on_eviction")
     with pytest.raises(OSError, match=r"."):
         cache.ingest_all()
-    cache.resize(memory_capacity="1 MiB")
+    cache.resize(memory="1 MiB")
     assert pa.table(cache).equals(expected(20))
 
 

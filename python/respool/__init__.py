@@ -16,8 +16,16 @@ Examples
 4
 """
 
+import importlib
+from typing import TYPE_CHECKING
+
 from respool import exceptions
 from respool._native import StreamCache, StreamCacheReader, StreamCacheView, __version__, cache
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+    from respool import compat, duckdb, polars, typing
 
 __all__ = [
     "StreamCache",
@@ -25,5 +33,22 @@ __all__ = [
     "StreamCacheView",
     "__version__",
     "cache",
+    "compat",
+    "duckdb",
     "exceptions",
+    "polars",
+    "typing",
 ]
+
+_LATER = frozenset({"compat", "duckdb", "polars", "typing"})
+"""Modules that are imported when somebody asks for them: no engine is loaded for nothing."""
+
+
+def __getattr__(name: str) -> "ModuleType":
+    if name in _LATER:
+        return importlib.import_module(f"respool.{name}")
+    raise AttributeError(f"module 'respool' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_LATER})

@@ -25,7 +25,7 @@ import respool
 from respool import StreamCache, StreamCacheView
 from respool._duckdb.scannable import scannable
 from respool._duckdb.version import IS_OLD
-from respool._typing import ArrowStreamExportable
+from respool.typing import ArrowStreamExportable
 
 __all__ = ["from_query", "materialize", "register", "relation"]
 
@@ -83,8 +83,8 @@ def register(
 
 def relation(
     cache: StreamCacheView,
-    con: duckdb.DuckDBPyConnection | None = None,
     *,
+    con: duckdb.DuckDBPyConnection | None = None,
     optimize: bool = False,
 ) -> duckdb.DuckDBPyRelation:
     """Make a relation of a cache or view, without a name.

@@ -1,17 +1,44 @@
 """What respool raises where a built-in exception would say too little.
 
 Each is a subclass of the built-in exception that a caller would expect, so code that catches
-``MemoryError`` or ``OSError`` need not know of this module.
+``MemoryError`` or ``OSError`` need not know of this module; and of :class:`RespoolError`, for code
+that wants to know whether an error is respool's.
 """
-
-from respool._native import (
-    CorruptLogError,
-    DiskCapacityError,
-    MemoryCapacityError,
-)
 
 __all__ = [
     "CorruptLogError",
     "DiskCapacityError",
+    "IncompleteStreamError",
     "MemoryCapacityError",
+    "RespoolError",
 ]
+
+
+class RespoolError(Exception):
+    """The base of respool's own exceptions."""
+
+
+class MemoryCapacityError(RespoolError, MemoryError):
+    """The next batch does not fit the memory bound and the cache has no log.
+
+    The batch is kept: after ``resize`` the next read goes on with it.
+    """
+
+
+class DiskCapacityError(RespoolError, OSError):
+    """The log's quota does not allow the next batch; ``errno`` is ENOSPC, ``filename`` the directory.
+
+    The batch is kept: after ``resize`` the next read goes on with it.
+    """
+
+
+class CorruptLogError(RespoolError, OSError):
+    """The bytes of a log are not what was written; ``errno`` is EIO, ``filename`` the file."""
+
+
+class IncompleteStreamError(RespoolError, EOFError):
+    """The source was interrupted before its end, so what there is is not the whole stream.
+
+    Its cause is what interrupted the source, a ``KeyboardInterrupt`` or a ``SystemExit``. That was raised
+    once, where it happened; a later reader is to be told, not to be ended. ``.prefix()`` reads what there is.
+    """

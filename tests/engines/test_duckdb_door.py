@@ -72,7 +72,7 @@ def test_any_name(con, name):
 
 def test_relation(make, con):
     cache = make(Source())
-    for relation in (respool.duckdb.relation(cache, con), cache.to_duckdb(con)):
+    for relation in (respool.duckdb.relation(cache, con=con), cache.to_duckdb(con)):
         assert relation.filter("n < 5").order("n").project("n").fetchall() == [
             (n,) for n in range(5)
         ]
@@ -171,7 +171,7 @@ def test_a_prepared_statement_with_other_values(make, con):
 
 def test_a_relation_shown_and_then_fetched(make, con):
     source = Source()
-    relation = respool.duckdb.relation(make(source), con).order("n")
+    relation = respool.duckdb.relation(make(source), con=con).order("n")
     assert "row 0" in str(relation)
     assert len(relation.fetchall()) == 500
     assert source.pulls == 6
@@ -478,7 +478,7 @@ def test_what_duckdb_cannot_scan_is_named(con, name, door):
     cache = respool.StreamCache(iter(()), schema=schema)
     open_door = {
         "register": lambda: respool.duckdb.register(con, "t", cache),
-        "relation": lambda: respool.duckdb.relation(cache, con),
+        "relation": lambda: respool.duckdb.relation(cache, con=con),
         "materialize": lambda: respool.duckdb.materialize(con, "t", cache),
     }[door]
     with pytest.raises(TypeError, match=f"column '{name}'.*{hint}.*select"):

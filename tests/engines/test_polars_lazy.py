@@ -122,7 +122,7 @@ def test_full_memory_reaches_the_user(engine):
     lazy = cache.lazy()
     with pytest.raises(Exception, match="memory"):
         lazy.collect(engine=engine)
-    cache.resize(memory_capacity=None)
+    cache.resize(memory=None)
     assert lazy.collect(engine=engine).height == 500
 
 

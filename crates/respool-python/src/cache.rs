@@ -1,35 +1,44 @@
-//! `StreamCache`, and `cache()`, the friendly door to it.
+//! `StreamCache`: what owns a source and the store.
 //!
-//! More than half of the file is the docstrings of the two.
+//! More than half of the file is docstrings.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use arrow_schema::Schema;
-use pyo3::exceptions::{PyOSError, PyTypeError, PyValueError};
+use pyo3::PyTraverseError;
+use pyo3::exceptions::PyValueError;
+use pyo3::gc::PyVisit;
 use pyo3::prelude::*;
-use pyo3::types::PyString;
-use respool::{Cache, Compression, Log, LogOptions, Options, Source, WritePolicy};
+use pyo3::types::{PyDict, PyString};
+use respool::{Cache, Compression, LogOptions, Options, WritePolicy};
 
-use crate::c_stream::import_schema;
-use crate::error::OrRaise;
-use crate::size::{SizeArgument, free};
-use crate::source::source_of;
+use crate::attach::detached;
+use crate::describe::describe;
+use crate::error::{OrRaise, cause};
+use crate::origin::Origin;
+use crate::size::SizeArgument;
+use crate::source::{Sourced, source_of};
 use crate::view::PyView;
+
+/// The share of the machine's memory that a cache with a log holds where nothing is said.
+const MEMORY_BESIDE_LOG: f64 = 0.25;
 
 /// Reads an Arrow stream once and replays it for ever.
 ///
 /// Nothing is read until a reader asks. Each batch is then pulled once and kept, in memory and, with
 /// ``disk_path``, in a log that is read through a memory map; the log has no name and leaves nothing
-/// behind. Everything that a view can do a cache can do: it is the view that shows everything.
+/// behind. Everything that a view can do a cache can do: it is the view that shows
+/// everything. It is a context manager that closes itself.
 ///
 /// Parameters
 /// ----------
 /// reader
 ///     What to read: anything with ``__arrow_c_stream__`` or ``__arrow_c_array__``, a pyarrow Dataset
-///     or Scanner, a polars LazyFrame, or, with ``schema``, an iterable of batches.
+///     or Scanner, a polars LazyFrame, or, with ``schema``, an iterable of batches, tables, data frames
+///     of Polars or pandas.
 /// memory_capacity
-///     Bytes to hold in memory, or text such as ``"64 MiB"`` or ``"25%"``; no bound if None.
+///     Bytes to hold in memory, or text such as ``"64 MiB"`` or ``"25%"``. If None there is no bound
+///     without a log, and a quarter of the machine's memory with one.
 /// disk_path
 ///     Directory for the log; it must exist and lie on a disk, not on a tmpfs.
 /// disk_capacity
@@ -41,11 +50,12 @@ use crate::view::PyView;
 ///     A hint: once so many readers exist, a batch that all have passed may leave memory. Without a
 ///     log it is then gone; a log keeps everything.
 /// schema
-///     For an iterable of batches: what each batch must look like.
+///     For an iterable: what each batch must look like; ``"first"`` takes the schema of the first item,
+///     which is read at once.
 /// compression
 ///     ``"lz4"`` or ``"zstd"``: a smaller log that is not read without copying.
 /// coalesce_rows
-///     Join small batches of the source until one has so many rows.
+///     Join small batches of the source until one has so many rows. What can't be joined is given singly.
 /// allow_tmpfs
 ///     Accept a ``disk_path`` on a memory file system.
 ///
@@ -71,7 +81,33 @@ use crate::view::PyView;
 /// >>> cache.upstream_exhausted
 /// True
 #[pyclass(frozen, extends = PyView, module = "respool", name = "StreamCache")]
-pub(crate) struct PyCache;
+pub(crate) struct PyCache {
+    origin: Option<Arc<Origin>>,
+}
+
+impl PyCache {
+    pub(crate) fn made(
+        py: Python<'_>,
+        sourced: Sourced,
+        options: &Options,
+    ) -> PyResult<PyClassInitializer<Self>> {
+        let Sourced { source, origin } = sourced;
+        let cache = detached(py, || Cache::from_boxed(source, options)).or_raise(py)?;
+        let view = PyView::whole(cache.view());
+        Ok(PyClassInitializer::from(view).add_subclass(Self { origin }))
+    }
+
+    /// What a stream in C has to keep, so that the garbage collector knows that the source is in use;
+    /// `None` where it has nothing of Python.
+    pub(crate) fn keeper(slf: &Bound<'_, Self>) -> Option<Py<PyAny>> {
+        let origin = slf.get().origin.as_ref();
+        origin.map(|_| slf.clone().into_any().unbind())
+    }
+
+    fn cache(slf: &Bound<'_, Self>) -> Cache {
+        slf.as_super().get().view().cache()
+    }
+}
 
 #[pymethods]
 impl PyCache {
@@ -107,8 +143,13 @@ impl PyCache {
         allow_tmpfs: bool,
     ) -> PyResult<PyClassInitializer<Self>> {
         let write_policy: WritePolicy = write_policy.parse().or_raise(py)?;
-        let mut options =
-            options(memory_capacity.as_ref(), coalesce_rows)?.with_write_policy(write_policy);
+        // Without a bound everything would be held twice, in memory and in the log.
+        let memory = memory_capacity.or_else(|| {
+            disk_path
+                .as_ref()
+                .map(|_| SizeArgument::share(MEMORY_BESIDE_LOG))
+        });
+        let mut options = options(memory.as_ref(), coalesce_rows)?.with_write_policy(write_policy);
         if let Some(readers) = max_readers {
             if readers == 0 {
                 return Err(PyValueError::new_err("max_readers is at least 1"));
@@ -118,7 +159,7 @@ impl PyCache {
         let compression = compression_of(compression)?;
         match (disk_path, disk_capacity) {
             (Some(directory), Some(capacity)) => {
-                let capacity = capacity.of_disk(py, &directory)?;
+                let capacity = detached(py, || capacity.of_disk(&directory))?;
                 let mut log = log_in(&directory, capacity, compression);
                 log.allow_tmpfs = allow_tmpfs;
                 options = options.with_log(log);
@@ -130,8 +171,7 @@ impl PyCache {
                 ));
             }
         }
-        let schema = schema.map(import_schema).transpose()?;
-        made(py, source_of(reader, schema)?, options)
+        Self::made(py, source_of(reader, schema)?, &options)
     }
 
     /// Give memory, log and source back.
@@ -139,30 +179,67 @@ impl PyCache {
     /// Readers raise ``ValueError`` afterwards; batches that were handed out stay valid. Closing
     /// again does nothing.
     fn close(slf: &Bound<'_, Self>) {
-        let cache = cache_of(slf);
-        slf.py().detach(|| cache.close());
+        let py = slf.py();
+        let cache = Self::cache(slf);
+        detached(py, || cache.close());
+        // A generator is closed now, as a file would be.
+        if let Some(origin) = &slf.get().origin {
+            origin.end(py);
+        }
     }
 
     /// Whether the cache was closed.
     #[getter]
-    fn closed(slf: &Bound<'_, Self>) -> bool {
-        let cache = cache_of(slf);
-        slf.py().detach(|| cache.is_closed())
+    fn closed(slf: &Bound<'_, Self>) -> PyResult<bool> {
+        let cache = Self::cache(slf);
+        let snapshot = detached(slf.py(), || cache.snapshot()).or_raise(slf.py())?;
+        Ok(snapshot.is_closed)
+    }
+
+    /// The exception that ended the source, or None.
+    #[getter]
+    fn error(slf: &Bound<'_, Self>) -> PyResult<Option<PyErr>> {
+        let py = slf.py();
+        let cache = Self::cache(slf);
+        let snapshot = detached(py, || cache.snapshot()).or_raise(py)?;
+        Ok(match &snapshot.end {
+            respool::End::Failed(failure) => Some(cause(py, failure)),
+            respool::End::Open | respool::End::Complete => None,
+        })
+    }
+
+    /// Batches pulled and stored so far.
+    #[getter]
+    fn ingested_count(slf: &Bound<'_, Self>) -> PyResult<usize> {
+        let cache = Self::cache(slf);
+        let snapshot = detached(slf.py(), || cache.snapshot()).or_raise(slf.py())?;
+        Ok(snapshot.batches)
+    }
+
+    /// Whether the source said that it is at its end; never True after an error.
+    #[getter]
+    fn upstream_exhausted(slf: &Bound<'_, Self>) -> PyResult<bool> {
+        let cache = Self::cache(slf);
+        let snapshot = detached(slf.py(), || cache.snapshot()).or_raise(slf.py())?;
+        Ok(snapshot.is_complete())
     }
 
     /// Change the bounds.
     ///
-    /// A batch that did not fit is kept; the next read stores it.
+    /// What memory then holds too much goes to the log. A batch that did not fit is kept; the next read
+    /// stores it.
     ///
     /// Parameters
     /// ----------
-    /// memory_capacity, disk_capacity
-    ///     Bytes or text, as for the constructor; None is no bound. What is not given stays.
+    /// memory, disk
+    ///     Bytes or text, as for :func:`respool.cache`; None is no bound. What is not given stays.
     ///
     /// Raises
     /// ------
     /// ValueError
-    ///     If the cache is closed, or it has no log and ``disk_capacity`` is given.
+    ///     If the cache is closed, or it has no log and ``disk`` is given.
+    /// OSError
+    ///     If the log can't take what memory gives up. The bounds are changed all the same.
     ///
     /// Examples
     /// --------
@@ -172,166 +249,113 @@ impl PyCache {
     /// Traceback (most recent call last):
     ///     ...
     /// respool.exceptions.MemoryCapacityError: cannot keep the next batch in memory: ...
-    /// >>> cache.resize(memory_capacity="1 MiB")
+    /// >>> cache.resize(memory="1 MiB")
     /// >>> cache.ingest_all()
     /// 1
     #[pyo3(signature = (**bounds))]
-    #[pyo3(text_signature = "($self, *, memory_capacity=..., disk_capacity=...)")]
-    fn resize(
-        slf: &Bound<'_, Self>,
-        bounds: Option<&Bound<'_, pyo3::types::PyDict>>,
-    ) -> PyResult<()> {
+    #[pyo3(text_signature = "($self, *, memory=..., disk=...)")]
+    fn resize(slf: &Bound<'_, Self>, bounds: Option<&Bound<'_, PyDict>>) -> PyResult<()> {
         let py = slf.py();
-        let cache = cache_of(slf);
-        let (mut memory, mut disk) = cache.capacities();
+        let cache = Self::cache(slf);
+        let (mut memory, mut disk) = detached(py, || cache.capacities()).or_raise(py)?;
         for (name, value) in bounds.into_iter().flatten() {
             let value: Option<SizeArgument> = value.extract()?;
             match name.cast::<PyString>()?.to_cow()?.as_ref() {
-                "memory_capacity" => memory = value.map(|size| size.of_memory()),
-                "disk_capacity" => match cache.log_directory() {
+                "memory" => memory = value.map(|size| size.of_memory()),
+                "disk" => match cache.log_directory() {
                     Some(directory) => {
-                        disk = value.map(|size| size.of_disk(py, &directory)).transpose()?;
+                        let asked = |size: SizeArgument| detached(py, || size.of_disk(&directory));
+                        disk = value.map(asked).transpose()?;
                     }
                     None => {
                         return Err(PyValueError::new_err(
-                            "disk_capacity can't be changed: this cache has no log on disk",
+                            "disk can't be changed: this cache has no log; give a new one a directory",
                         ));
                     }
                 },
                 other => {
-                    return Err(PyTypeError::new_err(format!(
-                        "resize takes memory_capacity and disk_capacity, not {other}"
+                    return Err(pyo3::exceptions::PyTypeError::new_err(format!(
+                        "resize takes memory and disk, not {other}"
                     )));
                 }
             }
         }
-        py.detach(|| cache.resize(memory, disk)).or_raise(py)
+        detached(py, || cache.resize(memory, disk)).or_raise(py)
+    }
+
+    /// What the cache did so far and what it holds; sizes in bytes, times in seconds.
+    ///
+    /// Returns
+    /// -------
+    /// dict
+    ///     batches, rows, bytes; pulls, source_seconds, store_seconds; batches_in_memory,
+    ///     memory_bytes, memory_capacity; batches_in_log, log_bytes, log_capacity; memory_hits,
+    ///     log_reads; readers; encoded_memory_bytes, encoded_log_bytes (what copies made by
+    ///     ``optimize=True`` take of memory_bytes and log_bytes).
+    fn metrics<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyDict>> {
+        let py = slf.py();
+        let cache = Self::cache(slf);
+        let metrics = detached(py, || cache.metrics()).or_raise(py)?;
+        let dict = PyDict::new(py);
+        dict.set_item("batches", metrics.batches)?;
+        dict.set_item("rows", metrics.rows)?;
+        dict.set_item("bytes", metrics.bytes)?;
+        dict.set_item("pulls", metrics.pulls)?;
+        dict.set_item("source_seconds", metrics.source_time.as_secs_f64())?;
+        dict.set_item("store_seconds", metrics.store_time.as_secs_f64())?;
+        dict.set_item("batches_in_memory", metrics.batches_in_memory)?;
+        dict.set_item("memory_bytes", metrics.memory_bytes)?;
+        dict.set_item("memory_capacity", metrics.memory_capacity)?;
+        dict.set_item("batches_in_log", metrics.batches_in_log)?;
+        dict.set_item("log_bytes", metrics.log_bytes)?;
+        dict.set_item("log_capacity", metrics.log_capacity)?;
+        dict.set_item("memory_hits", metrics.memory_hits)?;
+        dict.set_item("log_reads", metrics.log_reads)?;
+        dict.set_item("readers", metrics.readers)?;
+        dict.set_item("encoded_memory_bytes", metrics.encoded_memory_bytes)?;
+        dict.set_item("encoded_log_bytes", metrics.encoded_log_bytes)?;
+        Ok(dict)
+    }
+
+    fn __enter__(slf: PyRef<'_, Self>) -> PyRef<'_, Self> {
+        slf
+    }
+
+    #[pyo3(signature = (exc_type, exc_value, traceback))]
+    fn __exit__(
+        slf: &Bound<'_, Self>,
+        exc_type: &Bound<'_, PyAny>,
+        exc_value: &Bound<'_, PyAny>,
+        traceback: &Bound<'_, PyAny>,
+    ) {
+        let _ = (exc_type, exc_value, traceback);
+        Self::close(slf);
     }
 
     fn __repr__(slf: &Bound<'_, Self>) -> String {
-        format!(
-            "<respool.StreamCache {}>",
-            slf.as_super().get().describe(slf.py())
-        )
+        let view = slf.as_super().get().view();
+        let text = detached(slf.py(), || describe(view));
+        format!("<respool.StreamCache {text}>")
     }
-}
 
-fn cache_of<'a>(slf: &'a Bound<'_, PyCache>) -> &'a Cache {
-    slf.as_super().get().view.cache()
-}
-
-/// Cache a source, spilling to disk by itself.
-///
-/// Parameters
-/// ----------
-/// source
-///     As for :class:`StreamCache`.
-/// memory
-///     Bytes to hold in memory, or text: ``"64 MiB"``, or a share of the machine's memory.
-/// disk
-///     Quota of the log that takes what memory does not hold: bytes, text, a share of what is free,
-///     ``"auto"`` (90% of what is free), or None for no log.
-/// directory
-///     Where the log lies. If None, the first of the system's temporary directory, ``/var/tmp`` and
-///     the current directory that is on a disk.
-/// coalesce_rows, compression, schema
-///     As for :class:`StreamCache`.
-///
-/// Returns
-/// -------
-/// StreamCache
-///     Writes to disk only when memory overflows.
-///
-/// Raises
-/// ------
-/// OSError, TypeError, ValueError
-///     As :class:`StreamCache`.
-///
-/// Examples
-/// --------
-/// >>> import pyarrow as pa, respool
-/// >>> cache = respool.cache(pa.table({"x": [1, 2, 3]}), memory="64 MiB")
-/// >>> pa.table(cache).num_rows
-/// 3
-#[pyfunction]
-#[pyo3(signature = (
-    source,
-    *,
-    memory=Some(SizeArgument::share(0.25)),
-    disk=Some(Disk::Auto),
-    directory=None,
-    coalesce_rows=None,
-    compression=None,
-    schema=None,
-))]
-#[pyo3(
-    text_signature = "(source, *, memory='25%', disk='auto', directory=None, coalesce_rows=None, compression=None, schema=None)"
-)]
-#[expect(clippy::too_many_arguments, reason = "keywords of one door")]
-pub(crate) fn cache<'py>(
-    py: Python<'py>,
-    source: &Bound<'py, PyAny>,
-    memory: Option<SizeArgument>,
-    disk: Option<Disk>,
-    directory: Option<PathBuf>,
-    coalesce_rows: Option<usize>,
-    compression: Option<&str>,
-    schema: Option<&Bound<'py, PyAny>>,
-) -> PyResult<Bound<'py, PyCache>> {
-    let compression = compression_of(compression)?;
-    let mut options =
-        options(memory.as_ref(), coalesce_rows)?.with_write_policy(WritePolicy::OnEviction);
-    if let Some(disk) = disk {
-        let directory = match directory {
-            Some(directory) => directory,
-            None => disk_directory(py)?,
-        };
-        let capacity = match disk {
-            Disk::Auto => free(py, &directory)? / 10 * 9,
-            Disk::Capacity(size) => size.of_disk(py, &directory)?,
-        };
-        options = options.with_log(log_in(&directory, capacity, compression));
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        match &self.origin {
+            Some(origin) => origin.traverse(&visit),
+            None => Ok(()),
+        }
     }
-    let schema = schema.map(import_schema).transpose()?;
-    Bound::new(py, made(py, source_of(source, schema)?, options)?)
-}
 
-/// The `disk` argument of [`cache`].
-pub(crate) enum Disk {
-    Auto,
-    Capacity(SizeArgument),
-}
-
-impl<'py> FromPyObject<'_, 'py> for Disk {
-    type Error = PyErr;
-
-    fn extract(object: Borrowed<'_, 'py, PyAny>) -> PyResult<Self> {
-        match object.extract::<&str>() {
-            Ok("auto") => Ok(Self::Auto),
-            _ => object.extract().map(Self::Capacity),
+    fn __clear__(&self) {
+        if let Some(origin) = &self.origin {
+            origin.clear();
         }
     }
 }
 
-/// The first directory for temporary files that is on a disk and can be written.
-fn disk_directory(py: Python<'_>) -> PyResult<PathBuf> {
-    let system: PathBuf = py
-        .import("tempfile")?
-        .call_method0("gettempdir")?
-        .extract()?;
-    let candidates = [system, PathBuf::from("/var/tmp"), PathBuf::from(".")];
-    let usable = |directory: &PathBuf| {
-        Log::temporary(Arc::new(Schema::empty()), LogOptions::new(directory)).is_ok()
-    };
-    candidates.into_iter().find(usable).ok_or_else(|| {
-        PyOSError::new_err(
-            "no directory for a log: the temporary directory, /var/tmp and the current directory \
-             can't be written or are on a tmpfs; name one with directory=, or pass disk=None",
-        )
-    })
-}
-
-fn options(memory: Option<&SizeArgument>, coalesce_rows: Option<usize>) -> PyResult<Options> {
+pub(crate) fn options(
+    memory: Option<&SizeArgument>,
+    coalesce_rows: Option<usize>,
+) -> PyResult<Options> {
     let mut options = Options::new();
     if let Some(size) = memory {
         options = options.with_memory_capacity(size.of_memory());
@@ -345,14 +369,18 @@ fn options(memory: Option<&SizeArgument>, coalesce_rows: Option<usize>) -> PyRes
     Ok(options)
 }
 
-fn log_in(directory: &Path, capacity: u64, compression: Option<Compression>) -> LogOptions {
+pub(crate) fn log_in(
+    directory: &Path,
+    capacity: u64,
+    compression: Option<Compression>,
+) -> LogOptions {
     let mut log = LogOptions::new(directory);
     log.capacity = Some(capacity);
     log.compression = compression;
     log
 }
 
-fn compression_of(name: Option<&str>) -> PyResult<Option<Compression>> {
+pub(crate) fn compression_of(name: Option<&str>) -> PyResult<Option<Compression>> {
     match name {
         None => Ok(None),
         Some("lz4") => Ok(Some(Compression::Lz4)),
@@ -361,15 +389,4 @@ fn compression_of(name: Option<&str>) -> PyResult<Option<Compression>> {
             "compression is \"lz4\", \"zstd\" or None, not {other:?}"
         ))),
     }
-}
-
-fn made(
-    py: Python<'_>,
-    source: Box<dyn Source>,
-    options: Options,
-) -> PyResult<PyClassInitializer<PyCache>> {
-    let cache = py
-        .detach(|| Cache::from_boxed(source, &options))
-        .or_raise(py)?;
-    Ok(PyClassInitializer::from(PyView { view: cache.view() }).add_subclass(PyCache))
 }

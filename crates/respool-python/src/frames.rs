@@ -1,21 +1,31 @@
 //! Some batches at a time, as one stream each: what a data frame is made of.
 
-use parking_lot::Mutex;
+use pyo3::PyTraverseError;
+use pyo3::gc::PyVisit;
 use pyo3::prelude::*;
 use pyo3::types::PyCapsule;
-use respool::{Polled, Scan};
+use respool::{Polled, Reader};
 
-use crate::c_stream::export_batches;
+use crate::arrow::export_batches;
+use crate::attach::{Detached, detached};
+use crate::cache::PyCache;
 use crate::error::OrRaise;
 use crate::signals::Signals;
+use crate::turns::Turns;
 
 /// A replay in steps of many rows. Made by `view._frames`.
 #[pyclass(frozen, module = "respool._native", name = "Frames")]
-pub(crate) struct PyFrames(Mutex<Option<Scan>>);
+pub(crate) struct PyFrames {
+    turns: Detached<Turns<Reader>>,
+    owner: Py<PyCache>,
+}
 
 impl PyFrames {
-    pub(crate) fn new(scan: Scan) -> Self {
-        Self(Mutex::new(Some(scan)))
+    pub(crate) fn new(reader: Reader, owner: Py<PyCache>) -> Self {
+        Self {
+            turns: Detached::new(Turns::new(reader)),
+            owner,
+        }
     }
 }
 
@@ -31,38 +41,40 @@ impl PyFrames {
         py: Python<'py>,
         rows: Option<usize>,
     ) -> PyResult<Option<Bound<'py, PyCapsule>>> {
-        let taken = py.detach(|| {
-            let mut scan = self.0.lock();
-            let Some(scan) = &mut *scan else {
-                return Ok(None);
-            };
-            let (mut batches, mut taken) = (Vec::new(), 0);
-            while rows.is_none_or(|rows| taken < rows) {
-                let batch = match scan.poll() {
-                    Ok(Polled::Batch(batch)) => Some(batch),
-                    Ok(Polled::End) => None,
-                    Ok(Polled::Pending) if batches.is_empty() || rows.is_none() => {
-                        scan.next_batch(&Signals)?
-                    }
-                    Ok(Polled::Pending) => break,
-                    // Comes again, after the batches before it.
-                    Err(_) if !batches.is_empty() && rows.is_some() => break,
-                    Err(error) => return Err(error),
-                };
-                let Some(batch) = batch else { break };
-                taken += batch.num_rows();
-                batches.push(batch);
-            }
-            Ok((!batches.is_empty()).then(|| (scan.schema(), batches)))
+        let taken = detached(py, || {
+            self.turns.with(|reader| {
+                let (mut batches, mut taken) = (Vec::new(), 0);
+                while rows.is_none_or(|rows| taken < rows) {
+                    let batch = match reader.poll() {
+                        Ok(Polled::Batch(batch)) => Some(batch),
+                        Ok(Polled::End) => None,
+                        Ok(Polled::Pending) if batches.is_empty() || rows.is_none() => {
+                            reader.next_batch(&Signals)?
+                        }
+                        Ok(Polled::Pending) => break,
+                        // Comes again, after the batches before it.
+                        Err(_) if !batches.is_empty() && rows.is_some() => break,
+                        Err(error) => return Err(error),
+                    };
+                    let Some(batch) = batch else { break };
+                    taken += batch.num_rows();
+                    batches.push(batch);
+                }
+                Ok((!batches.is_empty()).then(|| (reader.schema(), batches)))
+            })
         });
-        let taken = taken.or_raise(py)?;
+        let taken = taken.or_raise(py)?.flatten();
         taken
             .map(|(schema, batches)| export_batches(py, schema, batches))
             .transpose()
     }
 
     /// Let the reader go.
-    fn close(&self, py: Python<'_>) {
-        py.detach(|| drop(self.0.lock().take()));
+    fn close(&self, py: Python<'_>) -> PyResult<()> {
+        detached(py, || self.turns.take_away().map(drop)).or_raise(py)
+    }
+
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        visit.call(&self.owner)
     }
 }

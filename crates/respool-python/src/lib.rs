@@ -13,18 +13,23 @@
     reason = "PyO3 hands arguments over by value"
 )]
 
-mod c_stream;
+mod arrow;
+mod attach;
 mod cache;
+mod describe;
+mod door;
 mod error;
+mod exit;
 mod frames;
+mod origin;
 mod predicate;
 mod progress;
 mod pyarrow;
 mod reader;
-mod shutdown;
 mod signals;
 mod size;
 mod source;
+mod turns;
 mod view;
 
 #[global_allocator]
@@ -37,9 +42,9 @@ mod _native {
     use pyo3::types::{PyCFunction, PyDict};
 
     #[pymodule_export]
-    use crate::cache::{PyCache, cache};
+    use crate::cache::PyCache;
     #[pymodule_export]
-    use crate::error::{CorruptLogError, DiskCapacityError, MemoryCapacityError};
+    use crate::door::cache;
     #[pymodule_export]
     use crate::predicate::{PyPredicate, PyTerm};
     #[pymodule_export]
@@ -55,7 +60,12 @@ mod _native {
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
         let py = module.py();
-        let shut_down = wrap_pyfunction!(crate::shutdown::shut_down, module)?;
+        let threading = py.import("threading")?;
+        let current = threading.call_method0("current_thread")?;
+        if current.is(&threading.call_method0("main_thread")?) {
+            crate::exit::this_is_main();
+        }
+        let shut_down = wrap_pyfunction!(crate::exit::shut_down, module)?;
         py.import("atexit")?
             .call_method1("register", (shut_down,))?;
         // A child must not use the parent's caches: threads that hold their locks don't exist there.
@@ -64,7 +74,7 @@ mod _native {
             let hooks = PyDict::new(py);
             let forked = PyCFunction::new_closure(py, None, None, |_, _| {
                 respool::fork::happened();
-                crate::shutdown::forked();
+                crate::exit::forked();
             })?;
             hooks.set_item("after_in_child", forked)?;
             os.call_method("register_at_fork", (), Some(&hooks))?;

@@ -5,7 +5,7 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use respool::predicate::{Operator, Predicate, Scalar, Term, Transform};
 
-use crate::c_stream::{import_array, import_schema};
+use crate::arrow::{import_array, import_schema};
 use crate::pyarrow::schema_to_pyarrow;
 
 /// A column, a field below it, or a monotone function of one. Made by `view._term`.

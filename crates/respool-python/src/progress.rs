@@ -4,9 +4,11 @@ use std::time::{Duration, Instant};
 
 use pyo3::prelude::*;
 use pyo3::types::PyBool;
-use respool::{Cache, SLICE};
+use respool::{SLICE, View};
 
-use crate::view::size;
+use crate::attach::detached;
+use crate::describe::size;
+use crate::error::OrRaise;
 
 /// Tells how far an ingest is.
 pub(crate) enum Progress<'py> {
@@ -49,9 +51,12 @@ impl<'py> Progress<'py> {
         }
     }
 
-    pub(crate) fn show(&mut self, py: Python<'_>, cache: &Cache, last: bool) -> PyResult<()> {
-        let (batches, rows, bytes) =
-            py.detach(|| (cache.num_batches(), cache.num_rows(), cache.num_bytes()));
+    pub(crate) fn show(&mut self, py: Python<'_>, view: &View, last: bool) -> PyResult<()> {
+        if matches!(self, Self::Silent) {
+            return Ok(());
+        }
+        let extent = detached(py, || view.extent()).or_raise(py)?;
+        let (batches, rows, bytes) = (extent.batches, extent.rows, extent.cache.bytes);
         match self {
             Self::Silent => {}
             Self::Line(next) => {

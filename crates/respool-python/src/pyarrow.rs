@@ -6,7 +6,7 @@ use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::PyAny;
 
-use crate::c_stream::{ffi_batch, ffi_schema};
+use crate::arrow::{ffi_batch, ffi_schema};
 
 /// `pyarrow.RecordBatch._import_from_c`: unlike the capsule interface it takes a schema that is
 /// imported already, which for small batches is most of the work.
@@ -38,4 +38,14 @@ pub(crate) fn schema_to_pyarrow<'py>(
     let mut schema = ffi_schema(schema)?;
     let class = py.import("pyarrow")?.getattr("Schema")?;
     class.call_method1("_import_from_c", (&raw mut schema as usize,))
+}
+
+/// A `pyarrow.Table` of all batches that a reader gives.
+pub(crate) fn table_of<'py>(
+    reader: &Bound<'py, PyAny>,
+    schema: &Bound<'py, PyAny>,
+) -> PyResult<Bound<'py, PyAny>> {
+    let batches = reader.try_iter()?.collect::<PyResult<Vec<_>>>()?;
+    let class = reader.py().import("pyarrow")?.getattr("Table")?;
+    class.call_method1("from_batches", (batches, schema))
 }

@@ -1,133 +1,111 @@
 //! `StreamCacheReader`: one replay.
 
 use arrow_schema::SchemaRef;
-use parking_lot::{Condvar, Mutex};
+use pyo3::PyTraverseError;
 use pyo3::exceptions::PyValueError;
+use pyo3::gc::PyVisit;
 use pyo3::prelude::*;
 use pyo3::types::PyCapsule;
-use respool::{Error, Interrupt, Reader, SLICE};
+use respool::Reader;
 
-use crate::c_stream::{export_schema, export_stream, import_schema, schema_in};
+use crate::arrow::{export_schema, export_stream, import_schema, schema_in};
+use crate::attach::{Detached, detached};
+use crate::cache::PyCache;
 use crate::error::OrRaise;
-use crate::pyarrow::{batch_to_pyarrow, schema_to_pyarrow};
+use crate::pyarrow::{batch_to_pyarrow, schema_to_pyarrow, table_of};
 use crate::signals::Signals;
+use crate::turns::Turns;
 
 /// One replay of a cache or a view, with its own position.
 ///
 /// Iterating gives ``pyarrow.RecordBatch`` objects. Handing the reader to another library (through
-/// ``__arrow_c_stream__``) or to :meth:`cast` consumes it: afterwards ``closed`` is True and every
-/// use raises ``ValueError``.
+/// ``__arrow_c_stream__``), :meth:`read_all`, :meth:`cast` and :meth:`close` consume it: afterwards
+/// ``closed`` is True, and reading on raises ``ValueError``. A reader is a context manager that closes it.
 ///
 /// Examples
 /// --------
 /// >>> import pyarrow as pa, respool
 /// >>> cache = respool.StreamCache(pa.table({"x": [1, 2, 3]}))
 /// >>> reader = cache.reader()
-/// >>> [batch.num_rows for batch in reader]
-/// [3]
-/// >>> pa.table(cache.reader()).num_rows
+/// >>> [batch.num_rows for batch in reader], reader.position
+/// ([3], 1)
+/// >>> with cache.reader() as reader:
+/// ...     reader.read_all().num_rows
 /// 3
-#[pyclass(frozen, module = "respool", name = "StreamCacheReader")]
+/// >>> reader.closed, reader.schema.names
+/// (True, ['x'])
+#[pyclass(frozen, weakref, module = "respool", name = "StreamCacheReader")]
 pub(crate) struct PyReader {
-    turn: Mutex<Turn>,
-    /// Signalled when a turn ends.
-    done: Condvar,
+    turns: Detached<Turns<Reader>>,
     schema: SchemaRef,
     pyarrow_schema: Py<PyAny>,
-}
-
-/// Who has the reader. Nobody holds the lock while reading: a second thread waits for its turn in
-/// slices, and detached.
-enum Turn {
-    Free(Reader),
-    Taken,
-    Consumed,
+    owner: Py<PyCache>,
 }
 
 impl PyReader {
-    pub(crate) fn new(py: Python<'_>, reader: Reader) -> PyResult<Self> {
+    pub(crate) fn new(py: Python<'_>, reader: Reader, owner: Py<PyCache>) -> PyResult<Self> {
         let schema = reader.schema();
         let pyarrow_schema = schema_to_pyarrow(py, &schema)?.unbind();
         Ok(Self {
-            turn: Mutex::new(Turn::Free(reader)),
-            done: Condvar::new(),
+            turns: Detached::new(Turns::new(reader)),
             schema,
             pyarrow_schema,
+            owner,
         })
-    }
-
-    /// Takes the reader; `None` where it was consumed. Called detached.
-    fn take(&self) -> Result<Option<Reader>, Error> {
-        loop {
-            let mut turn = self.turn.lock();
-            match std::mem::replace(&mut *turn, Turn::Taken) {
-                Turn::Free(reader) => return Ok(Some(reader)),
-                Turn::Consumed => {
-                    *turn = Turn::Consumed;
-                    return Ok(None);
-                }
-                Turn::Taken => {
-                    self.done.wait_for(&mut turn, SLICE);
-                    drop(turn);
-                    Signals.check().map_err(Error::Interrupted)?;
-                }
-            }
-        }
-    }
-
-    fn give_back(&self, turn: Turn) {
-        *self.turn.lock() = turn;
-        self.done.notify_one();
     }
 
     /// Takes the reader for good.
     fn consume(&self, py: Python<'_>) -> PyResult<Reader> {
-        let taken = py.detach(|| {
-            let taken = self.take();
-            if matches!(taken, Ok(Some(_))) {
-                self.give_back(Turn::Consumed);
-            }
-            taken
-        });
+        let taken = detached(py, || self.turns.take_away());
         taken.or_raise(py)?.ok_or_else(consumed)
-    }
-}
-
-/// The reader for one turn; given back also when the turn ends in a panic.
-struct Held<'a> {
-    owner: &'a PyReader,
-    reader: Option<Reader>,
-}
-
-impl Drop for Held<'_> {
-    fn drop(&mut self) {
-        self.owner
-            .give_back(self.reader.take().map_or(Turn::Consumed, Turn::Free));
     }
 }
 
 fn consumed() -> PyErr {
     PyValueError::new_err(
-        "this reader was already consumed: ask the cache for a new one with .reader()",
+        "this reader was already consumed or closed: ask the cache for a new one with .reader()",
     )
 }
 
 #[pymethods]
 impl PyReader {
-    /// The schema of every batch, a ``pyarrow.Schema``.
+    /// The schema of every batch, a ``pyarrow.Schema``; also of a reader that was consumed.
     #[getter]
-    fn schema(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
-        if self.closed(py) {
-            Err(consumed())
-        } else {
-            Ok(self.pyarrow_schema.clone_ref(py))
-        }
+    fn schema(&self, py: Python<'_>) -> Py<PyAny> {
+        self.pyarrow_schema.clone_ref(py)
     }
 
-    /// Whether the reader was consumed.
+    /// Whether the reader was consumed or closed.
     #[getter]
-    fn closed(&self, py: Python<'_>) -> bool {
-        py.detach(|| matches!(*self.turn.lock(), Turn::Consumed))
+    fn closed(&self, py: Python<'_>) -> PyResult<bool> {
+        detached(py, || self.turns.is_gone()).or_raise(py)
+    }
+
+    /// Number of the batch that comes next, as in the cache.
+    #[getter]
+    fn position(&self, py: Python<'_>) -> PyResult<usize> {
+        let position = detached(py, || self.turns.with(|reader| Ok(reader.at().batch)));
+        position.or_raise(py)?.ok_or_else(consumed)
+    }
+
+    /// Read the rest into a ``pyarrow.Table`` that shares the cache's buffers.
+    ///
+    /// Raises
+    /// ------
+    /// ValueError
+    ///     If the reader was consumed or closed.
+    /// BaseException
+    ///     What the source raised, at its place. The reader stays at it.
+    fn read_all<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        let schema = slf.get().schema(slf.py());
+        let table = table_of(slf.as_any(), schema.bind(slf.py()))?;
+        slf.get().close(slf.py())?;
+        Ok(table)
+    }
+
+    /// Let the reader go. Closing again does nothing.
+    fn close(&self, py: Python<'_>) -> PyResult<()> {
+        detached(py, || self.turns.take_away().map(drop)).or_raise(py)
     }
 
     /// Hand the rest of the replay over as a ``pyarrow.RecordBatchReader`` of another schema.
@@ -158,7 +136,7 @@ impl PyReader {
             .consume(py)?
             .shown_as(|view| view.cast(&schema))
             .or_raise(py)?;
-        let stream = Py::new(py, Self::new(py, reader)?)?;
+        let stream = Py::new(py, Self::new(py, reader, self.owner.clone_ref(py))?)?;
         py.import("pyarrow")?
             .getattr("RecordBatchReader")?
             .call_method1("from_stream", (stream,))
@@ -169,19 +147,7 @@ impl PyReader {
     }
 
     fn __next__<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
-        let next = py.detach(|| {
-            let Some(reader) = self.take()? else {
-                return Ok(None);
-            };
-            let mut held = Held {
-                owner: self,
-                reader: Some(reader),
-            };
-            held.reader
-                .as_mut()
-                .map(|reader| reader.next_batch(&Signals))
-                .transpose()
-        });
+        let next = detached(py, || self.turns.with(|reader| reader.next_batch(&Signals)));
         match next.or_raise(py)? {
             None => Err(consumed()),
             Some(None) => Ok(None),
@@ -200,21 +166,43 @@ impl PyReader {
         if let Some(schema) = requested {
             reader = reader.shown_as(|view| view.conform(&schema)).or_raise(py)?;
         }
-        export_stream(py, reader)
+        let keeper = PyCache::keeper(self.owner.bind(py));
+        export_stream(py, reader, keeper)
     }
 
     fn __arrow_c_schema__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyCapsule>> {
-        if self.closed(py) {
-            return Err(consumed());
-        }
         export_schema(py, &self.schema)
     }
 
+    fn __enter__(slf: PyRef<'_, Self>) -> PyRef<'_, Self> {
+        slf
+    }
+
+    #[pyo3(signature = (exc_type, exc_value, traceback))]
+    fn __exit__(
+        &self,
+        py: Python<'_>,
+        exc_type: &Bound<'_, PyAny>,
+        exc_value: &Bound<'_, PyAny>,
+        traceback: &Bound<'_, PyAny>,
+    ) -> PyResult<()> {
+        let _ = (exc_type, exc_value, traceback);
+        self.close(py)
+    }
+
     fn __repr__(&self, py: Python<'_>) -> String {
-        let state = if self.closed(py) { "consumed" } else { "open" };
+        let state = match self.closed(py) {
+            Ok(true) => "consumed",
+            Ok(false) => "open",
+            Err(_) => "of the parent process",
+        };
         format!(
             "<respool.StreamCacheReader {state}, {} columns>",
             self.schema.fields().len()
         )
+    }
+
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        visit.call(&self.owner)
     }
 }

@@ -1,19 +1,45 @@
-//! How a wait inside the engine learns of Ctrl-C.
+//! How a call that waits or works for long learns of Ctrl-C.
 
-use pyo3::prelude::*;
 use respool::{BoxError, Interrupt};
 
-use crate::shutdown;
+use crate::attach::attached;
+use crate::error::Exception;
+use crate::exit;
 
 /// Runs Python's signal handlers. The engine calls it with no lock held and the thread detached.
 pub(crate) struct Signals;
 
 impl Interrupt for Signals {
     fn check(&self) -> Result<(), BoxError> {
-        if shutdown::is_near() {
-            return Err("Python is shutting down".into());
+        if exit::is_near() {
+            return Err(SHUTTING_DOWN.into());
         }
-        let checked = Python::try_attach(|py| py.check_signals().map_err(BoxError::from));
-        checked.unwrap_or_else(|| Err("Python is shutting down".into()))
+        // Handlers run on the main thread alone; no other has to wait for the GIL to learn nothing.
+        if !exit::may_be_main() {
+            return Ok(());
+        }
+        let checked = attached(|py| {
+            let checked = py.check_signals();
+            checked.map_err(|raised| Box::new(Exception::new(py, raised)) as BoxError)
+        });
+        checked.unwrap_or_else(|| Err(SHUTTING_DOWN.into()))
     }
+}
+
+/// What is said where nothing can be asked of Python any more.
+pub(crate) const SHUTTING_DOWN: &str = "Python is shutting down";
+
+/// Raises what a signal handler raised in the main thread as soon as that runs Python again.
+///
+/// Through a C stream goes a number and a text only, so its consumer raises an error of its own; a
+/// loop that takes that for a failure and tries again would swallow Ctrl-C.
+pub(crate) fn raise_later(cause: &(dyn std::error::Error + Send + Sync + 'static)) {
+    let Some(exception) = cause.downcast_ref::<Exception>() else {
+        return;
+    };
+    attached(|py| {
+        if let Some(kind) = exception.exit_type(py) {
+            crate::attach::raise_in_this_thread(py, &kind);
+        }
+    });
 }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use pyo3::exceptions::{PyTypeError, PyValueError};
+use pyo3::exceptions::{PyOSError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyInt, PyString};
 use respool::ByteSize;
@@ -49,21 +49,22 @@ impl SizeArgument {
         self.0.bytes_of(memory())
     }
 
-    /// Bytes; a share is one of what is free where the directory lies.
-    pub(crate) fn of_disk(&self, py: Python<'_>, directory: &Path) -> PyResult<u64> {
+    /// Bytes; a share is one of what is free where the directory lies. To be called detached.
+    pub(crate) fn of_disk(&self, directory: &Path) -> PyResult<u64> {
         Ok(match self.0 {
             ByteSize::Bytes(bytes) => bytes,
-            share @ ByteSize::Share(_) => share.bytes_of(free(py, directory)?),
+            share @ ByteSize::Share(_) => share.bytes_of(free(directory)?),
         })
     }
 }
 
 /// Free bytes where the directory lies.
-pub(crate) fn free(py: Python<'_>, directory: &Path) -> PyResult<u64> {
-    py.import("shutil")?
-        .call_method1("disk_usage", (directory,))?
-        .getattr("free")?
-        .extract()
+pub(crate) fn free(directory: &Path) -> PyResult<u64> {
+    let system = rustix::fs::statvfs(directory).map_err(|error| {
+        let text = format!("cannot tell how much is free: {error}");
+        PyOSError::new_err((error.raw_os_error(), text, directory.as_os_str().to_owned()))
+    })?;
+    Ok(system.f_bavail.saturating_mul(system.f_frsize))
 }
 
 /// Bytes of memory this process may use: the machine's, or less where its control group says so.

@@ -6,55 +6,108 @@ use arrow_array::{RecordBatch, RecordBatchIterator};
 use arrow_schema::SchemaRef;
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyIterator};
+use pyo3::types::{PyDict, PyString};
 use respool::{BoxError, Source};
 
-use crate::c_stream::{ImportedStream, import_batch};
+use crate::arrow::{ImportedStream, import_batch, import_schema};
+use crate::attach::attached;
+use crate::error::Raised;
+use crate::origin::Origin;
+use crate::pyarrow::schema_to_pyarrow;
+use crate::signals::SHUTTING_DOWN;
 
-/// The source that a Python object is.
+/// A source, and what it has of Python that the garbage collector has to see.
+pub(crate) struct Sourced {
+    pub(crate) source: Box<dyn Source>,
+    pub(crate) origin: Option<Arc<Origin>>,
+}
+
+impl Sourced {
+    fn stream(object: &Bound<'_, PyAny>) -> PyResult<Self> {
+        Ok(Self::plain(ImportedStream::from_object(object)?))
+    }
+
+    fn plain(source: impl Source + 'static) -> Self {
+        Self {
+            source: Box::new(source),
+            origin: None,
+        }
+    }
+}
+
+/// The source that a Python object is; `schema` is for iterables.
 ///
 /// # Errors
 /// `TypeError` where it is none; `ValueError` where it was consumed already.
 pub(crate) fn source_of(
     object: &Bound<'_, PyAny>,
-    schema: Option<SchemaRef>,
-) -> PyResult<Box<dyn Source>> {
+    schema: Option<&Bound<'_, PyAny>>,
+) -> PyResult<Sourced> {
     if let Some(schema) = schema {
-        if object.hasattr("__arrow_c_stream__")? {
-            return Err(PyValueError::new_err(
-                "schema= is for iterables of batches; a stream has its own schema: use .cast(schema) on the cache",
-            ));
-        }
-        let iterator = object
-            .try_iter()
-            .map_err(|_| not_a_source(object))?
-            .unbind();
-        return Ok(Box::new(BatchIterator {
-            iterator: Some(iterator),
-            schema,
-        }));
+        return iterable(object, schema);
     }
-    if is_lazy_frame(object)? {
-        return Ok(Box::new(ImportedStream::from_object(&collected(object)?)?));
+    if is_of(object, "polars.", "LazyFrame")? {
+        return Sourced::stream(&collected(object)?);
     }
     if object.hasattr("__arrow_c_stream__")? {
-        return Ok(Box::new(ImportedStream::from_object(object)?));
+        return Sourced::stream(object);
     }
     if object.hasattr("__arrow_c_array__")? {
         let batch = import_batch(object)?;
         let schema = batch.schema();
-        return Ok(Box::new(RecordBatchIterator::new([Ok(batch)], schema)));
+        return Ok(Sourced::plain(RecordBatchIterator::new(
+            [Ok(batch)],
+            schema,
+        )));
     }
     // A pyarrow Dataset, a pyarrow Scanner, and what looks like them.
     if object.hasattr("scanner")? {
         return source_of(&object.call_method0("scanner")?, None);
     }
     if object.hasattr("to_reader")? {
-        return Ok(Box::new(ImportedStream::from_object(
-            &object.call_method0("to_reader")?,
-        )?));
+        return Sourced::stream(&object.call_method0("to_reader")?);
     }
     Err(not_a_source(object))
+}
+
+fn iterable(object: &Bound<'_, PyAny>, schema: &Bound<'_, PyAny>) -> PyResult<Sourced> {
+    if object.hasattr("__arrow_c_stream__")? {
+        return Err(PyValueError::new_err(
+            "schema= is for iterables of batches; a stream has its own schema: use .cast(schema) on the cache",
+        ));
+    }
+    let mut iterator = object.try_iter().map_err(|_| not_a_source(object))?;
+    let mut first = Item::End;
+    let schema = match schema.cast::<PyString>() {
+        Ok(text) if text == "first" => {
+            let Some(item) = iterator.next().transpose()? else {
+                return Err(PyValueError::new_err(
+                    "schema=\"first\" takes the schema of the first item, but there is none: give a schema",
+                ));
+            };
+            first = Item::of(&item, None)?;
+            match &first {
+                Item::Batch(batch) => batch.schema(),
+                Item::Stream(stream) => stream.schema(),
+                Item::End => return Err(not_a_source(object)),
+            }
+        }
+        Ok(text) => {
+            return Err(PyValueError::new_err(format!(
+                "schema is a pyarrow.Schema, another object with __arrow_c_schema__, or \"first\", not {text:?}"
+            )));
+        }
+        Err(_) => import_schema(schema)?,
+    };
+    let origin = Origin::new(iterator.unbind());
+    Ok(Sourced {
+        source: Box::new(BatchIterator {
+            origin: Arc::clone(&origin),
+            schema,
+            item: first,
+        }),
+        origin: Some(origin),
+    })
 }
 
 fn not_a_source(object: &Bound<'_, PyAny>) -> PyErr {
@@ -73,10 +126,14 @@ fn not_a_source(object: &Bound<'_, PyAny>) -> PyErr {
     ))
 }
 
-fn is_lazy_frame(object: &Bound<'_, PyAny>) -> PyResult<bool> {
-    let class = object.get_type();
-    let module = class.module()?;
-    Ok(module.to_cow()?.starts_with("polars.") && class.name()? == "LazyFrame")
+/// Whether an object is of that class of that library, without importing it.
+fn is_of(object: &Bound<'_, PyAny>, library: &str, class: &str) -> PyResult<bool> {
+    let kind = object.get_type();
+    // `__module__` may be anything that somebody set.
+    let Ok(module) = kind.module() else {
+        return Ok(false);
+    };
+    Ok(module.to_cow()?.starts_with(library) && kind.name()? == class)
 }
 
 /// The frame's result as a stream: batch by batch where polars can, whole where it is too old.
@@ -91,11 +148,71 @@ fn collected<'py>(frame: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
     frame.call_method("collect_batches", (), Some(&arguments))
 }
 
-/// An iterable of batches that we iterate ourselves, so that its exceptions come back as themselves.
+/// An iterable that we iterate ourselves, so that its exceptions come back as themselves.
 struct BatchIterator {
-    /// `None` once released.
-    iterator: Option<Py<PyIterator>>,
+    origin: Arc<Origin>,
     schema: SchemaRef,
+    /// What was taken of the iterator and is not used up.
+    item: Item,
+}
+
+/// What an iterable gave.
+enum Item {
+    Batch(RecordBatch),
+    Stream(ImportedStream),
+    End,
+}
+
+impl Item {
+    /// `schema` is what a pandas frame, whose columns tell less, is to become.
+    fn of(item: &Bound<'_, PyAny>, schema: Option<&SchemaRef>) -> PyResult<Self> {
+        if is_of(item, "pandas.", "DataFrame")? {
+            return Self::of_pandas(item, schema);
+        }
+        if item.hasattr("__arrow_c_array__")? {
+            return import_batch(item).map(Self::Batch);
+        }
+        if item.hasattr("__arrow_c_stream__")? {
+            return ImportedStream::from_object(item).map(Self::Stream);
+        }
+        Err(PyTypeError::new_err(format!(
+            "an iterable of batches gave a {}, which has neither __arrow_c_array__ nor \
+             __arrow_c_stream__ and is no pandas DataFrame",
+            item.get_type().name()?
+        )))
+    }
+
+    fn of_pandas(frame: &Bound<'_, PyAny>, schema: Option<&SchemaRef>) -> PyResult<Self> {
+        let py = frame.py();
+        let arguments = PyDict::new(py);
+        arguments.set_item("preserve_index", false)?;
+        if let Some(schema) = schema {
+            arguments.set_item("schema", schema_to_pyarrow(py, schema)?)?;
+        }
+        let class = py.import("pyarrow")?.getattr("RecordBatch")?;
+        let batch = class.call_method("from_pandas", (frame,), Some(&arguments))?;
+        import_batch(&batch).map(Self::Batch)
+    }
+}
+
+impl BatchIterator {
+    /// The next item; an exception ends the source, and stays with the origin.
+    fn next_item(&self) -> Result<Item, BoxError> {
+        let next = attached(|py| {
+            let Some(mut iterator) = self.origin.iterator(py) else {
+                return Ok(Item::End);
+            };
+            let next = match iterator.next() {
+                None => Ok(Item::End),
+                Some(item) => item.and_then(|item| Item::of(&item, Some(&self.schema))),
+            };
+            if !matches!(next, Ok(Item::Batch(_) | Item::Stream(_))) {
+                self.origin.end(py);
+            }
+            next.map_err(|raised| Box::new(Raised::new(py, &self.origin, &raised)) as BoxError)
+        });
+        next.unwrap_or_else(|| Err(SHUTTING_DOWN.into()))
+    }
 }
 
 impl Source for BatchIterator {
@@ -104,38 +221,21 @@ impl Source for BatchIterator {
     }
 
     fn next_batch(&mut self) -> Result<Option<RecordBatch>, BoxError> {
-        let next = Python::try_attach(|py| {
-            let Some(iterator) = &self.iterator else {
+        loop {
+            match std::mem::replace(&mut self.item, Item::End) {
+                Item::Batch(batch) => return Ok(Some(batch)),
+                Item::Stream(mut stream) => {
+                    if let Some(batch) = stream.next_batch()? {
+                        self.item = Item::Stream(stream);
+                        return Ok(Some(batch));
+                    }
+                }
+                Item::End => {}
+            }
+            self.item = self.next_item()?;
+            if matches!(self.item, Item::End) {
                 return Ok(None);
-            };
-            let mut iterator = iterator.bind(py).clone();
-            iterator
-                .next()
-                .transpose()?
-                .map(|item| batch_of(&item))
-                .transpose()
-        });
-        match next {
-            Some(next) => next.map_err(|error: PyErr| Box::new(error) as BoxError),
-            None => Err("Python is shutting down".into()),
+            }
         }
-    }
-}
-
-fn batch_of(item: &Bound<'_, PyAny>) -> PyResult<RecordBatch> {
-    if item.hasattr("__arrow_c_array__")? {
-        return import_batch(item);
-    }
-    Err(PyTypeError::new_err(format!(
-        "an iterable of batches gave a {}, which has no __arrow_c_array__",
-        item.get_type().name()?
-    )))
-}
-
-impl Drop for BatchIterator {
-    fn drop(&mut self) {
-        // A generator's `finally` runs now, attached, rather than at some later attach.
-        let iterator = self.iterator.take();
-        Python::try_attach(move |_| drop(iterator));
     }
 }

@@ -3,103 +3,124 @@
 //! The file is long because the docstrings that Python shows are written here, and each method is its
 //! conversion and one call of the engine.
 
-use std::fmt::Write as _;
-
-use arrow_schema::SchemaRef;
+use pyo3::PyTraverseError;
 use pyo3::exceptions::{PyIndexError, PyTypeError, PyValueError};
+use pyo3::gc::PyVisit;
 use pyo3::prelude::*;
-use pyo3::types::{PyCapsule, PyDict};
+use pyo3::types::{PyCapsule, PyDict, PyList, PyTuple};
 use respool::predicate::{Term, Verdict};
-use respool::{Cache, View};
+use respool::{Position, Residence, View};
 
-use crate::c_stream::{export_schema, export_stream, import_schema, schema_in};
-use crate::error::{OrRaise, source_error};
+use crate::arrow::{export_schema, export_stream, import_schema, schema_in};
+use crate::attach::{Detached, detached};
+use crate::cache::PyCache;
+use crate::describe::{describe, describe_in_html};
+use crate::error::OrRaise;
 use crate::frames::PyFrames;
 use crate::predicate::{PyPredicate, PyTerm};
 use crate::progress::Progress;
-use crate::pyarrow::{batch_to_pyarrow, schema_to_pyarrow};
+use crate::pyarrow::{batch_to_pyarrow, schema_to_pyarrow, table_of};
 use crate::reader::PyReader;
 use crate::signals::Signals;
 
-/// A replayable view of a cache: a projection, a cast, a slice, or everything.
+/// A replayable view of a cache: a projection, a cast, a slice, a filter, or everything.
 ///
 /// A view copies nothing. It is replayed like a cache: by iterating, by ``pyarrow``, DuckDB, Polars and
 /// whatever else takes Arrow streams, as often as you like. Columns that a view leaves out are not read
-/// from the log.
+/// from the log. Every number that a view gives is its own; what belongs to the whole, ``view.cache`` has.
 ///
 /// Examples
 /// --------
 /// >>> import pyarrow as pa, respool
 /// >>> cache = respool.StreamCache(pa.table({"x": [1, 2, 3], "y": ["a", "b", "c"]}))
-/// >>> view = cache.select(["y"]).slice(1)
+/// >>> view = cache.select("y").slice(1)
 /// >>> pa.table(view).to_pydict()
 /// {'y': ['b', 'c']}
-/// >>> view.schema.names
-/// ['y']
-#[pyclass(frozen, subclass, module = "respool", name = "StreamCacheView")]
+/// >>> view.column_names, view.num_rows, view.cache.num_rows
+/// (['y'], 2, 3)
+#[pyclass(
+    frozen,
+    subclass,
+    weakref,
+    module = "respool",
+    name = "StreamCacheView"
+)]
 pub(crate) struct PyView {
-    pub(crate) view: View,
+    view: Detached<View>,
+    /// Shows the garbage collector what the source has of Python. `None`: this is it.
+    owner: Option<Py<PyCache>>,
 }
 
 impl PyView {
-    fn cache(&self) -> &Cache {
-        self.view.cache()
+    /// The part of a cache that is a view.
+    pub(crate) fn whole(view: View) -> Self {
+        Self {
+            view: Detached::new(view),
+            owner: None,
+        }
+    }
+
+    pub(crate) fn view(&self) -> &View {
+        &self.view
+    }
+
+    /// Another view of the same cache.
+    fn with(slf: &Bound<'_, Self>, view: View) -> PyResult<Self> {
+        Ok(Self {
+            view: Detached::new(view),
+            owner: Some(Self::owner(slf)?.unbind()),
+        })
+    }
+
+    fn owner<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyCache>> {
+        match &slf.get().owner {
+            Some(owner) => Ok(owner.bind(slf.py()).clone()),
+            None => Ok(slf.cast::<PyCache>()?.clone()),
+        }
     }
 
     fn open(&self, py: Python<'_>, from_start: bool) -> PyResult<respool::Reader> {
-        py.detach(|| {
+        detached(py, || {
             if from_start {
-                self.view.reader()
+                self.view.reader_at(Position::default(), &Signals)
             } else {
                 self.view.reader_from_frontier()
             }
         })
         .or_raise(py)
     }
-
-    pub(crate) fn describe(&self, py: Python<'_>) -> String {
-        py.detach(|| self.description())
-    }
-
-    fn description(&self) -> String {
-        let metrics = self.cache().metrics();
-        let state = if self.cache().is_closed() {
-            "closed"
-        } else if self.cache().failure().is_some() {
-            "failed"
-        } else if self.view.is_complete() {
-            "complete"
-        } else {
-            "filling"
-        };
-        let mut text = String::new();
-        let (batches, rows) = (self.view.batch_range().len(), self.view.num_rows());
-        let columns = self.view.schema().fields().len();
-        let _ = write!(
-            text,
-            "{state}, {batches} batches, {rows} rows, {columns} columns"
-        );
-        let (memory, log) = (size(metrics.memory_bytes), size(metrics.log_bytes));
-        let _ = write!(text, ", {memory} in memory, {log} in the log");
-        text
-    }
 }
 
-/// Bytes as people read them.
-pub(crate) fn size(bytes: u64) -> String {
-    #[expect(clippy::cast_precision_loss, reason = "shown with three digits")]
-    let mut shown = bytes as f64;
-    for unit in ["B", "KiB", "MiB", "GiB"] {
-        if shown < 1024.0 {
-            return if unit == "B" {
-                format!("{bytes} B")
-            } else {
-                format!("{shown:.1} {unit}")
-            };
+/// Numbers of columns, given as names and numbers, one by one or in a list.
+fn column_indexes(view: &View, columns: &Bound<'_, PyTuple>) -> PyResult<Vec<usize>> {
+    let py = columns.py();
+    let last = view.schema().fields().len().saturating_sub(1);
+    let mut indexes = Vec::new();
+    let mut add = |column: Bound<'_, PyAny>| -> PyResult<()> {
+        if let Ok(index) = column.extract::<usize>() {
+            indexes.push(index);
+        } else if let Ok(name) = column.extract::<String>() {
+            indexes.push(view.column(&name).or_raise(py)?);
+        } else {
+            return Err(PyValueError::new_err(format!(
+                "a column is a name or a number from 0 to {last}, not {}",
+                column.repr()?
+            )));
         }
-        shown /= 1024.0;
+        Ok(())
+    };
+    for column in columns {
+        let is_one = column.extract::<String>().is_ok() || column.extract::<usize>().is_ok();
+        match column.try_iter() {
+            Ok(several) if !is_one => {
+                for column in several {
+                    add(column?)?;
+                }
+            }
+            _ => add(column)?,
+        }
     }
-    format!("{shown:.1} TiB")
+    Ok(indexes)
 }
 
 #[pymethods]
@@ -110,47 +131,50 @@ impl PyView {
         schema_to_pyarrow(py, &self.view.schema())
     }
 
-    /// Rows shown of what is stored so far.
+    /// The names of the columns.
     #[getter]
-    fn num_rows(&self, py: Python<'_>) -> u64 {
-        py.detach(|| self.view.num_rows())
+    fn column_names<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
+        let schema = self.view.schema();
+        PyList::new(py, schema.fields().iter().map(|field| field.name()))
     }
 
-    /// Batches shown of what is stored so far.
+    /// The number of columns.
     #[getter]
-    fn num_batches(&self, py: Python<'_>) -> usize {
-        py.detach(|| self.view.batch_range().len())
+    fn num_columns(&self) -> usize {
+        self.view.schema().fields().len()
     }
 
-    /// Bytes that the cache's stored batches show, wherever they are.
+    /// The cache that this is a view of; of a cache, itself.
     #[getter]
-    fn nbytes(&self, py: Python<'_>) -> u64 {
-        py.detach(|| self.cache().num_bytes())
+    fn cache<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyCache>> {
+        Self::owner(slf)
+    }
+
+    /// Rows shown of what is stored so far. Of a filtered view, zone maps and what they leave open is read.
+    #[getter]
+    fn num_rows(&self, py: Python<'_>) -> PyResult<u64> {
+        let counted = detached(py, || self.view.count(&Signals));
+        counted.or_raise(py).map(|(_, rows)| rows)
+    }
+
+    /// Batches shown of what is stored so far. Of a filtered view, as for ``num_rows``.
+    #[getter]
+    fn num_batches(&self, py: Python<'_>) -> PyResult<usize> {
+        let counted = detached(py, || self.view.count(&Signals));
+        counted.or_raise(py).map(|(batches, _)| batches)
+    }
+
+    /// Bytes that the stored batches show, wherever they are. Those of a part are found by reading it.
+    #[getter]
+    fn nbytes(&self, py: Python<'_>) -> PyResult<u64> {
+        detached(py, || self.view.num_bytes(&Signals)).or_raise(py)
     }
 
     /// Whether everything that this view shows is stored, and the source ended without an error.
     #[getter]
-    fn complete(&self, py: Python<'_>) -> bool {
-        py.detach(|| self.view.is_complete())
-    }
-
-    /// The exception that ended the source, or None.
-    #[getter]
-    fn error(&self, py: Python<'_>) -> Option<PyErr> {
-        py.detach(|| self.cache().failure())
-            .map(|failure| source_error(py, failure.error()))
-    }
-
-    /// Batches that the cache has pulled and stored so far.
-    #[getter]
-    fn ingested_count(&self, py: Python<'_>) -> usize {
-        py.detach(|| self.cache().num_batches())
-    }
-
-    /// Whether the source said that it is at its end; never True after an error.
-    #[getter]
-    fn upstream_exhausted(&self, py: Python<'_>) -> bool {
-        py.detach(|| self.cache().is_complete())
+    fn complete(&self, py: Python<'_>) -> PyResult<bool> {
+        let extent = detached(py, || self.view.extent()).or_raise(py)?;
+        Ok(extent.is_complete)
     }
 
     /// Open a new, independent reader.
@@ -169,16 +193,18 @@ impl PyView {
     /// ValueError
     ///     If the cache is closed, or ``max_readers`` let the first batch go.
     #[pyo3(signature = (from_start=true))]
-    fn reader(&self, py: Python<'_>, from_start: bool) -> PyResult<PyReader> {
-        PyReader::new(py, self.open(py, from_start)?)
+    fn reader(slf: &Bound<'_, Self>, from_start: bool) -> PyResult<PyReader> {
+        let py = slf.py();
+        let reader = slf.get().open(py, from_start)?;
+        PyReader::new(py, reader, Self::owner(slf)?.unbind())
     }
 
     /// View some of the columns.
     ///
     /// Parameters
     /// ----------
-    /// columns
-    ///     Names or numbers, in the order wanted.
+    /// *columns
+    ///     Names or numbers, in the order wanted, one by one or in lists.
     ///
     /// Returns
     /// -------
@@ -188,33 +214,18 @@ impl PyView {
     /// ------
     /// ValueError
     ///     If a column is not there, or a name is not unique.
-    fn select(&self, columns: &Bound<'_, PyAny>) -> PyResult<Self> {
-        let py = columns.py();
-        let schema = self.view.schema();
-        let mut indexes = Vec::new();
-        if columns.is_instance_of::<pyo3::types::PyString>() {
-            return Err(PyTypeError::new_err(
-                "select takes a list of columns, as in select([\"a\"])",
-            ));
-        }
-        for column in columns.try_iter()? {
-            let column = column?;
-            if let Ok(index) = column.extract::<usize>() {
-                indexes.push(index);
-            } else if let Ok(name) = column.extract::<String>() {
-                indexes.push(self.view.column(&name).or_raise(py)?);
-            } else {
-                let columns = schema.fields().len();
-                return Err(PyValueError::new_err(format!(
-                    "a column is a name or a number from 0 to {}, not {}",
-                    columns.saturating_sub(1),
-                    column.repr()?
-                )));
-            }
-        }
-        Ok(Self {
-            view: self.view.select_indexes(&indexes).or_raise(py)?,
-        })
+    ///
+    /// Examples
+    /// --------
+    /// >>> import pyarrow as pa, respool
+    /// >>> cache = respool.StreamCache(pa.table({"x": [1], "y": [2], "z": [3]}))
+    /// >>> cache.select("z", "x").column_names, cache.select(["y"]).column_names
+    /// (['z', 'x'], ['y'])
+    #[pyo3(signature = (*columns))]
+    fn select(slf: &Bound<'_, Self>, columns: &Bound<'_, PyTuple>) -> PyResult<Self> {
+        let view = &slf.get().view;
+        let indexes = column_indexes(view, columns)?;
+        Self::with(slf, view.select_indexes(&indexes).or_raise(slf.py())?)
     }
 
     /// View some of the rows.
@@ -236,15 +247,59 @@ impl PyView {
     /// ValueError
     ///     If a number is negative.
     #[pyo3(signature = (offset, length=None))]
-    fn slice(&self, offset: i64, length: Option<i64>) -> PyResult<Self> {
+    fn slice(slf: &Bound<'_, Self>, offset: i64, length: Option<i64>) -> PyResult<Self> {
         let checked = |name: &str, rows: i64| {
             u64::try_from(rows)
                 .map_err(|_| PyValueError::new_err(format!("{name} is not negative: {rows}")))
         };
         let length = length.map(|rows| checked("length", rows)).transpose()?;
-        Ok(Self {
-            view: self.view.slice(checked("offset", offset)?, length),
-        })
+        let view = slf.get().view.slice(checked("offset", offset)?, length);
+        Self::with(slf, view)
+    }
+
+    /// View the rows for which a condition holds.
+    ///
+    /// Zone maps let every reader of the view skip the batches that can't hold such a row, in pyarrow and
+    /// in plain iteration too.
+    ///
+    /// Parameters
+    /// ----------
+    /// condition
+    ///     What ``pyarrow.parquet.read_table(filters=)`` takes, such as ``[("x", ">", 3)]``; a ``polars.Expr``
+    ///     or a ``pyarrow.compute.Expression`` that can be translated exactly.
+    ///
+    /// Returns
+    /// -------
+    /// StreamCacheView
+    ///     Its batches are as those of the cache, without the rows that don't pass; batches of no rows are
+    ///     left out.
+    ///
+    /// Raises
+    /// ------
+    /// TypeError
+    ///     If ``condition`` is none of these.
+    /// ValueError
+    ///     If a part of it can't be translated, which the message names; a column is not there; or the view
+    ///     was filtered and then sliced.
+    ///
+    /// Examples
+    /// --------
+    /// >>> import pyarrow as pa, respool
+    /// >>> cache = respool.StreamCache(pa.table({"x": [1, 2, 3], "y": ["a", "b", "c"]}))
+    /// >>> view = cache.filter([("x", ">", 1), ("y", "!=", "c")])
+    /// >>> [pa.table(view).to_pydict() for _ in range(2)]
+    /// [{'x': [2], 'y': ['b']}, {'x': [2], 'y': ['b']}]
+    fn filter(slf: &Bound<'_, Self>, condition: &Bound<'_, PyAny>) -> PyResult<Self> {
+        let py = slf.py();
+        let translate = py.import("respool._filters")?.getattr("predicate")?;
+        let predicate = translate.call1((condition, slf))?;
+        Self::_filtered(slf, predicate.cast::<PyPredicate>()?)
+    }
+
+    /// The rows that pass a predicate of ours; for `respool.duckdb`.
+    fn _filtered(slf: &Bound<'_, Self>, predicate: &Bound<'_, PyPredicate>) -> PyResult<Self> {
+        let view = slf.get().view.filter(&predicate.get().0);
+        Self::with(slf, view.or_raise(slf.py())?)
     }
 
     /// View the columns as other types.
@@ -263,11 +318,10 @@ impl PyView {
     /// ValueError
     ///     If names differ or no such cast exists. A value that the new type can't hold is an error
     ///     when its batch is read, never a NULL.
-    fn cast(&self, py: Python<'_>, schema: &Bound<'_, PyAny>) -> PyResult<Self> {
+    fn cast(slf: &Bound<'_, Self>, schema: &Bound<'_, PyAny>) -> PyResult<Self> {
         let schema = import_schema(schema)?;
-        Ok(Self {
-            view: self.view.cast(&schema).or_raise(py)?,
-        })
+        let view = slf.get().view.cast(&schema);
+        Self::with(slf, view.or_raise(slf.py())?)
     }
 
     /// One batch by its number, a ``pyarrow.RecordBatch``. Pulls up to it.
@@ -275,11 +329,17 @@ impl PyView {
     /// Raises
     /// ------
     /// IndexError
-    ///     If there are not so many batches.
-    fn batch<'py>(&self, py: Python<'py>, i: usize) -> PyResult<Bound<'py, PyAny>> {
-        let batch = py.detach(|| self.view.batch(i, &Signals)).or_raise(py)?;
+    ///     If there are not so many batches, or the number is negative: the last batch of a stream is not
+    ///     known before its end.
+    fn batch<'py>(&self, py: Python<'py>, i: isize) -> PyResult<Bound<'py, PyAny>> {
+        let Ok(index) = usize::try_from(i) else {
+            return Err(PyIndexError::new_err(format!(
+                "no batch {i}: batches are numbered from 0"
+            )));
+        };
+        let batch = detached(py, || self.view.batch(index, &Signals)).or_raise(py)?;
         let Some(batch) = batch else {
-            let batches = self.num_batches(py);
+            let batches = self.num_batches(py)?;
             return Err(PyIndexError::new_err(format!(
                 "no batch {i}: there are {batches} batches"
             )));
@@ -295,23 +355,62 @@ impl PyView {
     /// Returns
     /// -------
     /// StreamCacheView
-    fn prefix(&self, py: Python<'_>) -> Self {
-        Self {
-            view: py.detach(|| self.view.prefix()),
-        }
+    fn prefix(slf: &Bound<'_, Self>) -> PyResult<Self> {
+        let py = slf.py();
+        let shown = slf.get().view();
+        let view = detached(py, || shown.prefix()).or_raise(py)?;
+        Self::with(slf, view)
+    }
+
+    /// Read the first rows into a ``pyarrow.Table``; pulls no more than it needs.
+    #[pyo3(signature = (n=5))]
+    fn head<'py>(slf: &Bound<'py, Self>, n: i64) -> PyResult<Bound<'py, PyAny>> {
+        let head = Self::slice(slf, 0, Some(n))?;
+        Self::to_arrow(&Bound::new(slf.py(), head)?)
     }
 
     /// Read everything into a ``pyarrow.Table`` that shares the cache's buffers.
-    fn to_pyarrow<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+    fn to_arrow<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
         let py = slf.py();
         let schema = slf.get().schema(py)?;
-        let reader = slf.get().reader(py, true)?;
-        let batches = Bound::new(py, reader)?
-            .try_iter()?
-            .collect::<PyResult<Vec<_>>>()?;
-        py.import("pyarrow")?
-            .getattr("Table")?
-            .call_method1("from_batches", (batches, schema))
+        let reader = Bound::new(py, Self::reader(slf, true)?)?;
+        table_of(reader.as_any(), &schema)
+    }
+
+    /// As :meth:`to_arrow`.
+    fn to_pyarrow<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        Self::to_arrow(slf)
+    }
+
+    /// Read everything into a ``polars.DataFrame``.
+    ///
+    /// Raises
+    /// ------
+    /// ImportError
+    ///     If Polars is not installed.
+    /// TypeError
+    ///     If a column has a type that Polars has not; the message says what to cast.
+    fn to_polars<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        Self::lazy(slf)?.call_method0("collect")
+    }
+
+    /// Read everything into a ``pandas.DataFrame``.
+    ///
+    /// Parameters
+    /// ----------
+    /// **options
+    ///     As for ``pyarrow.Table.to_pandas``.
+    ///
+    /// Raises
+    /// ------
+    /// ImportError
+    ///     If pandas is not installed.
+    #[pyo3(signature = (**options))]
+    fn to_pandas<'py>(
+        slf: &Bound<'py, Self>,
+        options: Option<&Bound<'py, PyDict>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        Self::to_arrow(slf)?.call_method("to_pandas", (), options)
     }
 
     /// A DuckDB relation over this view; see :func:`respool.duckdb.relation`.
@@ -337,12 +436,14 @@ impl PyView {
         slf: &Bound<'py, Self>,
         con: Option<&Bound<'py, PyAny>>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        slf.py()
-            .import("respool.duckdb")?
-            .call_method1("relation", (slf, con))
+        let py = slf.py();
+        let options = PyDict::new(py);
+        options.set_item("con", con)?;
+        py.import("respool.duckdb")?
+            .call_method("relation", (slf,), Some(&options))
     }
 
-    /// Pull everything from the source.
+    /// Pull from the source everything that this shows.
     ///
     /// Parameters
     /// ----------
@@ -352,7 +453,7 @@ impl PyView {
     /// Returns
     /// -------
     /// int
-    ///     Batches of the whole stream.
+    ///     Batches that this shows.
     ///
     /// Raises
     /// ------
@@ -362,72 +463,66 @@ impl PyView {
     ///     If a batch does not fit. It is kept: call again after ``resize``.
     #[pyo3(signature = (progress=None), text_signature = "($self, progress=False)")]
     fn ingest_all(&self, py: Python<'_>, progress: Option<&Bound<'_, PyAny>>) -> PyResult<usize> {
-        let cache = self.cache();
         let mut progress = Progress::new(progress)?;
         loop {
             // A look at signals and progress attaches to Python: not for every batch.
             let interval = progress.interval();
-            let more = py.detach(|| cache.ingest_for(interval, &Signals));
+            let more = detached(py, || self.view.ingest_for(interval, &Signals));
             // Between two pulls nothing is lost: an interrupted ingest can go on.
             py.check_signals()?;
             let more = more.or_raise(py)?;
-            progress.show(py, cache, !more)?;
+            progress.show(py, &self.view, !more)?;
             if !more {
-                return Ok(self.ingested_count(py));
+                return self.num_batches(py);
             }
         }
     }
 
-    /// What the cache did so far and what it holds; sizes in bytes, times in seconds.
-    ///
-    /// Returns
-    /// -------
-    /// dict
-    ///     batches, rows, bytes; pulls, source_seconds, store_seconds; batches_in_memory,
-    ///     memory_bytes, memory_capacity; batches_in_log, log_bytes, log_capacity; memory_hits,
-    ///     log_reads; readers.
-    fn metrics<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
-        let metrics = py.detach(|| self.cache().metrics());
-        let dict = PyDict::new(py);
-        dict.set_item("batches", metrics.batches)?;
-        dict.set_item("rows", metrics.rows)?;
-        dict.set_item("bytes", metrics.bytes)?;
-        dict.set_item("pulls", metrics.pulls)?;
-        dict.set_item("source_seconds", metrics.source_time.as_secs_f64())?;
-        dict.set_item("store_seconds", metrics.store_time.as_secs_f64())?;
-        dict.set_item("batches_in_memory", metrics.batches_in_memory)?;
-        dict.set_item("memory_bytes", metrics.memory_bytes)?;
-        dict.set_item("memory_capacity", metrics.memory_capacity)?;
-        dict.set_item("batches_in_log", metrics.batches_in_log)?;
-        dict.set_item("log_bytes", metrics.log_bytes)?;
-        dict.set_item("log_capacity", metrics.log_capacity)?;
-        dict.set_item("memory_hits", metrics.memory_hits)?;
-        dict.set_item("log_reads", metrics.log_reads)?;
-        dict.set_item("readers", metrics.readers)?;
-        Ok(dict)
-    }
-
-    /// Stream the columns with these numbers and the rows that pass; for `respool.duckdb` and `respool.polars`.
+    /// Stream what the view shows of the columns with these numbers and the rows that pass; for
+    /// `respool.duckdb`.
     #[pyo3(signature = (columns=None, predicate=None))]
     fn _scan<'py>(
-        &self,
-        py: Python<'py>,
+        slf: &Bound<'py, Self>,
         columns: Option<Vec<usize>>,
         predicate: Option<PyRef<'py, PyPredicate>>,
     ) -> PyResult<Bound<'py, PyCapsule>> {
+        let py = slf.py();
         let predicate = predicate.map(|predicate| predicate.0.clone());
-        let scan = py
-            .detach(|| self.view.scan(columns.as_deref(), predicate))
-            .or_raise(py)?;
-        export_stream(py, scan)
+        let view = &slf.get().view;
+        let reader = detached(py, || {
+            let view = match &predicate {
+                Some(predicate) => view.filter(predicate)?,
+                None => View::clone(view),
+            };
+            let view = match &columns {
+                Some(columns) => view.select_indexes(columns)?,
+                None => view,
+            };
+            view.reader_at(Position::default(), &Signals)
+        });
+        export_stream(
+            py,
+            reader.or_raise(py)?,
+            PyCache::keeper(&Self::owner(slf)?),
+        )
+    }
+
+    /// Rows stored of the view, of a filtered one at most.
+    #[getter]
+    fn _rows(&self, py: Python<'_>) -> PyResult<u64> {
+        let extent = detached(py, || self.view.extent()).or_raise(py)?;
+        Ok(extent.rows)
     }
 
     /// Whether zone maps decide nearly every stored batch, and the others can be filtered exactly.
     fn _is_decided(&self, py: Python<'_>, predicate: &Bound<'_, PyPredicate>) -> PyResult<bool> {
         let predicate = &predicate.get().0;
-        py.detach(
-            || Ok(predicate.supports(&self.view.schema()) && self.view.is_decided(predicate)?),
-        )
+        let view = &self.view;
+        detached(py, || {
+            Ok(view.can_leave_out()
+                && predicate.supports(&view.schema())
+                && view.is_decided(predicate, &Signals)?)
+        })
         .or_raise(py)
     }
 
@@ -438,7 +533,8 @@ impl PyView {
         predicate: &Bound<'_, PyPredicate>,
     ) -> PyResult<Vec<Option<bool>>> {
         let predicate = &predicate.get().0;
-        let (_, verdicts) = py.detach(|| self.view.prove(predicate)).or_raise(py)?;
+        let proved = detached(py, || self.view.prove(predicate, &Signals));
+        let (_, verdicts) = proved.or_raise(py)?;
         let known = |verdict: &Verdict| match verdict {
             Verdict::All => Some(true),
             Verdict::None => Some(false),
@@ -455,45 +551,61 @@ impl PyView {
         Term::named(&schema, &names).map(PyTerm)
     }
 
-    /// Replay columns as frames; for `respool.polars`. Batches marked False in `kept` are left out; `from_log`
-    /// reads from a mapped log what memory holds too.
+    /// Replay columns as frames; for `respool.polars`. Stored batches marked False in `kept` are left out;
+    /// `from_log` reads from a mapped log what memory holds too.
     #[pyo3(signature = (columns=None, *, kept=None, from_log=false))]
     fn _frames(
-        &self,
-        py: Python<'_>,
+        slf: &Bound<'_, Self>,
         columns: Option<Vec<usize>>,
         kept: Option<Vec<bool>>,
         from_log: bool,
     ) -> PyResult<PyFrames> {
-        let scan = py
-            .detach(move || self.view.scan(columns.as_deref(), None))
-            .or_raise(py)?
-            .keeping(kept.unwrap_or_default());
-        Ok(PyFrames::new(if from_log { scan.from_log() } else { scan }))
+        let py = slf.py();
+        let view = &slf.get().view;
+        let reader = detached(py, || {
+            let mut view = match &columns {
+                Some(columns) => view.select_indexes(columns)?,
+                None => View::clone(view),
+            };
+            if let Some(kept) = kept.as_ref().filter(|_| view.can_leave_out()) {
+                let stored = view.stored_batches()?;
+                // More may have come since they were marked: what has no mark is read.
+                let from = match (stored.get(kept.len()), stored.last()) {
+                    (Some(unmarked), _) => *unmarked,
+                    (None, last) => last.map_or(0, |last| last + 1),
+                };
+                let marked = stored.iter().zip(kept);
+                let kept: Vec<usize> = marked
+                    .filter(|(_, kept)| **kept)
+                    .map(|(at, _)| *at)
+                    .collect();
+                view = view.batches(&kept, from)?;
+            }
+            let reader = view.reader_at(Position::default(), &Signals)?;
+            Ok(if from_log { reader.from_log() } else { reader })
+        });
+        Ok(PyFrames::new(
+            reader.or_raise(py)?,
+            Self::owner(slf)?.unbind(),
+        ))
     }
 
     /// Where everything can be had for nothing, as often as wanted: `"memory"`, `"log"` (a mapped one), or None.
     #[getter]
-    fn _place(&self, py: Python<'_>) -> Option<&'static str> {
-        py.detach(|| {
-            let cache = self.cache();
-            if !self.view.is_complete() || cache.is_closed() || cache.is_used_up_by_readers() {
-                None
-            } else if cache.is_in_memory() {
-                Some("memory")
-            } else if cache.is_log_mapped() {
-                Some("log")
-            } else {
-                None
-            }
-        })
+    fn _place(&self, py: Python<'_>) -> PyResult<Option<&'static str>> {
+        let residence = detached(py, || self.view.residence()).or_raise(py)?;
+        Ok(residence.map(|residence| match residence {
+            Residence::Memory => "memory",
+            Residence::MappedLog => "log",
+        }))
     }
 
     /// Whether `_place` will stay what it is until the cache is closed or resized: nothing more comes in
     /// that could move what is there.
     #[getter]
-    fn _is_settled(&self, py: Python<'_>) -> bool {
-        py.detach(|| self.cache().is_ended())
+    fn _is_settled(&self, py: Python<'_>) -> PyResult<bool> {
+        let extent = detached(py, || self.view.extent()).or_raise(py)?;
+        Ok(extent.cache.is_ended())
     }
 
     /// A cache is a source that is read once and what was read of it: neither goes into a pickle.
@@ -502,7 +614,7 @@ impl PyView {
             "cannot pickle a cache, a view or a LazyFrame of one ({}): it reads a stream that belongs \
              to this process; pickle its data, such as pyarrow.table(cache), or make the cache where \
              it is used",
-            self.describe(py)
+            detached(py, || describe(&self.view))
         )))
     }
 
@@ -520,27 +632,32 @@ impl PyView {
     }
 
     /// The same rows in the encodings that DuckDB reads fastest; None if there is nothing to convert.
-    fn _encoded(&self, py: Python<'_>) -> PyResult<Option<Self>> {
-        let encoded = py.detach(|| self.view.encoded(&Signals)).or_raise(py)?;
-        Ok(encoded.map(|cache| Self { view: cache.view() }))
+    fn _encoded(slf: &Bound<'_, Self>) -> PyResult<Option<Self>> {
+        let py = slf.py();
+        let view = slf.get().view();
+        let encoded = detached(py, || view.encoded(&Signals));
+        let encoded = encoded.or_raise(py)?;
+        encoded
+            .map(|cache| Self::with(slf, cache.view()))
+            .transpose()
     }
 
-    fn __iter__(&self, py: Python<'_>) -> PyResult<PyReader> {
-        self.reader(py, true)
+    fn __iter__(slf: &Bound<'_, Self>) -> PyResult<PyReader> {
+        Self::reader(slf, true)
     }
 
     #[pyo3(signature = (requested_schema=None))]
     fn __arrow_c_stream__<'py>(
-        &self,
-        py: Python<'py>,
+        slf: &Bound<'py, Self>,
         requested_schema: Option<&Bound<'py, PyAny>>,
     ) -> PyResult<Bound<'py, PyCapsule>> {
-        let mut reader = self.open(py, true)?;
+        let py = slf.py();
+        let mut reader = slf.get().open(py, true)?;
         if let Some(requested) = requested_schema {
             let schema = schema_in(requested)?;
             reader = reader.shown_as(|view| view.conform(&schema)).or_raise(py)?;
         }
-        export_stream(py, reader)
+        export_stream(py, reader, PyCache::keeper(&Self::owner(slf)?))
     }
 
     fn __arrow_c_schema__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyCapsule>> {
@@ -548,40 +665,15 @@ impl PyView {
     }
 
     fn __repr__(&self, py: Python<'_>) -> String {
-        format!("<respool.StreamCacheView {}>", self.describe(py))
+        let text = detached(py, || describe(&self.view));
+        format!("<respool.StreamCacheView {text}>")
     }
 
     fn _repr_html_(&self, py: Python<'_>) -> String {
-        let escape = |text: &str| {
-            text.replace('&', "&amp;")
-                .replace('<', "&lt;")
-                .replace('>', "&gt;")
-        };
-        let schema: SchemaRef = self.view.schema();
-        let mut rows = String::new();
-        for field in schema.fields() {
-            let (name, kind) = (escape(field.name()), escape(&field.data_type().to_string()));
-            let _ = write!(rows, "<tr><td>{name}</td><td>{kind}</td></tr>");
-        }
-        format!(
-            "<div><p><b>respool</b> {}</p><table><tr><th>column</th><th>type</th></tr>{rows}</table></div>",
-            escape(&self.describe(py))
-        )
+        detached(py, || describe_in_html(&self.view))
     }
 
-    fn __enter__(slf: PyRef<'_, Self>) -> PyRef<'_, Self> {
-        slf
-    }
-
-    #[pyo3(signature = (exc_type, exc_value, traceback))]
-    fn __exit__(
-        &self,
-        py: Python<'_>,
-        exc_type: &Bound<'_, PyAny>,
-        exc_value: &Bound<'_, PyAny>,
-        traceback: &Bound<'_, PyAny>,
-    ) {
-        let _ = (exc_type, exc_value, traceback);
-        py.detach(|| self.cache().close());
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        visit.call(&self.owner)
     }
 }

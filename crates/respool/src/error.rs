@@ -26,7 +26,7 @@ pub enum Error {
     /// A batch does not fit the memory bound and there is no log to put it into. The batch is kept.
     #[error(
         "cannot keep the next batch in memory: it needs {asked} bytes, {used} of {capacity} bytes \
-         are used and there is no log; raise memory_capacity (resize) or give the cache a disk_path"
+         are used and there is no log; give it more memory (resize) or a log (a directory)"
     )]
     MemoryFull {
         /// Bytes the batch would add.
@@ -69,7 +69,7 @@ pub enum Error {
     /// The batch was given up because `max_readers` readers had passed it and there is no log.
     #[error(
         "batch {batch} is gone: max_readers={max_readers} readers have passed it and the cache has \
-         no log; raise max_readers, or give the cache a disk_path"
+         no log; raise max_readers, or give the cache a log (a directory)"
     )]
     Released {
         /// The batch asked for.

@@ -17,13 +17,14 @@ pub fn happened() {
 ///
 /// In a child of it, locks may be held by threads that don't exist there: nothing may wait for them.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Process {
+pub struct Process {
     number: u32,
     forks: usize,
 }
 
 impl Process {
-    pub(crate) fn here() -> Self {
+    /// This process.
+    pub fn here() -> Self {
         Self {
             number: std::process::id(),
             forks: FORKS.load(Ordering::Relaxed),
@@ -31,7 +32,7 @@ impl Process {
     }
 
     /// Whether this is that process, as far as [`happened`] was called.
-    pub(crate) fn is_here(self) -> bool {
+    pub fn is_here(self) -> bool {
         self.forks == FORKS.load(Ordering::Relaxed)
     }
 

@@ -26,7 +26,7 @@ fn batches_from_a_number_on_are_read_too() {
         let cache = Cache::new(Counting::new(6, Then::End), &options).unwrap();
         cache.view().batch(2, &Uninterrupted).unwrap();
         for _ in 0..2 {
-            let found = read(&cache.view().batches(&[1], 3));
+            let found = read(&cache.view().batches(&[1], 3).unwrap());
             let all = batches(6);
             assert_eq!(found, [&all[1..2], &all[3..]].concat(), "{store}");
         }
@@ -39,7 +39,7 @@ fn some_batches_of_a_slice() {
     cache.ingest_all().unwrap();
     let view = cache.view().slice(250, Some(200));
     assert_eq!(view.stored_batches().unwrap(), [2, 3, 4]);
-    let some = view.select_indexes(&[0]).unwrap().batches(&[3], 5);
+    let some = view.select_indexes(&[0]).unwrap().batches(&[3], 5).unwrap();
     let wanted = batches(4)[3].project(&[0]).unwrap();
     assert_eq!(read(&some), [wanted]);
 }
@@ -49,7 +49,7 @@ fn what_is_left_out_is_not_pulled_twice_and_not_kept_from_others() {
     let source = Counting::new(4, Then::End);
     let asked = source.asked.clone();
     let cache = Cache::new(source, &Options::new()).unwrap();
-    assert_eq!(read(&cache.view().batches(&[], 4)), []);
+    assert_eq!(read(&cache.view().batches(&[], 4).unwrap()), []);
     assert_eq!(read(&cache.view()), batches(4));
     assert_eq!(asked.load(Ordering::SeqCst), 5);
 }
@@ -83,7 +83,7 @@ fn a_position_is_taken_up_by_another_reader() {
         let view = cache.view().stride(1, 2).unwrap();
         let mut reader = view.reader().unwrap();
         let mut given = vec![reader.next_batch(&Uninterrupted).unwrap().unwrap()];
-        let position = reader.position();
+        let position = reader.at();
         assert_eq!(
             position,
             Position {

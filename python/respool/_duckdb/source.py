@@ -36,8 +36,8 @@ class ViewSource(ArrowScanSource):
         return self.obj.__arrow_c_stream__(requested_schema)
 
     def rows(self) -> int:
-        """Rows stored so far: all of them once the view is complete."""
-        return self._view.num_rows
+        """Rows stored so far, all of them once the view is complete; of a filtered one at most."""
+        return self._view._rows  # noqa: SLF001
 
     def accepts(self, node: Node) -> bool:
         """Whether the stream is to filter, and not DuckDB.

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
-    from respool import _typing
+    from respool import typing as respool_typing
 
 __all__ = ["CastingStreamCache", "StreamCache", "StreamCacheReader"]
 
@@ -70,7 +70,7 @@ class StreamCache:
 
     def __init__(
         self,
-        reader: _typing.Source,
+        reader: respool_typing.Source,
         memory_capacity: int | None = None,
         disk_path: str | None = None,
         disk_capacity: int | None = None,
@@ -117,7 +117,7 @@ class StreamCache:
         with self._readers.one_more():
             return StreamCacheReader(self._cache.reader(from_start))
 
-    def cast(self, target_schema: _typing.ArrowSchemaExportable) -> CastingStreamCache:
+    def cast(self, target_schema: respool_typing.ArrowSchemaExportable) -> CastingStreamCache:
         """Make a replayable view with other column types."""
         return CastingStreamCache(self._cache.cast(target_schema), self._readers)
 
@@ -153,7 +153,7 @@ class CastingStreamCache:
         """The schema after the cast."""
         return self._view.schema
 
-    def cast(self, target_schema: _typing.ArrowSchemaExportable) -> CastingStreamCache:
+    def cast(self, target_schema: respool_typing.ArrowSchemaExportable) -> CastingStreamCache:
         """Cast once more."""
         return CastingStreamCache(self._view.cast(target_schema), self._readers)
 
@@ -181,7 +181,7 @@ class StreamCacheReader:
         """Whether this reader has been consumed."""
         return self._reader.closed
 
-    def cast(self, target_schema: _typing.ArrowSchemaExportable) -> pa.RecordBatchReader:
+    def cast(self, target_schema: respool_typing.ArrowSchemaExportable) -> pa.RecordBatchReader:
         """Hand the rest over as a ``pyarrow.RecordBatchReader`` with other column types."""
         return self._reader.cast(target_schema)
 

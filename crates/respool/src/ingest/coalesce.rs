@@ -48,12 +48,10 @@ impl Feed {
                 .ok()
                 .and_then(Result::ok),
         };
-        match joined {
-            Some(batch) => self.pending.push_back(batch),
-            None => {
-                let singly: Vec<_> = batches().cloned().collect();
-                self.pending.extend(singly);
-            }
+        if let Some(batch) = joined {
+            self.pending.push_back(batch);
+        } else {
+            self.pending.extend(batches().cloned());
         }
         self.joining.clear();
         self.joining_rows = 0;

@@ -104,21 +104,18 @@ impl Drop for Turn<'_> {
         let Some(feed) = self.feed.take() else {
             return;
         };
-        let unused = match self.store.look() {
-            Ok(mut state) => {
-                state.puller = None;
-                if state.closed {
-                    Some(feed)
-                } else {
-                    state.feed.replace(feed)
-                }
-            }
-            // In a forked child: whoever made the source can't be asked to take it back.
-            Err(_) => {
-                Box::leak(Box::new(feed));
-                None
-            }
+        let Ok(mut state) = self.store.look() else {
+            // In a forked child: the source may wait for who is not there.
+            Box::leak(Box::new(feed));
+            return;
         };
+        state.puller = None;
+        let unused = if state.closed {
+            Some(feed)
+        } else {
+            state.feed.replace(feed)
+        };
+        drop(state);
         self.store.advanced.notify_all();
         drop(unused);
     }

@@ -86,7 +86,7 @@ impl View {
     /// [`Error::Closed`]; [`Error::InvalidArgument`] for a filtered view that is sliced: nobody counted
     /// the rows before.
     pub fn reader_from_frontier(&self) -> Result<Reader> {
-        if self.passing() != (0..u64::MAX) {
+        if !self.can_leave_out() {
             return Err(Error::invalid(
                 "cannot begin in the middle of a slice of a filtered view: read it from the start",
             ));
@@ -145,7 +145,7 @@ impl Reader {
     }
 
     /// Where the reader is.
-    pub fn position(&self) -> Position {
+    pub fn at(&self) -> Position {
         Position {
             batch: self.next,
             passed: self.passed,

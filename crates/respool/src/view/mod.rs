@@ -205,7 +205,7 @@ impl View {
     /// [`Error::InvalidArgument`] for a predicate that can't be applied exactly, and for a view that
     /// was filtered and then sliced.
     pub fn filter(&self, predicate: &Predicate) -> Result<Self> {
-        if self.passing != (0..u64::MAX) {
+        if !self.can_leave_out() {
             return Err(Error::invalid(
                 "cannot filter a slice of a filtered view: filter by both conditions, then slice",
             ));
@@ -214,6 +214,11 @@ impl View {
         let filter = Filter::new(predicate, &self.shape())?;
         view.filters.push(Arc::new(filter));
         Ok(view)
+    }
+
+    /// Whether rows and batches can be left out: not of a slice of a filtered view, in which they count.
+    pub fn can_leave_out(&self) -> bool {
+        self.passing == (0..u64::MAX)
     }
 
     /// The batches stored up to now, as a view that ends there: without an error where the source
@@ -241,7 +246,7 @@ impl View {
                 world.saturating_sub(1)
             )));
         }
-        if !self.selection.is_all() || self.passing != (0..u64::MAX) {
+        if !self.selection.is_all() || !self.can_leave_out() {
             return Err(Error::invalid(
                 "cannot take every n-th batch of a part: take them of the whole cache, then slice",
             ));
@@ -259,12 +264,19 @@ impl View {
 
     /// Of the view's batches those with the listed numbers, ascending, and all from number `from` on;
     /// numbers as in the cache.
-    #[must_use]
-    pub fn batches(&self, listed: &[usize], from: usize) -> Self {
-        Self {
+    ///
+    /// # Errors
+    /// [`Error::InvalidArgument`] for a view that was filtered and then sliced.
+    pub fn batches(&self, listed: &[usize], from: usize) -> Result<Self> {
+        if !self.can_leave_out() {
+            return Err(Error::invalid(
+                "cannot leave batches out of a slice of a filtered view",
+            ));
+        }
+        Ok(Self {
             selection: self.selection.listed(listed, from),
             ..self.clone()
-        }
+        })
     }
 
     /// For an output column that is shown as it is: its number in the cache.

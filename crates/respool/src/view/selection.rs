@@ -15,16 +15,25 @@ pub(crate) struct Selection {
 enum Batches {
     All,
     Range(Range<usize>),
-    /// Batches `rank`, `rank + world`, `rank + 2 * world` and so on.
-    Stride {
-        rank: usize,
-        world: usize,
-    },
-    /// The listed ones, ascending, and all from a number on.
+    /// The listed ones, ascending, and from a number on every so-manieth.
     List {
         listed: Arc<[usize]>,
-        from: usize,
+        then: Option<Steps>,
     },
+}
+
+/// Batches `from`, `from + step`, `from + 2 * step` and so on.
+#[derive(Clone, Copy, Debug)]
+struct Steps {
+    from: usize,
+    step: usize,
+}
+
+impl Steps {
+    fn at_or_after(self, batch: usize) -> usize {
+        let past = batch.saturating_sub(self.from).div_ceil(self.step);
+        self.from + past * self.step
+    }
 }
 
 impl Selection {
@@ -49,7 +58,7 @@ impl Selection {
             && match &self.batches {
                 Batches::All => true,
                 Batches::Range(range) => range.start == 0,
-                Batches::Stride { .. } | Batches::List { .. } => false,
+                Batches::List { .. } => false,
             }
     }
 
@@ -70,18 +79,9 @@ impl Selection {
         let batches = match &self.batches {
             Batches::All => Batches::Range(0..end),
             Batches::Range(range) => Batches::Range(range.start..range.end.min(end)),
-            Batches::Stride { rank, world } => Batches::List {
-                listed: (*rank..end).step_by(*world).collect(),
-                from: usize::MAX,
-            },
-            Batches::List { listed, from } => Batches::List {
-                listed: listed
-                    .iter()
-                    .copied()
-                    .chain(*from..end.max(*from))
-                    .filter(|batch| *batch < end)
-                    .collect(),
-                from: usize::MAX,
+            Batches::List { .. } => Batches::List {
+                listed: self.within(0..end).into(),
+                then: None,
             },
         };
         Self {
@@ -90,38 +90,45 @@ impl Selection {
         }
     }
 
-    /// Every `world`-th batch from `rank` on; of all batches.
+    /// Of all batches every `world`-th from `rank` on.
     pub(crate) fn stride(rank: usize, world: usize) -> Self {
+        let steps = Steps {
+            from: rank,
+            step: world,
+        };
         Self {
-            batches: Batches::Stride { rank, world },
+            batches: Batches::List {
+                listed: Arc::from([]),
+                then: Some(steps),
+            },
             rows: 0..u64::MAX,
         }
     }
 
     /// Of what is selected, the listed batches and those from `from` on.
     pub(crate) fn listed(&self, listed: &[usize], from: usize) -> Self {
-        let listed = listed.iter().copied();
-        let batches = match &self.batches {
-            Batches::All => Batches::List {
-                listed: listed.collect(),
-                from,
-            },
-            // What ends somewhere, or leaves batches out, has to be told one by one.
-            _ => {
-                let end = self.end().unwrap_or(from).max(from);
-                let asked = listed.chain(from..end);
-                Batches::List {
-                    listed: asked.filter(|batch| self.holds(*batch)).collect(),
-                    from: if self.end().is_some() {
-                        usize::MAX
-                    } else {
-                        from
-                    },
-                }
+        let mut kept = listed.to_vec();
+        kept.retain(|batch| *batch < from && self.holds(*batch));
+        let then = match &self.batches {
+            Batches::All => Some(Steps { from, step: 1 }),
+            Batches::Range(range) => {
+                kept.extend(range.start.max(from)..range.end);
+                None
+            }
+            Batches::List { listed, then } => {
+                let below = then.map_or(usize::MAX, |then| then.from);
+                kept.extend(listed.iter().filter(|batch| (from..below).contains(*batch)));
+                then.map(|then| Steps {
+                    from: then.at_or_after(from),
+                    step: then.step,
+                })
             }
         };
         Self {
-            batches,
+            batches: Batches::List {
+                listed: kept.into(),
+                then,
+            },
             rows: self.rows.clone(),
         }
     }
@@ -134,17 +141,10 @@ impl Selection {
                 let batch = batch.max(range.start);
                 (batch < range.end).then_some(batch)
             }
-            Batches::Stride { rank, world } => {
-                let past = batch.saturating_sub(*rank).div_ceil(*world);
-                Some(rank + past * world)
-            }
-            Batches::List { listed, from } => {
+            Batches::List { listed, then } => {
                 let at = listed.partition_point(|listed| *listed < batch);
-                match listed.get(at) {
-                    Some(listed) => Some(*listed),
-                    None if *from == usize::MAX => None,
-                    None => Some(batch.max(*from)),
-                }
+                let listed = listed.get(at).copied();
+                listed.or_else(|| then.map(|then| then.at_or_after(batch)))
             }
         }
     }
@@ -156,10 +156,11 @@ impl Selection {
     /// The number that all selected batches are below, where there is one.
     pub(crate) fn end(&self) -> Option<usize> {
         match &self.batches {
-            Batches::All | Batches::Stride { .. } => None,
+            Batches::All | Batches::List { then: Some(_), .. } => None,
             Batches::Range(range) => Some(range.end),
-            Batches::List { listed, from } => (*from == usize::MAX)
-                .then(|| listed.last().map_or(0, |last| last.saturating_add(1))),
+            Batches::List { listed, then: None } => {
+                Some(listed.last().map_or(0, |last| last.saturating_add(1)))
+            }
         }
     }
 
@@ -208,7 +209,7 @@ mod tests {
         assert_eq!(some.at_or_after(4), Some(5));
         let below = some.below(6);
         assert_eq!((below.within(0..8), below.end()), (vec![1, 3, 5], Some(6)));
-        let none = Selection::all().listed(&[], usize::MAX);
+        let none = Selection::all().below(0);
         assert_eq!((none.at_or_after(0), none.end()), (None, Some(0)));
     }
 
@@ -217,6 +218,8 @@ mod tests {
         let range = Selection::all().below(6);
         assert_eq!(range.listed(&[2, 7], 4).within(0..9), [2, 4, 5]);
         let odd = Selection::stride(1, 2);
-        assert_eq!(odd.listed(&[1, 2, 3], usize::MAX).within(0..9), [1, 3]);
+        assert_eq!(odd.listed(&[1, 2, 3], 6).within(0..10), [1, 3, 7, 9]);
+        let some = odd.listed(&[1], 5);
+        assert_eq!(some.listed(&[1, 2], 6).within(0..10), [1, 7, 9]);
     }
 }

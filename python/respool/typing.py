@@ -1,8 +1,19 @@
-"""The shapes of what goes in, for type checkers only."""
+"""The shapes of what goes in and comes out, for annotations.
+
+Examples
+--------
+>>> import pyarrow as pa, respool
+>>> from respool.typing import Metrics, Source
+>>> def bytes_of(source: Source) -> int:
+...     metrics: Metrics = respool.cache(source).metrics()
+...     return metrics["bytes"]
+>>> bytes_of(pa.table({"x": [1, 2]}))
+0
+"""
 
 from collections.abc import Iterable
 from os import PathLike
-from typing import Protocol, TypeAlias
+from typing import Protocol, TypeAlias, TypedDict
 
 import pyarrow as pa
 
@@ -51,9 +62,33 @@ Source: TypeAlias = (
     | Scannable
     | ReaderMaker
     | Collectable
-    | Iterable[ArrowArrayExportable]
+    | Iterable[ArrowArrayExportable | ArrowStreamExportable]
 )
+"""What can be cached."""
+
 ByteSize: TypeAlias = int | str
 """A number of bytes, or text: ``"64 MiB"``, ``"25%"`` of the memory or of the free disk."""
 
 Path: TypeAlias = str | PathLike[str]
+
+
+class Metrics(TypedDict):
+    """What ``StreamCache.metrics()`` returns; sizes in bytes, times in seconds."""
+
+    batches: int
+    rows: int
+    bytes: int
+    pulls: int
+    source_seconds: float
+    store_seconds: float
+    batches_in_memory: int
+    memory_bytes: int
+    memory_capacity: int | None
+    batches_in_log: int
+    log_bytes: int
+    log_capacity: int | None
+    memory_hits: int
+    log_reads: int
+    readers: int
+    encoded_memory_bytes: int
+    encoded_log_bytes: int
