@@ -113,6 +113,7 @@ UNKNOWN = [
     (COL("int32", "int64") > 1, "multiple expressions"),
     (COL("int32"), "[Bb]oolean"),
     (COL("date") > NOON, "date"),
+    (COL("decimal").cast(pl.Float64) > 1.1, "decimal"),
     (pl.any_horizontal(COL("bool"), COL("bool")), "any_horizontal"),
     (COL("^int32$") > 1, r"int32\$"),
 ]

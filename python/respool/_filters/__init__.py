@@ -43,7 +43,7 @@ def predicate(what: object, view: StreamCacheView) -> Predicate:
 
     Examples
     --------
-    >>> import pyarrow as pa, pyarrow.compute as pc
+    >>> import pyarrow as pa, pyarrow.compute as pc, respool
     >>> rows = respool.cache(pa.table({"id": [1, 2, 3], "city": ["Bonn", "Lima", None]}))
     >>> predicate([("id", ">", 1), ("city", "not in", ["Bonn"])], rows)
     id > 1 AND NOT (city IS NOT NULL AND city IN ('Bonn'))
@@ -52,7 +52,7 @@ def predicate(what: object, view: StreamCacheView) -> Predicate:
     >>> predicate(pc.field("id") + 1 > 2, rows)
     Traceback (most recent call last):
     ...
-    ValueError: cannot filter by (add(id, 1) > 2): ...
+    ValueError: cannot filter by add_checked(id, 1): this function is not known; ...
     """
     if isinstance(what, pc.Expression):
         return arrow.translated(what, view)

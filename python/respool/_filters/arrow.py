@@ -69,7 +69,7 @@ def _predicate(  # noqa: C901, PLR0911 - one for each form
         case Literal(value=value) if pa.types.is_boolean(value.type):
             return Predicate.constant(value[0].as_py())
     if isinstance(node, Call) and node.expression is None:
-        raise refused(node, f"{_unknown(node)} is not known")
+        raise refused(_unknown(node), "this function is not known")
     raise refused(node, "it is no test of a column")
 
 
@@ -77,12 +77,12 @@ def _compares(node: Call) -> bool:
     return node.function in COMPARISONS
 
 
-def _unknown(node: Call) -> str:
-    """Name the innermost function that is not known."""
+def _unknown(node: Call) -> Call:
+    """Find the innermost call that is not known."""
     for argument in node.arguments:
         if isinstance(argument, Call) and argument.expression is None:
             return _unknown(argument)
-    return node.function
+    return node
 
 
 def _parts(node: Call) -> Iterator[Node]:
@@ -187,6 +187,8 @@ def _is_in(node: Call, term: Term) -> Predicate:
         raise refused(
             node, "is_in tells 0.0 from -0.0 and one NaN from another; use == and is_nan instead"
         )
+    if pa.types.is_date64(term.data_type) and pa.types.is_timestamp(values.type):
+        raise refused(node, "is_in takes a point in time for its day")
     found = Predicate.is_in(term, known)
     if not found.is_exact:
         raise refused(node, f"{term.data_type} can't hold all of the list ({values.type}) exactly")

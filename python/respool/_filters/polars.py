@@ -35,7 +35,7 @@ def translated(expression: pl.Expr, view: StreamCacheView) -> Predicate:
         table.empty(list(range(len(table.columns)))).filter(expression)
     except pl.exceptions.PolarsError as error:
         raise refused(expression, str(error)) from error
-    translator = Translator(table)
+    translator = Translator(table, exact=True)
     try:
         found = translator.predicate(expression, 0)
     except (Exception, pl.exceptions.PanicException) as error:
