@@ -11,6 +11,7 @@ from respool import _native
 
 MODULES = [
     "respool",
+    "respool._filters",
     "respool.compat.batchcorder",
     "respool.exceptions",
     "respool.polars",

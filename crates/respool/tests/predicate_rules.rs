@@ -7,7 +7,7 @@ use std::sync::Arc;
 use arrow_array::{
     Array, ArrayRef, BooleanArray, Date32Array, Decimal128Array, DictionaryArray, Float64Array,
     Int32Array, Int64Array, ListArray, RecordBatch, StringArray, TimestampMicrosecondArray,
-    types::Int8Type,
+    TimestampSecondArray, types::Int8Type,
 };
 use arrow_schema::{ArrowError, DataType, Field, Schema, TimeUnit};
 use respool::predicate::{Operator, Predicate, Scalar, Term, Transform, filter};
@@ -163,6 +163,17 @@ fn predicates_print_as_sql() {
     );
     assert_eq!(Predicate::and([]).to_string(), "TRUE");
     assert_eq!(Predicate::or([]).to_string(), "FALSE");
+}
+
+#[test]
+fn instants_are_shown_in_utc_whatever_their_zone() {
+    for zone in ["UTC", "Europe/Berlin", "+02:00"] {
+        let instants = TimestampSecondArray::from(vec![86_400, i64::MAX]).with_timezone(zone);
+        let scalar = |index| Scalar::new(&instants, index).expect("a value");
+        assert_eq!(scalar(0).to_string(), "'1970-01-02T00:00:00Z'");
+        // Beyond the calendar there is a count to show.
+        assert!(scalar(1).to_string().contains("9223372036854775807"));
+    }
 }
 
 #[test]

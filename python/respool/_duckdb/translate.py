@@ -14,6 +14,7 @@ import pyarrow as pa
 from duckdb._sources.nodes import Binary, Col, In, Lit, Node, Postfix, Unary
 
 from respool._native import Predicate, Term
+from respool._predicates import plain_term
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -116,31 +117,10 @@ def _parts(node: Binary) -> Iterator[Node]:
 
 
 def _term(column: Col, view: StreamCacheView) -> Term:
-    field: pa.Field[Any] | None = None
-    for name in column.parts:
-        if field is None:
-            found = view.schema.get_all_field_indices(name)
-            fields = [view.schema.field(index) for index in found]
-        elif pa.types.is_struct(field.type):
-            fields = [child for child in field.type if child.name == name]
-        else:
-            raise _UnknownError
-        if len(fields) != 1:
-            raise _UnknownError
-        field = fields[0]
-        if _is_extension(field) or pa.types.is_union(field.type):
-            raise _UnknownError
-    term = view._term(list(column.parts))  # noqa: SLF001
+    term = plain_term(column.parts, view)
     if term is None:
         raise _UnknownError
     return term
-
-
-def _is_extension(field: pa.Field[Any]) -> bool:
-    """Whether DuckDB may see another type than the storage says."""
-    return isinstance(field.type, pa.BaseExtensionType) or (
-        field.metadata is not None and b"ARROW:extension:name" in field.metadata
-    )
 
 
 def _constants(term: Term, constants: list[Node]) -> pa.Array[Any]:

@@ -14,6 +14,7 @@ import polars as pl
 import pyarrow as pa
 
 from respool._native import Predicate, Term
+from respool._predicates import SWAPPED
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -33,7 +34,6 @@ COMPARISONS: dict[str, Callable[[pl.Expr, pl.Expr], pl.Expr]] = {
     ">": lambda left, right: left > right,
     ">=": lambda left, right: left >= right,
 }
-SWAPPED = {"=": "=", "!=": "!=", "<": ">", "<=": ">=", ">": "<", ">=": "<="}
 BOUNDS = {"both": (">=", "<="), "left": (">=", "<"), "right": (">", "<="), "none": (">", "<")}
 
 # What orders and compares in Polars as it does in the engine. Not here: categories and enums, which
@@ -58,6 +58,7 @@ PLAIN = (
     pl.UInt32,
     pl.UInt64,
 )
+UNITS = ["ms", "us", "ns"]
 CASTS: list[tuple[pl.DataType, pa.DataType]] = [
     (pl.Float64(), pa.float64()),
     (pl.Float32(), pa.float32()),
@@ -76,7 +77,7 @@ CASTS: list[tuple[pl.DataType, pa.DataType]] = [
 def translated(expression: pl.Expr, table: Table) -> Predicate | None:
     """Translate what is known of a filter; None if that is nothing."""
     try:
-        return _Translator(table).predicate(expression, 0)
+        return Translator(table).predicate(expression, 0)
     except (Exception, pl.exceptions.PanicException):  # noqa: BLE001 - what can't be read is not known
         return None
 
@@ -88,13 +89,32 @@ class Target(NamedTuple):
     dtype: pl.DataType
 
 
-class _Translator:
-    def __init__(self, table: Table) -> None:
+class Translator:
+    """Translates filters of one table, and remembers what it could not.
+
+    Parameters
+    ----------
+    table
+        Whose columns they speak about.
+    exact
+        Whether the predicates are to decide rows, and not only to rule out batches.
+    """
+
+    def __init__(self, table: Table, *, exact: bool = False) -> None:
+        self._exact = exact
+        self.unknown: list[pl.Expr] = []
         self._view = table.view
         self._columns = {column.name: column for column in table.columns}
 
     def predicate(self, expression: pl.Expr, depth: int) -> Predicate | None:
         """Translate a condition; None is unknown."""
+        before = len(self.unknown)
+        found = self._predicate(expression, depth)
+        if (found is None or not found.is_exact) and len(self.unknown) == before:
+            self.unknown.append(expression)
+        return found
+
+    def _predicate(self, expression: pl.Expr, depth: int) -> Predicate | None:
         if depth > MAX_DEPTH:
             return None
         if expression.meta.is_column():
@@ -197,6 +217,13 @@ class _Translator:
             return None
         if value.null_count():
             return Predicate.constant(None)
+        if (
+            target.dtype == pl.Float32
+            and value.dtype == pl.Float64
+            and _same(right, pl.lit(value.item()))
+        ):
+            # A number that was written without a type gets the type of the column.
+            value = value.cast(pl.Float32)
         if not _compares_by_value(target.dtype, value.dtype):
             return None
         if value.dtype.is_float() and value.is_nan().item():
@@ -233,7 +260,10 @@ class _Translator:
         if path:
             return _plain(self._view._term([name for name, _ in path]), path[-1][1])  # noqa: SLF001
         inner = self._target(operands[0])
-        return None if inner is None else _transformed(expression, operands[0], inner)
+        # The last digits of a decimal made a float are not the same everywhere; bounds allow for that.
+        if inner is None or (self._exact and inner.dtype.is_decimal()):
+            return None
+        return _transformed(expression, operands[0], inner)
 
     def _path(self, expression: pl.Expr) -> Iterator[tuple[str, pl.DataType]]:
         """Walk down from a column to the field of a struct that the expression is; nothing if it is none."""
@@ -288,6 +318,10 @@ def _compares_by_value(column: pl.DataType, value: pl.DataType) -> bool:
     """Whether Polars compares values of these types as they are, without rounding one of them."""
     if column == value:
         return True
+    if isinstance(column, pl.Datetime) and isinstance(value, pl.Datetime):
+        # Both become the coarser unit: what the column's unit holds exactly stays what it is.
+        finer = UNITS.index(value.time_unit) > UNITS.index(column.time_unit)
+        return finer and column.time_zone == value.time_zone
     if column.is_float():
         return value.is_integer()
     if column.is_integer() or column.is_decimal():

@@ -232,7 +232,17 @@ impl Display for Scalar {
             return write_bytes(f, value);
         }
         let data_type = self.data_type();
-        let text = array_value_to_string(self.array(), 0).map_err(|_| fmt::Error)?;
+        // Zones have no names here: an instant is shown in UTC.
+        let instant = match data_type {
+            DataType::Timestamp(unit, Some(_)) => self
+                .key
+                .to_array(&DataType::Timestamp(*unit, Some("+00:00".into()))),
+            _ => None,
+        };
+        let Ok(text) = array_value_to_string(instant.as_ref().unwrap_or(&self.array), 0) else {
+            // Beyond the calendar.
+            return write!(f, "{:?}", self.key);
+        };
         let bare = data_type.is_numeric() || Kind::of(data_type) == Some(Kind::Boolean);
         if bare {
             f.write_str(&text)

@@ -1,0 +1,46 @@
+"""Polars expressions as predicates that decide each row.
+
+What prunes batches for Polars translates here too; but nothing may stay unknown. The expressions come
+from people and not from the optimiser, so Polars is asked first whether it takes them at all.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from respool._filters.refusal import refused
+from respool._polars.translate import Translator
+from respool._polars.types import Table
+
+if TYPE_CHECKING:
+    from respool import StreamCacheView
+    from respool._native import Predicate
+
+
+def translated(expression: pl.Expr, view: StreamCacheView) -> Predicate:
+    """Translate an expression to a predicate that is true of the same rows.
+
+    Raises
+    ------
+    ValueError
+        If that can't be done exactly, or Polars does not take the expression as a filter of these columns.
+    """
+    table = Table(view)
+    for name in expression.meta.root_names():
+        if name.startswith("^") and name.endswith("$"):
+            raise refused(expression, f"{name!r} is a pattern of column names")
+    try:
+        table.empty(list(range(len(table.columns)))).filter(expression)
+    except pl.exceptions.PolarsError as error:
+        raise refused(expression, str(error)) from error
+    translator = Translator(table, exact=True)
+    try:
+        found = translator.predicate(expression, 0)
+    except (Exception, pl.exceptions.PanicException) as error:
+        raise refused(expression, str(error)) from error
+    if found is None or not found.is_exact:
+        part, *_ = translator.unknown
+        raise refused(part, "it is not known, or not exact for this type")
+    return found
