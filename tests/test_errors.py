@@ -7,6 +7,8 @@ import pytest
 
 from consumers import ALL
 from cstream import CStream
+from processes import in_threads
+from respool.exceptions import IncompleteStreamError
 from sources import Source, SourceBrokeError, batch, expected
 
 

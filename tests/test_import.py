@@ -73,7 +73,7 @@ MODULES = """
 import sys
 import respool
 assert not {"duckdb", "polars"} & set(sys.modules)
-assert respool.typing.Metrics and respool.compat.batchcorder.StreamCache
+assert respool.typing.Metrics
 con = respool.duckdb.duckdb.connect()
 assert "polars" not in sys.modules
 cache = respool.cache(con.sql("select 1 as n"))

@@ -1,5 +1,8 @@
 """Readers: one replay each, independent of each other, spent once consumed."""
 
+import gc
+import weakref
+
 import pyarrow as pa
 import pytest
 
@@ -39,10 +42,10 @@ def test_a_reader_handed_over_is_consumed(make):
     assert reader.closed
     for use in (
         lambda: next(reader),
-        lambda: reader.schema,
         lambda: reader.cast(SCHEMA),
+        lambda: reader.position,
+        reader.read_all,
         reader.__arrow_c_stream__,
-        reader.__arrow_c_schema__,
     ):
         with pytest.raises(ValueError, match="consumed"):
             use()
@@ -70,3 +73,45 @@ def test_dropping_readers_halfway_harms_nobody(make):
             next(reader)
         del reader
     assert pa.table(cache).equals(expected(5))
+
+
+def test_a_consumed_reader_still_knows_its_schema(make):
+    reader = make(Source()).reader()
+    pa.table(reader)
+    assert reader.schema == SCHEMA
+    assert pa.schema(reader) == SCHEMA
+
+
+def test_a_reader_closes_itself(make):
+    cache = make(Source())
+    with cache.reader() as reader:
+        next(reader)
+        assert reader.position == 1
+        assert reader.read_all().equals(expected(5).slice(100))
+    assert reader.closed
+    reader.close()
+    with cache.reader() as reader:
+        next(reader)
+    with pytest.raises(ValueError, match="closed"):
+        next(reader)
+    assert cache.metrics()["readers"] == 0
+
+
+def test_a_failed_read_all_leaves_the_reader_where_it_is(make):
+    cache = make(Source(5, fail_at=3))
+    reader = cache.reader()
+    for _ in range(2):
+        with pytest.raises(ValueError, match="no batch 3"):
+            reader.read_all()
+        assert reader.position == 3
+    assert not reader.closed
+
+
+def test_caches_views_and_readers_have_weak_references(make):
+    cache = make(Source())
+    things = [cache.select("n"), cache.reader(), cache]
+    references = [weakref.ref(thing) for thing in things]
+    del cache
+    things.clear()
+    gc.collect()
+    assert [reference() for reference in references] == [None] * 3

@@ -25,7 +25,7 @@ from respool._native import StreamCache, StreamCacheReader, StreamCacheView, __v
 if TYPE_CHECKING:
     from types import ModuleType
 
-    from respool import compat, duckdb, polars, typing
+    from respool import duckdb, polars, typing
 
 __all__ = [
     "StreamCache",
@@ -33,14 +33,13 @@ __all__ = [
     "StreamCacheView",
     "__version__",
     "cache",
-    "compat",
     "duckdb",
     "exceptions",
     "polars",
     "typing",
 ]
 
-_LATER = frozenset({"compat", "duckdb", "polars", "typing"})
+_LATER = frozenset({"duckdb", "polars", "typing"})
 """Modules that are imported when somebody asks for them: no engine is loaded for nothing."""
 
 

@@ -93,15 +93,8 @@ impl PyCache {
     ) -> PyResult<PyClassInitializer<Self>> {
         let Sourced { source, origin } = sourced;
         let cache = detached(py, || Cache::from_boxed(source, options)).or_raise(py)?;
-        let view = PyView::whole(cache.view());
+        let view = PyView::whole(cache.view(), origin.is_some());
         Ok(PyClassInitializer::from(view).add_subclass(Self { origin }))
-    }
-
-    /// What a stream in C has to keep, so that the garbage collector knows that the source is in use;
-    /// `None` where it has nothing of Python.
-    pub(crate) fn keeper(slf: &Bound<'_, Self>) -> Option<Py<PyAny>> {
-        let origin = slf.get().origin.as_ref();
-        origin.map(|_| slf.clone().into_any().unbind())
     }
 
     fn cache(slf: &Bound<'_, Self>) -> Cache {

@@ -8,8 +8,8 @@ use respool::{Polled, Reader};
 
 use crate::arrow::export_batches;
 use crate::attach::{Detached, detached};
-use crate::cache::PyCache;
 use crate::error::OrRaise;
+use crate::origin::Owner;
 use crate::signals::Signals;
 use crate::turns::Turns;
 
@@ -17,11 +17,11 @@ use crate::turns::Turns;
 #[pyclass(frozen, module = "respool._native", name = "Frames")]
 pub(crate) struct PyFrames {
     turns: Detached<Turns<Reader>>,
-    owner: Py<PyCache>,
+    owner: Owner,
 }
 
 impl PyFrames {
-    pub(crate) fn new(reader: Reader, owner: Py<PyCache>) -> Self {
+    pub(crate) fn new(reader: Reader, owner: Owner) -> Self {
         Self {
             turns: Detached::new(Turns::new(reader)),
             owner,
@@ -75,6 +75,6 @@ impl PyFrames {
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
-        visit.call(&self.owner)
+        self.owner.traverse(&visit)
     }
 }

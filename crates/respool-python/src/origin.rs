@@ -77,3 +77,41 @@ impl Origin {
         drop(held);
     }
 }
+
+/// The `StreamCache` that something reads: to be held, and shown to the collector, by whatever does.
+pub(crate) struct Owner {
+    object: Py<PyAny>,
+    /// Whether its source has something of Python.
+    reads_python: bool,
+}
+
+impl Owner {
+    pub(crate) fn new(object: Bound<'_, PyAny>, reads_python: bool) -> Self {
+        Self {
+            object: object.unbind(),
+            reads_python,
+        }
+    }
+
+    pub(crate) fn clone_ref(&self, py: Python<'_>) -> Self {
+        Self {
+            object: self.object.clone_ref(py),
+            reads_python: self.reads_python,
+        }
+    }
+
+    /// The cache itself.
+    pub(crate) fn cache(&self, py: Python<'_>) -> Py<PyAny> {
+        self.object.clone_ref(py)
+    }
+
+    /// What a stream in C has to keep, so that the collector knows that the source is in use; `None` where
+    /// there is nothing that it could take for garbage.
+    pub(crate) fn keeper(&self, py: Python<'_>) -> Option<Py<PyAny>> {
+        self.reads_python.then(|| self.object.clone_ref(py))
+    }
+
+    pub(crate) fn traverse(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
+        visit.call(&self.object)
+    }
+}

@@ -10,8 +10,8 @@ use respool::Reader;
 
 use crate::arrow::{export_schema, export_stream, import_schema, schema_in};
 use crate::attach::{Detached, detached};
-use crate::cache::PyCache;
 use crate::error::OrRaise;
+use crate::origin::Owner;
 use crate::pyarrow::{batch_to_pyarrow, schema_to_pyarrow, table_of};
 use crate::signals::Signals;
 use crate::turns::Turns;
@@ -39,11 +39,11 @@ pub(crate) struct PyReader {
     turns: Detached<Turns<Reader>>,
     schema: SchemaRef,
     pyarrow_schema: Py<PyAny>,
-    owner: Py<PyCache>,
+    owner: Owner,
 }
 
 impl PyReader {
-    pub(crate) fn new(py: Python<'_>, reader: Reader, owner: Py<PyCache>) -> PyResult<Self> {
+    pub(crate) fn new(py: Python<'_>, reader: Reader, owner: Owner) -> PyResult<Self> {
         let schema = reader.schema();
         let pyarrow_schema = schema_to_pyarrow(py, &schema)?.unbind();
         Ok(Self {
@@ -166,8 +166,7 @@ impl PyReader {
         if let Some(schema) = requested {
             reader = reader.shown_as(|view| view.conform(&schema)).or_raise(py)?;
         }
-        let keeper = PyCache::keeper(self.owner.bind(py));
-        export_stream(py, reader, keeper)
+        export_stream(py, reader, self.owner.keeper(py))
     }
 
     fn __arrow_c_schema__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyCapsule>> {
@@ -203,6 +202,6 @@ impl PyReader {
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
-        visit.call(&self.owner)
+        self.owner.traverse(&visit)
     }
 }

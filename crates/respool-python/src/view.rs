@@ -13,10 +13,10 @@ use respool::{Position, Residence, View};
 
 use crate::arrow::{export_schema, export_stream, import_schema, schema_in};
 use crate::attach::{Detached, detached};
-use crate::cache::PyCache;
 use crate::describe::{describe, describe_in_html};
 use crate::error::OrRaise;
 use crate::frames::PyFrames;
+use crate::origin::Owner;
 use crate::predicate::{PyPredicate, PyTerm};
 use crate::progress::Progress;
 use crate::pyarrow::{batch_to_pyarrow, schema_to_pyarrow, table_of};
@@ -47,16 +47,19 @@ use crate::signals::Signals;
 )]
 pub(crate) struct PyView {
     view: Detached<View>,
-    /// Shows the garbage collector what the source has of Python. `None`: this is it.
-    owner: Option<Py<PyCache>>,
+    /// `None`: this is the cache itself.
+    owner: Option<Owner>,
+    /// Whether the source has something of Python.
+    reads_python: bool,
 }
 
 impl PyView {
     /// The part of a cache that is a view.
-    pub(crate) fn whole(view: View) -> Self {
+    pub(crate) fn whole(view: View, reads_python: bool) -> Self {
         Self {
             view: Detached::new(view),
             owner: None,
+            reads_python,
         }
     }
 
@@ -65,17 +68,19 @@ impl PyView {
     }
 
     /// Another view of the same cache.
-    fn with(slf: &Bound<'_, Self>, view: View) -> PyResult<Self> {
-        Ok(Self {
+    fn with(slf: &Bound<'_, Self>, view: View) -> Self {
+        Self {
             view: Detached::new(view),
-            owner: Some(Self::owner(slf)?.unbind()),
-        })
+            owner: Some(Self::owner(slf)),
+            reads_python: slf.get().reads_python,
+        }
     }
 
-    fn owner<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyCache>> {
-        match &slf.get().owner {
-            Some(owner) => Ok(owner.bind(slf.py()).clone()),
-            None => Ok(slf.cast::<PyCache>()?.clone()),
+    fn owner(slf: &Bound<'_, Self>) -> Owner {
+        let this = slf.get();
+        match &this.owner {
+            Some(owner) => owner.clone_ref(slf.py()),
+            None => Owner::new(slf.clone().into_any(), this.reads_python),
         }
     }
 
@@ -146,8 +151,8 @@ impl PyView {
 
     /// The cache that this is a view of; of a cache, itself.
     #[getter]
-    fn cache<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyCache>> {
-        Self::owner(slf)
+    fn cache(slf: &Bound<'_, Self>) -> Py<PyAny> {
+        Self::owner(slf).cache(slf.py())
     }
 
     /// Rows shown of what is stored so far. Of a filtered view, zone maps and what they leave open is read.
@@ -196,7 +201,7 @@ impl PyView {
     fn reader(slf: &Bound<'_, Self>, from_start: bool) -> PyResult<PyReader> {
         let py = slf.py();
         let reader = slf.get().open(py, from_start)?;
-        PyReader::new(py, reader, Self::owner(slf)?.unbind())
+        PyReader::new(py, reader, Self::owner(slf))
     }
 
     /// View some of the columns.
@@ -225,7 +230,10 @@ impl PyView {
     fn select(slf: &Bound<'_, Self>, columns: &Bound<'_, PyTuple>) -> PyResult<Self> {
         let view = &slf.get().view;
         let indexes = column_indexes(view, columns)?;
-        Self::with(slf, view.select_indexes(&indexes).or_raise(slf.py())?)
+        Ok(Self::with(
+            slf,
+            view.select_indexes(&indexes).or_raise(slf.py())?,
+        ))
     }
 
     /// View some of the rows.
@@ -254,7 +262,7 @@ impl PyView {
         };
         let length = length.map(|rows| checked("length", rows)).transpose()?;
         let view = slf.get().view.slice(checked("offset", offset)?, length);
-        Self::with(slf, view)
+        Ok(Self::with(slf, view))
     }
 
     /// View the rows for which a condition holds.
@@ -299,7 +307,7 @@ impl PyView {
     /// The rows that pass a predicate of ours; for `respool.duckdb`.
     fn _filtered(slf: &Bound<'_, Self>, predicate: &Bound<'_, PyPredicate>) -> PyResult<Self> {
         let view = slf.get().view.filter(&predicate.get().0);
-        Self::with(slf, view.or_raise(slf.py())?)
+        Ok(Self::with(slf, view.or_raise(slf.py())?))
     }
 
     /// View the columns as other types.
@@ -321,7 +329,7 @@ impl PyView {
     fn cast(slf: &Bound<'_, Self>, schema: &Bound<'_, PyAny>) -> PyResult<Self> {
         let schema = import_schema(schema)?;
         let view = slf.get().view.cast(&schema);
-        Self::with(slf, view.or_raise(slf.py())?)
+        Ok(Self::with(slf, view.or_raise(slf.py())?))
     }
 
     /// One batch by its number, a ``pyarrow.RecordBatch``. Pulls up to it.
@@ -359,7 +367,7 @@ impl PyView {
         let py = slf.py();
         let shown = slf.get().view();
         let view = detached(py, || shown.prefix()).or_raise(py)?;
-        Self::with(slf, view)
+        Ok(Self::with(slf, view))
     }
 
     /// Read the first rows into a ``pyarrow.Table``; pulls no more than it needs.
@@ -500,11 +508,7 @@ impl PyView {
             };
             view.reader_at(Position::default(), &Signals)
         });
-        export_stream(
-            py,
-            reader.or_raise(py)?,
-            PyCache::keeper(&Self::owner(slf)?),
-        )
+        export_stream(py, reader.or_raise(py)?, Self::owner(slf).keeper(py))
     }
 
     /// Rows stored of the view, of a filtered one at most.
@@ -584,10 +588,7 @@ impl PyView {
             let reader = view.reader_at(Position::default(), &Signals)?;
             Ok(if from_log { reader.from_log() } else { reader })
         });
-        Ok(PyFrames::new(
-            reader.or_raise(py)?,
-            Self::owner(slf)?.unbind(),
-        ))
+        Ok(PyFrames::new(reader.or_raise(py)?, Self::owner(slf)))
     }
 
     /// Where everything can be had for nothing, as often as wanted: `"memory"`, `"log"` (a mapped one), or None.
@@ -637,9 +638,7 @@ impl PyView {
         let view = slf.get().view();
         let encoded = detached(py, || view.encoded(&Signals));
         let encoded = encoded.or_raise(py)?;
-        encoded
-            .map(|cache| Self::with(slf, cache.view()))
-            .transpose()
+        Ok(encoded.map(|cache| Self::with(slf, cache.view())))
     }
 
     fn __iter__(slf: &Bound<'_, Self>) -> PyResult<PyReader> {
@@ -657,7 +656,7 @@ impl PyView {
             let schema = schema_in(requested)?;
             reader = reader.shown_as(|view| view.conform(&schema)).or_raise(py)?;
         }
-        export_stream(py, reader, PyCache::keeper(&Self::owner(slf)?))
+        export_stream(py, reader, Self::owner(slf).keeper(py))
     }
 
     fn __arrow_c_schema__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyCapsule>> {
@@ -674,6 +673,9 @@ impl PyView {
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
-        visit.call(&self.owner)
+        match &self.owner {
+            Some(owner) => owner.traverse(&visit),
+            None => Ok(()),
+        }
     }
 }

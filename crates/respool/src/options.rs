@@ -6,7 +6,7 @@ use std::str::FromStr;
 use respool_log::LogOptions;
 
 use crate::error::{Error, Result};
-use crate::store::Budget;
+use crate::ledger::Budget;
 
 /// When a batch is written to the log.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -6,10 +6,10 @@ use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
 use arrow_select::concat::concat_batches;
 
-use crate::store::Budget;
-use crate::store::ledger::Charged;
+use crate::ledger::Budget;
+use crate::ledger::Charged;
+use crate::ledger::weigh::Weight;
 use crate::store::slots::Feed;
-use crate::store::weigh::Weight;
 
 impl Feed {
     /// Takes a batch that was pulled: to be stored next, or to wait until there are `rows` to be joined.

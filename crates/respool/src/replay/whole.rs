@@ -8,10 +8,10 @@ use super::reader::{Polled, Position, Reader, Step};
 use crate::error::{Error, Result};
 use crate::ingest::Goal;
 use crate::interrupt::{Interrupt, Watch};
+use crate::ledger::weigh::Weight;
 use crate::predicate::{Predicate, Verdict};
 use crate::store::lookup::Found;
 use crate::store::slots::End;
-use crate::store::weigh::Weight;
 use crate::view::View;
 use crate::view::filter::prove;
 

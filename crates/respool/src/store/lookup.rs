@@ -7,9 +7,9 @@ use arrow_array::RecordBatch;
 use respool_log::Log;
 
 use super::Store;
-use super::ledger::Charged;
 use super::slots::End;
 use crate::error::{Error, Result};
+use crate::ledger::Charged;
 
 /// What there is at a batch number.
 #[derive(Debug)]

@@ -4,21 +4,18 @@
 //! there is one. Batches come in through `place`, are found through `lookup`, and go by `release`.
 
 pub(crate) mod advice;
-pub(crate) mod ledger;
 pub(crate) mod lookup;
 mod place;
 pub(crate) mod release;
 mod shrink;
 pub(crate) mod slots;
 mod snapshot;
-pub(crate) mod weigh;
 
 use std::sync::{Arc, Weak};
 
 use arrow_schema::SchemaRef;
 use respool_log::{Log, LogOptions};
 
-pub use self::ledger::Budget;
 pub use self::slots::End;
 pub use self::snapshot::Snapshot;
 
@@ -26,6 +23,7 @@ use self::advice::Advice;
 use self::slots::{Feed, State};
 use crate::error::{Error, Result};
 use crate::fork::Process;
+use crate::ledger::Budget;
 use crate::metrics::Counters;
 use crate::options::{Options, WritePolicy};
 use crate::source::Source;

@@ -6,10 +6,10 @@ use arrow_array::RecordBatch;
 use respool_log::Log;
 
 use super::Store;
-use super::ledger::{Charged, Full};
 use super::shrink::shrink;
-use super::weigh::{PER_COLUMN, Weight};
 use crate::error::{Error, Result};
+use crate::ledger::weigh::{PER_COLUMN, Weight};
+use crate::ledger::{Charged, Full};
 use crate::options::WritePolicy;
 
 impl Store {

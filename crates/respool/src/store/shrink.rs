@@ -82,7 +82,7 @@ mod tests {
     use arrow_array::{Int64Array, StringViewArray};
 
     use super::*;
-    use crate::store::weigh::Weight;
+    use crate::ledger::weigh::Weight;
 
     #[test]
     fn a_slice_is_copied_and_a_whole_batch_is_not() {

@@ -7,8 +7,8 @@ use std::thread::ThreadId;
 use arrow_array::RecordBatch;
 use respool_log::Log;
 
-use super::ledger::Charged;
 use crate::error::SourceFailure;
+use crate::ledger::Charged;
 use crate::source::Source;
 
 /// Guarded by one short lock; nobody pulls, reads a file or calls foreign code while holding it.

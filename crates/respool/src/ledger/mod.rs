@@ -4,6 +4,8 @@
 //! buffers would count the table once for every slice. So the ledger keeps, for each buffer address,
 //! how many kept batches use it and the longest extent any of them uses.
 
+pub(crate) mod weigh;
+
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::Arc;
@@ -11,7 +13,7 @@ use std::sync::Arc;
 use arrow_array::RecordBatch;
 use parking_lot::Mutex;
 
-use super::weigh::Weight;
+use self::weigh::Weight;
 
 /// Counts the bytes of kept batches against a bound.
 #[derive(Debug, Default)]
@@ -283,7 +285,7 @@ mod tests {
     use arrow_array::{ArrayRef, Int64Array, RecordBatch};
 
     use super::*;
-    use crate::store::weigh::PER_COLUMN;
+    use crate::ledger::weigh::PER_COLUMN;
 
     fn batch(rows: i64) -> (RecordBatch, Weight) {
         let column: ArrayRef = Arc::new(Int64Array::from_iter_values(0..rows));
