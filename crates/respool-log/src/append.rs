@@ -148,7 +148,7 @@ impl Writer {
         loop {
             // A segment that the quota may refuse is not made yet.
             let (number, end, is_empty) = match &self.open {
-                Some(open) => (open.number, open.end, open.records == 0),
+                Some(open) => (open.number, open.end(), open.records == 0),
                 None => (self.segments, 0, true),
             };
             self.plan.begin(number, end);
@@ -198,7 +198,7 @@ impl Writer {
                 dictionaries,
             };
             let rows = batch.num_rows() as u64;
-            self.published.push(record, &open.segment, rows);
+            self.published.push(record, rows);
         }
         Ok(())
     }
@@ -214,9 +214,6 @@ impl Writer {
         if self.finished {
             return Ok(());
         }
-        if self.journal.is_persistent() && self.records == 0 {
-            self.open_segment()?;
-        }
         self.roll()?;
         let closed = self.journal.close(self.records, self.published.rows())?;
         self.quota.used.fetch_add(closed, Ordering::Relaxed);
@@ -231,6 +228,7 @@ impl Writer {
             let storage = self.storage.as_ref();
             let segment = Growing::create(storage, &self.reach, self.segments, self.layout)?;
             self.segments += 1;
+            self.published.begun(&segment.segment);
             self.journal.begun(&segment);
             self.open = Some(segment);
         }
@@ -239,7 +237,7 @@ impl Writer {
 
     /// Closes the open segment, sealing it if other tools may open it.
     fn roll(&mut self) -> Result<()> {
-        let Some(open) = &self.open else {
+        let Some(open) = &mut self.open else {
             return Ok(());
         };
         let header = self.headers.of(open.layout);

@@ -8,7 +8,9 @@
 //! 3. **The file is ours.** A temporary log's file has no name, so no other process can open it; a
 //!    persistent log's file was created by this process in a directory whose lock it holds.
 //!    [`Storage`](crate::storage::Storage) is sealed, so no back end from outside can break this.
-//! 4. **Never truncated.** No code of this crate shortens a file, mapped or not.
+//! 4. **Never shortened below the committed end.** What a failed append left is cut off before its
+//!    segment is sealed: bytes that were never published. The page in which the file then ends
+//!    keeps its bytes up to the end, and pages behind it are not touched by anybody, because of 5.
 //! 5. **Only published extents become buffers.** A map may reach past the end of the file, but it
 //!    is kept as a raw pointer; references are made for one published extent at a time.
 //! 6. **What we decode, we encoded.** The metadata and the body of a record were written by this
@@ -60,7 +62,7 @@ impl Map {
         let ptr = NonNull::new(ptr.cast_mut())?;
         let owner: Arc<Self> = Arc::clone(self);
         // SAFETY: the extent is inside the map (checked above), which `owner` keeps alive; it is
-        // published (5), so it lies inside the file, which is never shortened (4), and nobody
+        // published (5), so it lies inside the file, which is never cut off before its end (4), and nobody
         // writes to it any more: not this process (1, 2), and no other (3).
         Some(unsafe { Buffer::from_custom_allocation(ptr, len, owner) })
     }

@@ -82,7 +82,7 @@ impl Journal {
     }
 
     /// Ends a segment, whose header is `header`. Returns what that takes.
-    pub(crate) fn seal(&mut self, segment: &Growing, header: &[u8]) -> Result<u64> {
+    pub(crate) fn seal(&mut self, segment: &mut Growing, header: &[u8]) -> Result<u64> {
         match self {
             Self::Temporary => Ok(0),
             Self::Persistent(journal) => journal.seal(segment, header),

@@ -1,6 +1,6 @@
 //! The account that a persistent log keeps of itself.
 
-use std::io::{self, IoSlice};
+use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use super::index::Index;
 use crate::encode::{END_OF_STREAM, Kind, Plan, footer};
 use crate::format::{ENTRY_LEN, Entry, Layout};
 use crate::segment::{Growing, Segment};
-use crate::storage::{Storage, write_all};
+use crate::storage::Storage;
 use crate::{Error, LogOptions, Result};
 
 #[derive(Debug)]
@@ -50,8 +50,7 @@ impl Persistent {
             unsynced: Vec::new(),
             failed: None,
         };
-        let bytes = journal.index.end() + manifest;
-        Ok((journal, bytes))
+        Ok((journal, ENTRY_LEN as u64 + manifest))
     }
 
     pub(super) fn check(&self) -> Result<()> {
@@ -98,9 +97,9 @@ impl Persistent {
         Ok(bytes)
     }
 
-    pub(super) fn seal(&mut self, segment: &Growing, header: &[u8]) -> Result<u64> {
+    pub(super) fn seal(&mut self, segment: &mut Growing, header: &[u8]) -> Result<u64> {
         let mut seal = Vec::new();
-        if segment.end == 0 {
+        if segment.end() == 0 {
             seal.extend_from_slice(header);
         }
         match segment.layout {
@@ -110,14 +109,12 @@ impl Persistent {
             }
             Layout::Stream => seal.extend_from_slice(&END_OF_STREAM),
         }
-        let mut parts = [IoSlice::new(&seal)];
-        write_all(segment.segment.file.as_ref(), &mut parts, segment.end)
-            .map_err(|e| Error::io("cannot write to", &segment.segment.path, e))?;
+        segment.close(&seal)?;
         let entry = Entry::Seal {
             segment: segment.number,
             batches: segment.records,
-            end: segment.end,
-            len: segment.end + seal.len() as u64,
+            end: segment.end(),
+            len: segment.end() + seal.len() as u64,
             layout: segment.layout,
         };
         let written = self.index.write_entry(entry);

@@ -1,11 +1,12 @@
 //! The segment that grows, as its writer sees it.
 
+use std::io::{self, IoSlice};
 use std::sync::Arc;
 
 use super::{Reach, Segment};
 use crate::encode::Plan;
 use crate::format::Layout;
-use crate::storage::{Storage, write_all};
+use crate::storage::{Storage, Tail};
 use crate::{Error, Result};
 
 /// A segment that is written.
@@ -14,8 +15,7 @@ pub(crate) struct Growing {
     pub(crate) segment: Arc<Segment>,
     pub(crate) number: u32,
     pub(crate) layout: Layout,
-    /// The committed end: nothing past it counts.
-    pub(crate) end: u64,
+    tail: Tail,
     pub(crate) records: u64,
 }
 
@@ -33,23 +33,39 @@ impl Growing {
             .create(&name)
             .map_err(|e| Error::io("cannot create a segment of the log:", &path, e))?;
         Ok(Self {
+            tail: Tail::new(Arc::clone(&file)),
             segment: Arc::new(Segment::new(file, path, Arc::clone(reach))),
             number,
             layout,
-            end: 0,
             records: 0,
         })
     }
 
+    /// The committed end: nothing past it counts.
+    pub(crate) fn end(&self) -> u64 {
+        self.tail.end()
+    }
+
     /// Writes a plan at the committed end, which stays where it is.
-    pub(crate) fn write(&self, plan: &Plan) -> Result<()> {
-        write_all(self.segment.file.as_ref(), &mut plan.slices(), self.end)
-            .map_err(|e| Error::io("cannot write to", &self.segment.path, e))
+    pub(crate) fn write(&mut self, plan: &Plan) -> Result<()> {
+        self.written(|tail| tail.write(&mut plan.slices()))
+    }
+
+    /// Writes the last bytes of the file, behind which nothing is left.
+    pub(crate) fn close(&mut self, bytes: &[u8]) -> Result<()> {
+        self.written(|tail| {
+            tail.cut()?;
+            tail.write(&mut [IoSlice::new(bytes)])
+        })
+    }
+
+    fn written(&mut self, write: impl FnOnce(&mut Tail) -> io::Result<()>) -> Result<()> {
+        write(&mut self.tail).map_err(|e| Error::io("cannot write to", &self.segment.path, e))
     }
 
     /// Counts a plan that was written.
     pub(crate) fn commit(&mut self, plan: &Plan) {
-        self.end += plan.len;
+        self.tail.commit(plan.len);
         self.records += 1;
     }
 }

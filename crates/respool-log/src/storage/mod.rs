@@ -8,6 +8,7 @@ mod file_system;
 mod lock;
 mod open;
 mod os;
+mod tail;
 mod whole;
 
 use std::fmt;
@@ -19,6 +20,7 @@ use crate::map::Map;
 
 pub use lock::LOCK;
 pub use os::FileStorage;
+pub(crate) use tail::Tail;
 pub(crate) use whole::{read_all, write_all};
 
 pub(crate) mod sealed {
@@ -42,7 +44,7 @@ pub trait Storage: sealed::Sealed + fmt::Debug + Send + Sync {
     fn refuses_maps(&self) -> bool;
 }
 
-/// One file of a log: written at explicit offsets only, never shortened.
+/// One file of a log: written at explicit offsets only, and never shortened below what counts.
 pub trait StorageFile: sealed::Sealed + fmt::Debug + Send + Sync {
     /// Writes some of `parts` at `offset` and returns how many bytes; the caller goes on.
     fn write_at(&self, parts: &[IoSlice<'_>], offset: u64) -> io::Result<usize>;
@@ -50,6 +52,8 @@ pub trait StorageFile: sealed::Sealed + fmt::Debug + Send + Sync {
     fn read_at(&self, bytes: &mut [u8], offset: u64) -> io::Result<usize>;
     /// Maps the first `len` bytes, which may reach beyond the end of the file.
     fn map(&self, len: usize) -> io::Result<Arc<Map>>;
+    /// Cuts off what is past `len`, of which nothing counts.
+    fn truncate(&self, len: u64) -> io::Result<()>;
     /// Makes the bytes of the file durable.
     fn sync(&self) -> io::Result<()>;
 }

@@ -139,6 +139,10 @@ impl StorageFile for OsFile {
         Map::new(&self.0, len)
     }
 
+    fn truncate(&self, len: u64) -> io::Result<()> {
+        self.0.set_len(len)
+    }
+
     fn sync(&self) -> io::Result<()> {
         self.0.sync_data()
     }

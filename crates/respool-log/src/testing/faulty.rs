@@ -24,6 +24,8 @@ pub enum Operation {
     Read,
     /// Map a file.
     Map,
+    /// Cut a file off.
+    Truncate,
     /// Sync a file.
     Sync,
     /// Sync the directory.
@@ -238,6 +240,11 @@ impl StorageFile for FaultyFile {
         self.state
             .check(Operation::Map, &self.name, 0, len as u64)?;
         self.inner.map(len)
+    }
+
+    fn truncate(&self, len: u64) -> io::Result<()> {
+        self.state.check(Operation::Truncate, &self.name, len, 0)?;
+        self.inner.truncate(len)
     }
 
     fn sync(&self) -> io::Result<()> {

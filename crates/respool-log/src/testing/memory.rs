@@ -34,6 +34,12 @@ impl MemoryStorage {
         }
     }
 
+    /// The names of all files.
+    pub fn names(&self) -> Vec<String> {
+        let files = self.files.lock();
+        files.iter().map(|(name, _)| name.clone()).collect()
+    }
+
     /// The bytes of the file with this name.
     pub fn bytes(&self, name: &str) -> Option<Vec<u8>> {
         let files = self.files.lock();
@@ -110,6 +116,12 @@ impl StorageFile for MemoryFile {
 
     fn map(&self, _len: usize) -> io::Result<Arc<Map>> {
         Err(io::ErrorKind::Unsupported.into())
+    }
+
+    fn truncate(&self, len: u64) -> io::Result<()> {
+        let len = usize::try_from(len).map_err(io::Error::other)?;
+        self.0.lock().truncate(len);
+        Ok(())
     }
 
     fn sync(&self) -> io::Result<()> {

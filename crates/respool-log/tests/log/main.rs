@@ -20,3 +20,5 @@ mod projection;
 mod round_trip;
 mod slices;
 mod support;
+mod tails;
+mod whole;
