@@ -14,7 +14,7 @@ use crate::format::Layout;
 use crate::journal::Journal;
 use crate::published::{Published, Record};
 use crate::segment::{Growing, Reach};
-use crate::storage::Storage;
+use crate::storage::{Beginning, Storage};
 use crate::{Error, LogOptions, Result};
 
 /// A quota that is none.
@@ -37,6 +37,21 @@ impl Quota {
 
     pub(crate) fn capacity(&self) -> Option<u64> {
         Some(self.capacity.load(Ordering::Relaxed)).filter(|&capacity| capacity != UNLIMITED)
+    }
+
+    /// Refuses what would go beyond the quota.
+    fn admit(&self, asked: u64, options: &LogOptions) -> Result<()> {
+        let capacity = self.capacity.load(Ordering::Relaxed);
+        let used = self.used.load(Ordering::Relaxed);
+        if capacity == UNLIMITED || used.saturating_add(asked) <= capacity {
+            return Ok(());
+        }
+        Err(Error::OutOfSpace {
+            path: options.directory.clone(),
+            asked,
+            used,
+            capacity,
+        })
     }
 
     pub(crate) fn set_capacity(&self, capacity: Option<u64>) {
@@ -102,9 +117,20 @@ impl Writer {
         let stream = schema_message(schema, 0);
         let mut file = MAGIC.to_vec();
         file.extend_from_slice(&schema_message(schema, MAGIC.len()));
-        let (journal, bytes) = Journal::begin(&storage, &options, schema, &stream)?;
+        // What cannot work is found out before anything is made: a quota too small for a log without
+        // batches, and then a directory in which no segment can be made.
+        let (bytes, end) = Journal::size(storage.as_ref(), &stream);
+        if storage.is_named() {
+            quota.admit(bytes + end + file.len() as u64, &options)?;
+        }
+        let mut beginning = Beginning::new(storage.as_ref());
+        let segment = Growing::first(&mut beginning, &storage, &reach)?;
+        let mut journal = Journal::begin(&storage, &mut beginning, &options, schema, &stream)?;
+        beginning.keep();
         quota.used.store(bytes, Ordering::Relaxed);
-        let mut writer = Self {
+        published.begun(&segment.segment);
+        journal.begun(&segment);
+        Ok(Self {
             options,
             storage,
             reach,
@@ -114,22 +140,13 @@ impl Writer {
             plan: Plan::default(),
             headers: Headers { file, stream },
             layout: Layout::File,
-            open: None,
-            segments: 0,
+            open: Some(segment),
+            segments: 1,
             records: 0,
             dictionaries: None,
             journal,
             finished: false,
-        };
-        // What cannot work is found out now: a quota too small for a log without batches, and a
-        // directory in which no segment can be made.
-        if writer.journal.is_persistent() {
-            writer.plan.push_bytes(&writer.headers.file);
-            writer.reserve()?;
-            writer.plan.release();
-        }
-        writer.open_segment()?;
-        Ok(writer)
+        })
     }
 
     /// Stores a batch of the schema of the log.
@@ -225,8 +242,7 @@ impl Writer {
     /// Sees that a segment is open.
     fn open_segment(&mut self) -> Result<()> {
         if self.open.is_none() {
-            let storage = self.storage.as_ref();
-            let segment = Growing::create(storage, &self.reach, self.segments, self.layout)?;
+            let segment = Growing::create(&self.storage, &self.reach, self.segments, self.layout)?;
             self.segments += 1;
             self.published.begun(&segment.segment);
             self.journal.begun(&segment);
@@ -253,20 +269,8 @@ impl Writer {
 
     /// Refuses a plan that would take the log over its quota, now or when it is sealed.
     fn reserve(&self) -> Result<()> {
-        let Some(capacity) = self.quota.capacity() else {
-            return Ok(());
-        };
-        let used = self.quota.used.load(Ordering::Relaxed);
         let asked = self.plan.len + self.journal.overhead(&self.plan);
-        if used.saturating_add(asked) > capacity {
-            return Err(Error::OutOfSpace {
-                path: self.options.directory.clone(),
-                asked,
-                used,
-                capacity,
-            });
-        }
-        Ok(())
+        self.quota.admit(asked, &self.options)
     }
 }
 

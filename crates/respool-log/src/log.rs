@@ -74,6 +74,8 @@ impl Log {
     /// # }
     /// ```
     pub fn create(schema: SchemaRef, options: LogOptions) -> Result<Self> {
+        // A schema that can't be stored is refused before a directory is made for it.
+        Decoder::new(Arc::clone(&schema), false)?;
         let storage = FileStorage::named(&options)?;
         Self::with_storage(schema, options, Arc::new(storage))
     }
@@ -227,8 +229,8 @@ impl Log {
     }
 
     /// Ends the log: no batch can be appended any more. A persistent log gets its last segment
-    /// sealed and the closing entry that proves that it is whole; call [`flush`](Self::flush)
-    /// afterwards to make that durable.
+    /// sealed and, once all that is durable, the closing entry that proves that it is whole. When
+    /// this returns that entry is durable too. After an error, it can be tried again.
     pub fn finish(&self) -> Result<()> {
         self.writer.lock().finish()
     }

@@ -13,8 +13,13 @@ use super::index::Index;
 use crate::encode::{END_OF_STREAM, Kind, Plan, footer};
 use crate::format::{ENTRY_LEN, Entry, Layout};
 use crate::segment::{Growing, Segment};
-use crate::storage::Storage;
+use crate::storage::{Beginning, Storage};
 use crate::{Error, LogOptions, Result};
+
+/// What a seal takes: end marker, footer (schema, a block for each message, frame), two entries.
+pub(super) fn seal_size(schema_len: u64, blocks: u64) -> u64 {
+    schema_len + blocks * size_of::<Block>() as u64 + 128 + 2 * ENTRY_LEN as u64
+}
 
 #[derive(Debug)]
 pub(crate) struct Persistent {
@@ -35,12 +40,13 @@ pub(crate) struct Persistent {
 impl Persistent {
     pub(super) fn begin(
         storage: &Arc<dyn Storage>,
+        beginning: &mut Beginning<'_>,
         options: &LogOptions,
         schema: &SchemaRef,
         message: &[u8],
-    ) -> Result<(Self, u64)> {
-        let (file, manifest) = begin(storage.as_ref(), options, message)?;
-        let journal = Self {
+    ) -> Result<Self> {
+        let file = begin(storage.as_ref(), beginning, options, message)?;
+        Ok(Self {
             storage: Arc::clone(storage),
             schema: Arc::clone(schema),
             schema_len: message.len() as u64,
@@ -49,8 +55,7 @@ impl Persistent {
             dictionaries: Vec::new(),
             unsynced: Vec::new(),
             failed: None,
-        };
-        Ok((journal, ENTRY_LEN as u64 + manifest))
+        })
     }
 
     pub(super) fn check(&self) -> Result<()> {
@@ -66,12 +71,7 @@ impl Persistent {
     pub(super) fn overhead(&self, plan: &Plan) -> u64 {
         let messages = plan.messages.len() as u64;
         let blocks = (self.batches.len() + self.dictionaries.len()) as u64;
-        // The seal: end marker, footer (schema, a block for each message, frame), two entries.
-        messages * ENTRY_LEN as u64
-            + self.schema_len
-            + (blocks + messages) * size_of::<Block>() as u64
-            + 128
-            + 2 * ENTRY_LEN as u64
+        messages * ENTRY_LEN as u64 + seal_size(self.schema_len, blocks + messages)
     }
 
     pub(super) fn begun(&mut self, segment: &Growing) {
@@ -122,8 +122,14 @@ impl Persistent {
     }
 
     pub(super) fn close(&mut self, batches: u64, rows: u64) -> Result<u64> {
+        // It must not be found where anything before it is not.
+        self.flush(None)?;
         let written = self.index.write_entry(Entry::Close { batches, rows });
-        self.in_index(written)
+        let bytes = self.in_index(written)?;
+        if let Err(e) = self.index.sync() {
+            self.fail(self.storage.path(INDEX), e)?;
+        }
+        Ok(bytes)
     }
 
     pub(super) fn flush(&mut self, open: Option<&Growing>) -> Result<()> {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::{Reach, Segment};
 use crate::encode::Plan;
 use crate::format::Layout;
-use crate::storage::{Storage, Tail};
+use crate::storage::{Beginning, Storage, StorageFile, Tail};
 use crate::{Error, Result};
 
 /// A segment that is written.
@@ -20,17 +20,37 @@ pub(crate) struct Growing {
 }
 
 impl Growing {
+    /// Makes the file of the first segment of a log.
+    pub(crate) fn first(
+        beginning: &mut Beginning<'_>,
+        storage: &Arc<dyn Storage>,
+        reach: &Arc<Reach>,
+    ) -> Result<Self> {
+        let create = |name: &str| beginning.create(name);
+        Self::with_file(create, storage, reach, 0, Layout::File)
+    }
+
     /// Makes the file of a segment.
     pub(crate) fn create(
-        storage: &dyn Storage,
+        storage: &Arc<dyn Storage>,
+        reach: &Arc<Reach>,
+        number: u32,
+        layout: Layout,
+    ) -> Result<Self> {
+        let create = |name: &str| storage.create(name);
+        Self::with_file(create, storage, reach, number, layout)
+    }
+
+    fn with_file(
+        create: impl FnOnce(&str) -> io::Result<Arc<dyn StorageFile>>,
+        storage: &Arc<dyn Storage>,
         reach: &Arc<Reach>,
         number: u32,
         layout: Layout,
     ) -> Result<Self> {
         let name = name(number);
         let path = storage.path(&name);
-        let file = storage
-            .create(&name)
+        let file = create(&name)
             .map_err(|e| Error::io("cannot create a segment of the log:", &path, e))?;
         Ok(Self {
             tail: Tail::new(Arc::clone(&file)),

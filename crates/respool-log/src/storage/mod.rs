@@ -4,8 +4,9 @@
 //! to keep the invariants of the log may exist. The feature `testing` adds a back end in memory, and
 //! a wrapper that fails or records the n-th call.
 
+mod beginning;
+mod claim;
 mod file_system;
-mod lock;
 mod open;
 mod os;
 mod tail;
@@ -18,7 +19,8 @@ use std::sync::Arc;
 
 use crate::map::Map;
 
-pub use lock::LOCK;
+pub(crate) use beginning::Beginning;
+pub use claim::LOCK;
 pub use os::FileStorage;
 pub(crate) use tail::Tail;
 pub(crate) use whole::{read_all, write_all};
@@ -32,10 +34,16 @@ pub(crate) mod sealed {
 pub trait Storage: sealed::Sealed + fmt::Debug + Send + Sync {
     /// Creates an empty file. Without names every call makes another nameless file.
     fn create(&self, name: &str) -> io::Result<Arc<dyn StorageFile>>;
-    /// Gives a file its final name, replacing nothing that matters.
+    /// Gives a file its final name, which must be free.
     fn rename(&self, from: &str, to: &str) -> io::Result<()>;
+    /// Removes a file by its name. A nameless file is gone when it is closed.
+    fn remove(&self, name: &str) -> io::Result<()>;
     /// Makes the names of the files durable.
     fn sync_directory(&self) -> io::Result<()>;
+    /// Makes the name of the directory durable, if the directory was made for the log.
+    fn sync_parent(&self) -> io::Result<()>;
+    /// Keeps what was made for the log, which has begun now: until then it goes with the storage.
+    fn keep(&self);
     /// What an error calls the file.
     fn path(&self, name: &str) -> PathBuf;
     /// Whether files have names, which makes the log a persistent one.

@@ -1,22 +1,23 @@
 //! Files of the operating system.
 
-use std::fs::{DirBuilder, File};
+use std::fs::File;
 use std::io::{self, IoSlice};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::claim::Claim;
 use super::open::private;
 use super::sealed::Sealed;
-use super::{Storage, StorageFile, file_system, lock};
+use super::{Storage, StorageFile, file_system};
 use crate::map::Map;
-use crate::{Error, LogOptions, Result};
+use crate::{LogOptions, Result};
 
 /// Files of the operating system.
 #[derive(Debug)]
 pub struct FileStorage {
     directory: PathBuf,
-    /// The lock of a persistent log, held as long as this lives.
-    lock: Option<File>,
+    /// What makes the directory that of one persistent log.
+    claim: Option<Claim>,
     refuses_maps: bool,
 }
 
@@ -26,7 +27,7 @@ impl FileStorage {
         let refuses_maps = file_system::check(&options.directory, options)?;
         Ok(Self {
             directory: options.directory.clone(),
-            lock: None,
+            claim: None,
             refuses_maps,
         })
     }
@@ -34,18 +35,11 @@ impl FileStorage {
     /// Named files in a directory of their own: made if missing, else it must be empty.
     pub fn named(options: &LogOptions) -> Result<Self> {
         let directory = &options.directory;
-        let mut builder = DirBuilder::new();
-        #[cfg(unix)]
-        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-        match builder.create(directory) {
-            Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {}
-            done => done.map_err(|e| Error::io("cannot create the directory", directory, e))?,
-        }
-        let refuses_maps = file_system::check(directory, options)?;
-        let lock = lock::take(directory)?;
+        let check = || file_system::check(directory, options);
+        let (claim, refuses_maps) = Claim::take(directory, check)?;
         Ok(Self {
             directory: directory.clone(),
-            lock: Some(lock),
+            claim: Some(claim),
             refuses_maps,
         })
     }
@@ -55,7 +49,7 @@ impl Sealed for FileStorage {}
 
 impl Storage for FileStorage {
     fn create(&self, name: &str) -> io::Result<Arc<dyn StorageFile>> {
-        let file = if self.lock.is_some() {
+        let file = if self.claim.is_some() {
             private().create_new(true).open(self.directory.join(name))?
         } else {
             nameless(&self.directory)?
@@ -64,21 +58,47 @@ impl Storage for FileStorage {
     }
 
     fn rename(&self, from: &str, to: &str) -> io::Result<()> {
-        if self.lock.is_some() {
-            std::fs::rename(self.directory.join(from), self.directory.join(to))?;
+        if self.claim.is_some() {
+            let to = self.directory.join(to);
+            // The directory is locked, so nothing comes between the look and the step.
+            if to.symlink_metadata().is_ok() {
+                return Err(io::ErrorKind::AlreadyExists.into());
+            }
+            std::fs::rename(self.directory.join(from), to)?;
+        }
+        Ok(())
+    }
+
+    fn remove(&self, name: &str) -> io::Result<()> {
+        if self.claim.is_some() {
+            std::fs::remove_file(self.directory.join(name))?;
         }
         Ok(())
     }
 
     fn sync_directory(&self) -> io::Result<()> {
-        if self.lock.is_some() {
+        if self.claim.is_some() {
             File::open(&self.directory)?.sync_all()?;
         }
         Ok(())
     }
 
+    fn sync_parent(&self) -> io::Result<()> {
+        let claim = self.claim.as_ref();
+        if claim.is_some_and(Claim::made_directory) {
+            File::open(self.directory.join(".."))?.sync_all()?;
+        }
+        Ok(())
+    }
+
+    fn keep(&self) {
+        if let Some(claim) = &self.claim {
+            claim.keep();
+        }
+    }
+
     fn path(&self, name: &str) -> PathBuf {
-        if self.lock.is_some() {
+        if self.claim.is_some() {
             self.directory.join(name)
         } else {
             self.directory.clone()
@@ -86,7 +106,7 @@ impl Storage for FileStorage {
     }
 
     fn is_named(&self) -> bool {
-        self.lock.is_some()
+        self.claim.is_some()
     }
 
     fn refuses_maps(&self) -> bool {

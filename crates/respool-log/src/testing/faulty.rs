@@ -30,6 +30,10 @@ pub enum Operation {
     Sync,
     /// Sync the directory.
     SyncDirectory,
+    /// Sync the directory that the directory is in.
+    SyncParent,
+    /// Remove a file.
+    Remove,
 }
 
 /// One call, as it was recorded.
@@ -198,6 +202,20 @@ impl Storage for Faulty {
     fn sync_directory(&self) -> io::Result<()> {
         self.state.check(Operation::SyncDirectory, "", 0, 0)?;
         self.inner.sync_directory()
+    }
+
+    fn remove(&self, name: &str) -> io::Result<()> {
+        self.state.check(Operation::Remove, name, 0, 0)?;
+        self.inner.remove(name)
+    }
+
+    fn sync_parent(&self) -> io::Result<()> {
+        self.state.check(Operation::SyncParent, "", 0, 0)?;
+        self.inner.sync_parent()
+    }
+
+    fn keep(&self) {
+        self.inner.keep();
     }
 
     fn path(&self, name: &str) -> PathBuf {

@@ -64,15 +64,29 @@ impl Storage for MemoryStorage {
 
     fn rename(&self, from: &str, to: &str) -> io::Result<()> {
         let mut files = self.files.lock();
+        if files.iter().any(|(known, _)| known == to) {
+            return Err(io::ErrorKind::AlreadyExists.into());
+        }
         let found = files.iter_mut().find(|(known, _)| known == from);
         let (name, _) = found.ok_or(io::ErrorKind::NotFound)?;
         to.clone_into(name);
         Ok(())
     }
 
+    fn remove(&self, name: &str) -> io::Result<()> {
+        self.files.lock().retain(|(known, _)| known != name);
+        Ok(())
+    }
+
     fn sync_directory(&self) -> io::Result<()> {
         Ok(())
     }
+
+    fn sync_parent(&self) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn keep(&self) {}
 
     fn path(&self, name: &str) -> PathBuf {
         PathBuf::from("memory").join(name)

@@ -10,8 +10,10 @@
     reason = "the numbers of the tests are small"
 )]
 
+mod beginnings;
 mod concurrency;
 mod dictionaries;
+mod durability;
 mod faults;
 mod limits;
 mod model;
