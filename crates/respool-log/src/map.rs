@@ -29,7 +29,7 @@ use arrow_array::{ArrayRef, RecordBatch};
 use arrow_buffer::Buffer;
 use arrow_data::UnsafeFlag;
 use arrow_schema::SchemaRef;
-use memmap2::{MmapOptions, MmapRaw};
+use memmap2::{MmapMut, MmapOptions, MmapRaw};
 
 /// A read-only map of the beginning of a file, as an address and a length.
 ///
@@ -65,6 +65,29 @@ impl Map {
         // published (5), so it lies inside the file, which is never cut off before its end (4), and nobody
         // writes to it any more: not this process (1, 2), and no other (3).
         Some(unsafe { Buffer::from_custom_allocation(ptr, len, owner) })
+    }
+}
+
+/// Memory straight from the operating system: zeros, of which only touched pages take memory.
+pub(crate) struct Zeros(MmapMut);
+
+impl Zeros {
+    /// Fails where address space is short.
+    pub(crate) fn new(len: usize) -> io::Result<Self> {
+        MmapMut::map_anon(len).map(Self)
+    }
+
+    pub(crate) fn bytes(&mut self) -> &mut [u8] {
+        &mut self.0
+    }
+
+    pub(crate) fn into_buffer(self) -> Buffer {
+        let len = self.0.len();
+        let owner = Arc::new(self);
+        let ptr = NonNull::from(&owner.0[..]).cast::<u8>();
+        // SAFETY: the bytes are a private mapping of `len` bytes, which `owner` keeps alive, and to
+        // which nobody has a reference that could write.
+        unsafe { Buffer::from_custom_allocation(ptr, len, owner) }
     }
 }
 

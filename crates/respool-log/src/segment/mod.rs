@@ -53,7 +53,7 @@ impl Segment {
         if self.map.read().is_some() {
             self.map.write().take();
         }
-        let mut memory = self.memory(len)?;
+        let mut memory = self.memory(Memory::whole(self.size(len)?))?;
         self.fill(memory.bytes(), offset)?;
         Ok(memory.into_buffer())
     }
@@ -69,10 +69,14 @@ impl Segment {
         wanted: Wanted<'_>,
     ) -> Result<Buffer> {
         let short = || self.corrupt(offset, "a buffer lies outside its record");
-        let mut memory = self.memory(len)?;
+        let mut head = self.memory(Memory::whole(metadata_len))?;
+        self.fill(head.bytes(), offset)?;
+        let ranges = wanted(head.bytes())?;
+        let bytes = metadata_len + ranges.iter().map(Range::len).sum::<usize>();
+        let mut memory = self.memory(Memory::sparse(self.size(len)?, bytes))?;
         let metadata = memory.bytes().get_mut(..metadata_len).ok_or_else(short)?;
-        self.fill(metadata, offset)?;
-        for range in wanted(metadata)? {
+        metadata.copy_from_slice(head.bytes());
+        for range in ranges {
             let (start, end) = (metadata_len + range.start, metadata_len + range.end);
             let part = memory.bytes().get_mut(start..end).ok_or_else(short)?;
             self.fill(part, offset + start as u64)?;
@@ -80,11 +84,8 @@ impl Segment {
         Ok(memory.into_buffer())
     }
 
-    fn memory(&self, len: u64) -> Result<Memory> {
-        Memory::new(self.size(len)?).map_err(|e| {
-            let e = io::Error::new(io::ErrorKind::OutOfMemory, e);
-            Error::io("cannot read, for want of memory,", &self.path, e)
-        })
+    fn memory(&self, memory: io::Result<Memory>) -> Result<Memory> {
+        memory.map_err(|e| Error::io("cannot read, for want of memory,", &self.path, e))
     }
 
     fn fill(&self, bytes: &mut [u8], offset: u64) -> Result<()> {
