@@ -74,6 +74,8 @@ pub(crate) struct Writer {
     open: Option<Growing>,
     /// How many segments were begun.
     segments: u32,
+    /// How many full segments of a temporary log keep their descriptors.
+    kept_open: u32,
     records: u64,
     /// The dictionaries of the record before, shared if the next needs the same.
     dictionaries: Option<Arc<[Arc<DictionaryRecord>]>>,
@@ -142,6 +144,7 @@ impl Writer {
             layout: Layout::File,
             open: Some(segment),
             segments: 1,
+            kept_open: 0,
             records: 0,
             dictionaries: None,
             journal,
@@ -179,7 +182,7 @@ impl Writer {
             if replaces {
                 self.roll()?;
                 self.layout = Layout::Stream;
-            } else if !is_empty && end + self.plan.len > self.options.segment_bytes {
+            } else if !is_empty && end + self.plan.len > self.segment_bytes() {
                 self.roll()?;
             } else {
                 break;
@@ -263,8 +266,22 @@ impl Writer {
             // The next segment has to be readable by itself.
             self.encoder.dictionaries.clear();
         }
+        if !self.journal.is_persistent() && !open.segment.release(open.end()) {
+            self.kept_open += 1;
+        }
         self.open = None;
         Ok(())
+    }
+
+    /// The size at which the next segment is begun. Descriptors and maps are limited too, so the more
+    /// of them a temporary log has, the larger its segments get.
+    fn segment_bytes(&self) -> u64 {
+        let doublings = self.kept_open / 32 + self.segments / 4096;
+        let scale = 1u64.checked_shl(doublings).unwrap_or(u64::MAX);
+        match self.journal {
+            Journal::Temporary => self.options.segment_bytes.saturating_mul(scale),
+            Journal::Persistent(_) => self.options.segment_bytes,
+        }
     }
 
     /// Refuses a plan that would take the log over its quota, now or when it is sealed.

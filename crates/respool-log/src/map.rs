@@ -6,7 +6,8 @@
 //! 2. **Published bytes never change.** A record is published after its last byte is written, and
 //!    no later write touches it; a failed append is overwritten only past the committed end.
 //! 3. **The file is ours.** A temporary log's file has no name, so no other process can open it; a
-//!    persistent log's file was created by this process in a directory whose lock it holds.
+//!    persistent log's file was created by this process in a directory whose lock it holds, and is
+//!    opened again by its name only if it is still that file.
 //!    [`Storage`](crate::storage::Storage) is sealed, so no back end from outside can break this.
 //! 4. **Never shortened below the committed end.** What a failed append left is cut off before its
 //!    segment is sealed: bytes that were never published. The page in which the file then ends
@@ -49,6 +50,10 @@ impl Map {
     pub(crate) fn new(file: &File, len: usize) -> io::Result<Arc<Self>> {
         let raw = MmapOptions::new().len(len).map_raw_read_only(file)?;
         Ok(Arc::new(Self { raw }))
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.raw.len()
     }
 
     /// A buffer over `len` bytes at `offset`, which must be a published extent; `None` if the map

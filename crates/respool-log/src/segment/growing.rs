@@ -61,6 +61,10 @@ impl Growing {
         })
     }
 
+    pub(crate) fn file(&self) -> &Arc<dyn StorageFile> {
+        self.tail.file()
+    }
+
     /// The committed end: nothing past it counts.
     pub(crate) fn end(&self) -> u64 {
         self.tail.end()

@@ -5,7 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::open::private;
+use super::open::{Identity, private};
 use crate::{Error, Result};
 
 /// The name of the lock file of a persistent log.
@@ -118,14 +118,9 @@ fn refuse_used(directory: &Path) -> Result<()> {
 
 /// Whether a path still names the file that was opened.
 fn is_same(file: &File, path: &Path) -> bool {
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::MetadataExt;
-        match (file.metadata(), std::fs::symlink_metadata(path)) {
-            (Ok(a), Ok(b)) => (a.dev(), a.ino()) == (b.dev(), b.ino()),
-            _ => false,
-        }
+    let there = path.symlink_metadata();
+    match (Identity::of(file), there) {
+        (Ok(file), Ok(there)) => file == Identity::new(&there),
+        _ => false,
     }
-    #[cfg(not(unix))]
-    path.exists()
 }

@@ -9,6 +9,7 @@ mod claim;
 mod file_system;
 mod open;
 mod os;
+mod os_file;
 mod tail;
 mod whole;
 
@@ -62,6 +63,9 @@ pub trait StorageFile: sealed::Sealed + fmt::Debug + Send + Sync {
     fn map(&self, len: usize) -> io::Result<Arc<Map>>;
     /// Cuts off what is past `len`, of which nothing counts.
     fn truncate(&self, len: u64) -> io::Result<()>;
+    /// Gives the descriptor back, if the file can be opened again by its name; says whether. Nothing
+    /// may be written to it any more.
+    fn release(&self) -> bool;
     /// Makes the bytes of the file durable.
     fn sync(&self) -> io::Result<()>;
 }

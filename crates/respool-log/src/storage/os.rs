@@ -1,15 +1,15 @@
 //! Files of the operating system.
 
 use std::fs::File;
-use std::io::{self, IoSlice};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::claim::Claim;
 use super::open::private;
+use super::os_file::OsFile;
 use super::sealed::Sealed;
 use super::{Storage, StorageFile, file_system};
-use crate::map::Map;
 use crate::{LogOptions, Result};
 
 /// Files of the operating system.
@@ -49,12 +49,12 @@ impl Sealed for FileStorage {}
 
 impl Storage for FileStorage {
     fn create(&self, name: &str) -> io::Result<Arc<dyn StorageFile>> {
-        let file = if self.claim.is_some() {
-            private().create_new(true).open(self.directory.join(name))?
+        Ok(Arc::new(if self.claim.is_some() {
+            let path = self.directory.join(name);
+            OsFile::named(private().create_new(true).open(&path)?, path)?
         } else {
-            nameless(&self.directory)?
-        };
-        Ok(Arc::new(OsFile(file)))
+            OsFile::nameless(nameless(&self.directory)?)
+        }))
     }
 
     fn rename(&self, from: &str, to: &str) -> io::Result<()> {
@@ -111,60 +111,6 @@ impl Storage for FileStorage {
 
     fn refuses_maps(&self) -> bool {
         self.refuses_maps
-    }
-}
-
-#[derive(Debug)]
-struct OsFile(File);
-
-impl Sealed for OsFile {}
-
-impl StorageFile for OsFile {
-    #[cfg(target_os = "linux")]
-    fn write_at(&self, parts: &[IoSlice<'_>], offset: u64) -> io::Result<usize> {
-        // More slices than the kernel takes in one call is an error there, so they are cut here. What
-        // is written in one call may become one folio of the page cache, and a map that touches a page
-        // brings in the whole folio: the columns beside the one that is read too.
-        const IOV_MAX: usize = 1024;
-        const FOLIO: usize = 512 << 10;
-        let mut bytes = 0;
-        let fits = |part: &&IoSlice<'_>| {
-            bytes += part.len();
-            bytes <= FOLIO
-        };
-        let fitting = parts.iter().take(IOV_MAX).take_while(fits).count();
-        Ok(match (parts.get(..fitting), parts.first()) {
-            (Some(fitting @ [_, ..]), _) => rustix::io::pwritev(&self.0, fitting, offset)?,
-            (_, Some(part)) => {
-                let part = part.get(..FOLIO).unwrap_or(part);
-                rustix::io::pwrite(&self.0, part, offset)?
-            }
-            (_, None) => 0,
-        })
-    }
-
-    #[cfg(all(unix, not(target_os = "linux")))]
-    fn write_at(&self, parts: &[IoSlice<'_>], offset: u64) -> io::Result<usize> {
-        let part = parts.iter().find(|part| !part.is_empty());
-        part.map_or(Ok(0), |part| {
-            std::os::unix::fs::FileExt::write_at(&self.0, part, offset)
-        })
-    }
-
-    fn read_at(&self, bytes: &mut [u8], offset: u64) -> io::Result<usize> {
-        std::os::unix::fs::FileExt::read_at(&self.0, bytes, offset)
-    }
-
-    fn map(&self, len: usize) -> io::Result<Arc<Map>> {
-        Map::new(&self.0, len)
-    }
-
-    fn truncate(&self, len: u64) -> io::Result<()> {
-        self.0.set_len(len)
-    }
-
-    fn sync(&self) -> io::Result<()> {
-        self.0.sync_data()
     }
 }
 

@@ -260,6 +260,10 @@ impl StorageFile for FaultyFile {
         self.inner.map(len)
     }
 
+    fn release(&self) -> bool {
+        self.inner.release()
+    }
+
     fn truncate(&self, len: u64) -> io::Result<()> {
         self.state.check(Operation::Truncate, &self.name, len, 0)?;
         self.inner.truncate(len)

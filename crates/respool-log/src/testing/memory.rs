@@ -132,6 +132,10 @@ impl StorageFile for MemoryFile {
         Err(io::ErrorKind::Unsupported.into())
     }
 
+    fn release(&self) -> bool {
+        false
+    }
+
     fn truncate(&self, len: u64) -> io::Result<()> {
         let len = usize::try_from(len).map_err(io::Error::other)?;
         self.0.lock().truncate(len);

@@ -12,6 +12,7 @@
 
 mod beginnings;
 mod concurrency;
+mod descriptors;
 mod dictionaries;
 mod durability;
 mod faults;
