@@ -14,7 +14,7 @@ use crate::format::Layout;
 use crate::journal::Journal;
 use crate::published::{Published, Record};
 use crate::segment::{Growing, Reach};
-use crate::storage::Storage;
+use crate::storage::{Beginning, Storage};
 use crate::{Error, LogOptions, Result};
 
 /// A quota that is none.
@@ -39,6 +39,21 @@ impl Quota {
         Some(self.capacity.load(Ordering::Relaxed)).filter(|&capacity| capacity != UNLIMITED)
     }
 
+    /// Refuses what would go beyond the quota.
+    fn admit(&self, asked: u64, options: &LogOptions) -> Result<()> {
+        let capacity = self.capacity.load(Ordering::Relaxed);
+        let used = self.used.load(Ordering::Relaxed);
+        if capacity == UNLIMITED || used.saturating_add(asked) <= capacity {
+            return Ok(());
+        }
+        Err(Error::OutOfSpace {
+            path: options.directory.clone(),
+            asked,
+            used,
+            capacity,
+        })
+    }
+
     pub(crate) fn set_capacity(&self, capacity: Option<u64>) {
         self.capacity
             .store(capacity.unwrap_or(UNLIMITED), Ordering::Relaxed);
@@ -59,6 +74,8 @@ pub(crate) struct Writer {
     open: Option<Growing>,
     /// How many segments were begun.
     segments: u32,
+    /// How many full segments of a temporary log keep their descriptors.
+    kept_open: u32,
     records: u64,
     /// The dictionaries of the record before, shared if the next needs the same.
     dictionaries: Option<Arc<[Arc<DictionaryRecord>]>>,
@@ -102,9 +119,20 @@ impl Writer {
         let stream = schema_message(schema, 0);
         let mut file = MAGIC.to_vec();
         file.extend_from_slice(&schema_message(schema, MAGIC.len()));
-        let (journal, bytes) = Journal::begin(&storage, &options, schema, &stream)?;
+        // What cannot work is found out before anything is made: a quota too small for a log without
+        // batches, and then a directory in which no segment can be made.
+        let (bytes, end) = Journal::size(storage.as_ref(), &stream);
+        if storage.is_named() {
+            quota.admit(bytes + end + file.len() as u64, &options)?;
+        }
+        let mut beginning = Beginning::new(storage.as_ref());
+        let segment = Growing::first(&mut beginning, &storage, &reach)?;
+        let mut journal = Journal::begin(&storage, &mut beginning, &options, schema, &stream)?;
+        beginning.keep();
         quota.used.store(bytes, Ordering::Relaxed);
-        let mut writer = Self {
+        published.begun(&segment.segment);
+        journal.begun(&segment);
+        Ok(Self {
             options,
             storage,
             reach,
@@ -114,22 +142,14 @@ impl Writer {
             plan: Plan::default(),
             headers: Headers { file, stream },
             layout: Layout::File,
-            open: None,
-            segments: 0,
+            open: Some(segment),
+            segments: 1,
+            kept_open: 0,
             records: 0,
             dictionaries: None,
             journal,
             finished: false,
-        };
-        // What cannot work is found out now: a quota too small for a log without batches, and a
-        // directory in which no segment can be made.
-        if writer.journal.is_persistent() {
-            writer.plan.push_bytes(&writer.headers.file);
-            writer.reserve()?;
-            writer.plan.release();
-        }
-        writer.open_segment()?;
-        Ok(writer)
+        })
     }
 
     /// Stores a batch of the schema of the log.
@@ -148,7 +168,7 @@ impl Writer {
         loop {
             // A segment that the quota may refuse is not made yet.
             let (number, end, is_empty) = match &self.open {
-                Some(open) => (open.number, open.end, open.records == 0),
+                Some(open) => (open.number, open.end(), open.records == 0),
                 None => (self.segments, 0, true),
             };
             self.plan.begin(number, end);
@@ -162,7 +182,7 @@ impl Writer {
             if replaces {
                 self.roll()?;
                 self.layout = Layout::Stream;
-            } else if !is_empty && end + self.plan.len > self.options.segment_bytes {
+            } else if !is_empty && end + self.plan.len > self.segment_bytes() {
                 self.roll()?;
             } else {
                 break;
@@ -198,7 +218,7 @@ impl Writer {
                 dictionaries,
             };
             let rows = batch.num_rows() as u64;
-            self.published.push(record, &open.segment, rows);
+            self.published.push(record, rows);
         }
         Ok(())
     }
@@ -214,9 +234,6 @@ impl Writer {
         if self.finished {
             return Ok(());
         }
-        if self.journal.is_persistent() && self.records == 0 {
-            self.open_segment()?;
-        }
         self.roll()?;
         let closed = self.journal.close(self.records, self.published.rows())?;
         self.quota.used.fetch_add(closed, Ordering::Relaxed);
@@ -228,9 +245,9 @@ impl Writer {
     /// Sees that a segment is open.
     fn open_segment(&mut self) -> Result<()> {
         if self.open.is_none() {
-            let storage = self.storage.as_ref();
-            let segment = Growing::create(storage, &self.reach, self.segments, self.layout)?;
+            let segment = Growing::create(&self.storage, &self.reach, self.segments, self.layout)?;
             self.segments += 1;
+            self.published.begun(&segment.segment);
             self.journal.begun(&segment);
             self.open = Some(segment);
         }
@@ -239,7 +256,7 @@ impl Writer {
 
     /// Closes the open segment, sealing it if other tools may open it.
     fn roll(&mut self) -> Result<()> {
-        let Some(open) = &self.open else {
+        let Some(open) = &mut self.open else {
             return Ok(());
         };
         let header = self.headers.of(open.layout);
@@ -249,26 +266,28 @@ impl Writer {
             // The next segment has to be readable by itself.
             self.encoder.dictionaries.clear();
         }
+        if !self.journal.is_persistent() && !open.segment.release(open.end()) {
+            self.kept_open += 1;
+        }
         self.open = None;
         Ok(())
     }
 
+    /// The size at which the next segment is begun. Descriptors and maps are limited too, so the more
+    /// of them a temporary log has, the larger its segments get.
+    fn segment_bytes(&self) -> u64 {
+        let doublings = self.kept_open / 32 + self.segments / 4096;
+        let scale = 1u64.checked_shl(doublings).unwrap_or(u64::MAX);
+        match self.journal {
+            Journal::Temporary => self.options.segment_bytes.saturating_mul(scale),
+            Journal::Persistent(_) => self.options.segment_bytes,
+        }
+    }
+
     /// Refuses a plan that would take the log over its quota, now or when it is sealed.
     fn reserve(&self) -> Result<()> {
-        let Some(capacity) = self.quota.capacity() else {
-            return Ok(());
-        };
-        let used = self.quota.used.load(Ordering::Relaxed);
         let asked = self.plan.len + self.journal.overhead(&self.plan);
-        if used.saturating_add(asked) > capacity {
-            return Err(Error::OutOfSpace {
-                path: self.options.directory.clone(),
-                asked,
-                used,
-                capacity,
-            });
-        }
-        Ok(())
+        self.quota.admit(asked, &self.options)
     }
 }
 

@@ -12,7 +12,7 @@ use parking_lot::Mutex;
 
 use crate::append::{Quota, Writer};
 use crate::decode::Decoder;
-use crate::encode::DictionaryRecord;
+use crate::encode::{DictionaryRecord, check_nesting};
 use crate::published::Published;
 use crate::segment::Reach;
 use crate::storage::{FileStorage, Storage};
@@ -74,6 +74,9 @@ impl Log {
     /// # }
     /// ```
     pub fn create(schema: SchemaRef, options: LogOptions) -> Result<Self> {
+        // A schema that can't be stored is refused before a directory is made for it.
+        Decoder::new(Arc::clone(&schema), false)?;
+        check_nesting(&schema)?;
         let storage = FileStorage::named(&options)?;
         Self::with_storage(schema, options, Arc::new(storage))
     }
@@ -87,6 +90,9 @@ impl Log {
         let directory = options.directory.clone();
         let compressed = options.compression.is_some();
         let decoder = Decoder::new(schema, compressed)?;
+        if storage.is_named() {
+            check_nesting(decoder.schema())?;
+        }
         let reach = Arc::new(Reach::new(&options, storage.refuses_maps()));
         let published = Arc::new(Published::default());
         let quota = Arc::new(Quota::new(options.capacity));
@@ -227,8 +233,8 @@ impl Log {
     }
 
     /// Ends the log: no batch can be appended any more. A persistent log gets its last segment
-    /// sealed and the closing entry that proves that it is whole; call [`flush`](Self::flush)
-    /// afterwards to make that durable.
+    /// sealed and, once all that is durable, the closing entry that proves that it is whole. When
+    /// this returns that entry is durable too. After an error, it can be tried again.
     pub fn finish(&self) -> Result<()> {
         self.writer.lock().finish()
     }

@@ -6,9 +6,12 @@
 //! 2. **Published bytes never change.** A record is published after its last byte is written, and
 //!    no later write touches it; a failed append is overwritten only past the committed end.
 //! 3. **The file is ours.** A temporary log's file has no name, so no other process can open it; a
-//!    persistent log's file was created by this process in a directory whose lock it holds.
+//!    persistent log's file was created by this process in a directory whose lock it holds, and is
+//!    opened again by its name only if it is still that file.
 //!    [`Storage`](crate::storage::Storage) is sealed, so no back end from outside can break this.
-//! 4. **Never truncated.** No code of this crate shortens a file, mapped or not.
+//! 4. **Never shortened below the committed end.** What a failed append left is cut off before its
+//!    segment is sealed: bytes that were never published. The page in which the file then ends
+//!    keeps its bytes up to the end, and pages behind it are not touched by anybody, because of 5.
 //! 5. **Only published extents become buffers.** A map may reach past the end of the file, but it
 //!    is kept as a raw pointer; references are made for one published extent at a time.
 //! 6. **What we decode, we encoded.** The metadata and the body of a record were written by this
@@ -27,7 +30,7 @@ use arrow_array::{ArrayRef, RecordBatch};
 use arrow_buffer::Buffer;
 use arrow_data::UnsafeFlag;
 use arrow_schema::SchemaRef;
-use memmap2::{MmapOptions, MmapRaw};
+use memmap2::{MmapMut, MmapOptions, MmapRaw};
 
 /// A read-only map of the beginning of a file, as an address and a length.
 ///
@@ -49,6 +52,10 @@ impl Map {
         Ok(Arc::new(Self { raw }))
     }
 
+    pub(crate) fn len(&self) -> usize {
+        self.raw.len()
+    }
+
     /// A buffer over `len` bytes at `offset`, which must be a published extent; `None` if the map
     /// does not reach that far. The buffer holds the map alive.
     pub(crate) fn published(self: &Arc<Self>, offset: usize, len: usize) -> Option<Buffer> {
@@ -60,9 +67,32 @@ impl Map {
         let ptr = NonNull::new(ptr.cast_mut())?;
         let owner: Arc<Self> = Arc::clone(self);
         // SAFETY: the extent is inside the map (checked above), which `owner` keeps alive; it is
-        // published (5), so it lies inside the file, which is never shortened (4), and nobody
+        // published (5), so it lies inside the file, which is never cut off before its end (4), and nobody
         // writes to it any more: not this process (1, 2), and no other (3).
         Some(unsafe { Buffer::from_custom_allocation(ptr, len, owner) })
+    }
+}
+
+/// Memory straight from the operating system: zeros, of which only touched pages take memory.
+pub(crate) struct Zeros(MmapMut);
+
+impl Zeros {
+    /// Fails where address space is short.
+    pub(crate) fn new(len: usize) -> io::Result<Self> {
+        MmapMut::map_anon(len).map(Self)
+    }
+
+    pub(crate) fn bytes(&mut self) -> &mut [u8] {
+        &mut self.0
+    }
+
+    pub(crate) fn into_buffer(self) -> Buffer {
+        let len = self.0.len();
+        let owner = Arc::new(self);
+        let ptr = NonNull::from(&owner.0[..]).cast::<u8>();
+        // SAFETY: the bytes are a private mapping of `len` bytes, which `owner` keeps alive, and to
+        // which nobody has a reference that could write.
+        unsafe { Buffer::from_custom_allocation(ptr, len, owner) }
     }
 }
 

@@ -34,13 +34,14 @@ pub(crate) struct Record {
 }
 
 impl Published {
-    /// Publishes a record of some rows, and its segment if that is new.
-    pub(crate) fn push(&self, record: Record, segment: &Arc<Segment>, rows: u64) {
-        let mut list = self.list.write();
-        if list.segments.len() == record.segment as usize {
-            list.segments.push(Arc::clone(segment));
-        }
-        list.records.push(record);
+    /// Takes the next segment, also if it stays without records: they are found by their number.
+    pub(crate) fn begun(&self, segment: &Arc<Segment>) {
+        self.list.write().segments.push(Arc::clone(segment));
+    }
+
+    /// Publishes a record of some rows.
+    pub(crate) fn push(&self, record: Record, rows: u64) {
+        self.list.write().records.push(record);
         self.rows.fetch_add(rows, Ordering::Relaxed);
     }
 

@@ -7,6 +7,7 @@ use flatbuffers::FlatBufferBuilder;
 use super::body::Body;
 use super::compress::Compressor;
 use super::part::{ALIGNMENT, ZEROS};
+use crate::{Error, Result};
 
 /// The first bytes of a segment in the file layout, up to the first message.
 pub(crate) const MAGIC: &[u8; 8] = b"ARROW1\0\0";
@@ -96,6 +97,23 @@ pub(crate) fn schema_message(schema: &Schema, lead: usize) -> Vec<u8> {
     bytes.extend_from_slice(metadata);
     bytes.resize(len, 0);
     bytes
+}
+
+/// Refuses a schema that can be written and not be read again: readers follow the nesting of tables
+/// only so far. Every type inside a type is one more table.
+pub(crate) fn check_nesting(schema: &Schema) -> Result<()> {
+    let message = schema_message(schema, 0);
+    let footer = footer(schema, &[], &[]);
+    let footer = footer.get(END_OF_STREAM.len()..footer.len() - 10);
+    let read = ipc::root_as_message(message.get(8..).unwrap_or_default())
+        .and_then(|_| ipc::root_as_footer(footer.unwrap_or_default()));
+    read.map(drop).map_err(|e| Error::Schema {
+        reason: format!(
+            "its types are nested so deeply that no reader would open the log again; flatten them, \
+             or use a temporary log ({})",
+            e.to_string().lines().next().unwrap_or_default()
+        ),
+    })
 }
 
 /// The marker that ends a stream of messages.

@@ -20,7 +20,7 @@ use flatbuffers::FlatBufferBuilder;
 use body::Body;
 pub(crate) use compress::Compressor;
 pub(crate) use dictionaries::{Dictionaries, DictionaryRecord};
-pub(crate) use message::{END_OF_STREAM, MAGIC, footer, schema_message};
+pub(crate) use message::{END_OF_STREAM, MAGIC, check_nesting, footer, schema_message};
 pub(crate) use plan::{Kind, Plan};
 
 use crate::Result;

@@ -1,13 +1,13 @@
-//! How a persistent log begins: its manifest, then an empty index.
+//! How a persistent log begins: an empty index, then its manifest.
 
 use std::hash::{BuildHasher, RandomState};
 use std::io::{self, IoSlice};
 use std::sync::Arc;
 
 use super::INDEX;
-use crate::format::{Header, INDEX_MAGIC, encode_manifest};
+use crate::format::{ENTRY_LEN, Header, INDEX_MAGIC, encode_manifest};
 use crate::options::Compression;
-use crate::storage::{Storage, StorageFile, write_all};
+use crate::storage::{Beginning, Storage, StorageFile, write_all};
 use crate::{Error, LogOptions, Result};
 
 /// The name of the manifest.
@@ -15,13 +15,20 @@ const MANIFEST: &str = "_manifest";
 /// Its name until it is whole.
 const MANIFEST_PART: &str = "_manifest.part";
 
-/// Writes the manifest and the header of the index. Returns the index and the length of the
-/// manifest.
+/// What a log takes beside its segments before it has any batch.
+pub(super) fn size(schema: &[u8]) -> u64 {
+    // The header of the index; that of the manifest, and the schema.
+    2 * ENTRY_LEN as u64 + schema.len() as u64
+}
+
+/// Writes the header of the index, then the manifest: where that is, a log has begun. Both and
+/// their names are durable then, that of the directory too.
 pub(super) fn begin(
     storage: &dyn Storage,
+    beginning: &mut Beginning<'_>,
     options: &LogOptions,
     schema: &[u8],
-) -> Result<(Arc<dyn StorageFile>, u64)> {
+) -> Result<Arc<dyn StorageFile>> {
     let header = Header {
         identity: identity(),
         codec: match options.compression {
@@ -33,23 +40,27 @@ pub(super) fn begin(
         schema_len: 0,
         schema_crc: 0,
     };
-    let manifest = encode_manifest(header, schema);
-    let written = || -> io::Result<()> {
-        let file = storage.create(MANIFEST_PART)?;
-        write_all(file.as_ref(), &mut [IoSlice::new(&manifest)], 0)?;
-        file.sync()?;
-        storage.rename(MANIFEST_PART, MANIFEST)
-    };
-    written().map_err(|e| Error::io("cannot write", storage.path(MANIFEST), e))?;
-    let begun = || -> io::Result<Arc<dyn StorageFile>> {
-        let file = storage.create(INDEX)?;
-        let bytes = header.encode(INDEX_MAGIC);
-        write_all(file.as_ref(), &mut [IoSlice::new(&bytes)], 0)?;
+    let index = write(beginning, INDEX, &header.encode(INDEX_MAGIC))
+        .map_err(|e| Error::io("cannot write", storage.path(INDEX), e))?;
+    let mut manifest = || -> io::Result<()> {
+        write(beginning, MANIFEST_PART, &encode_manifest(header, schema))?;
+        beginning.rename(MANIFEST_PART, MANIFEST)?;
         storage.sync_directory()?;
-        Ok(file)
+        storage.sync_parent()
     };
-    let file = begun().map_err(|e| Error::io("cannot write", storage.path(INDEX), e))?;
-    Ok((file, manifest.len() as u64))
+    manifest().map_err(|e| Error::io("cannot write", storage.path(MANIFEST), e))?;
+    Ok(index)
+}
+
+fn write(
+    beginning: &mut Beginning<'_>,
+    name: &str,
+    bytes: &[u8],
+) -> io::Result<Arc<dyn StorageFile>> {
+    let file = beginning.create(name)?;
+    write_all(file.as_ref(), &mut [IoSlice::new(bytes)], 0)?;
+    file.sync()?;
+    Ok(file)
 }
 
 /// Sixteen random bytes, from the randomness that every hash map of the process begins with.

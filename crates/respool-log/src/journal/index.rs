@@ -5,13 +5,12 @@ use std::sync::Arc;
 
 use crate::encode::{Kind, Plan};
 use crate::format::{ENTRY_LEN, Entry, Extent};
-use crate::storage::{StorageFile, write_all};
+use crate::storage::{StorageFile, Tail};
 
 /// The index under way.
 #[derive(Debug)]
 pub(super) struct Index {
-    file: Arc<dyn StorageFile>,
-    end: u64,
+    tail: Tail,
     /// Dictionary entries of the segment under way.
     dictionaries: u32,
     scratch: Vec<u8>,
@@ -20,16 +19,13 @@ pub(super) struct Index {
 impl Index {
     /// An index that has its header and nothing else.
     pub(super) fn new(file: Arc<dyn StorageFile>) -> Self {
+        let mut tail = Tail::new(file);
+        tail.commit(ENTRY_LEN as u64);
         Self {
-            file,
-            end: ENTRY_LEN as u64,
+            tail,
             dictionaries: 0,
             scratch: Vec::new(),
         }
-    }
-
-    pub(super) fn end(&self) -> u64 {
-        self.end
     }
 
     /// Writes and counts the entries of a plan that is on disk. Returns their length.
@@ -66,26 +62,31 @@ impl Index {
             };
             self.scratch.extend_from_slice(&entry.encode());
         }
-        let mut parts = [IoSlice::new(&self.scratch)];
-        write_all(self.file.as_ref(), &mut parts, self.end)?;
-        let bytes = self.scratch.len() as u64;
-        self.end += bytes;
+        let bytes = write(&mut self.tail, &self.scratch)?;
         self.dictionaries = dictionaries;
         Ok(bytes)
     }
 
     /// Writes and counts one entry that stands by itself. Returns its length.
     pub(super) fn write_entry(&mut self, entry: Entry) -> io::Result<u64> {
-        let bytes = entry.encode();
-        write_all(self.file.as_ref(), &mut [IoSlice::new(&bytes)], self.end)?;
-        self.end += ENTRY_LEN as u64;
+        let bytes = write(&mut self.tail, &entry.encode())?;
         if matches!(entry, Entry::Seal { .. }) {
             self.dictionaries = 0;
         }
-        Ok(ENTRY_LEN as u64)
+        Ok(bytes)
     }
 
     pub(super) fn sync(&self) -> io::Result<()> {
-        self.file.sync()
+        self.tail.file().sync()
     }
+}
+
+/// Writes and counts entries. What an earlier failure left goes first: entries that nobody counted
+/// must not be found behind these.
+fn write(tail: &mut Tail, entries: &[u8]) -> io::Result<u64> {
+    tail.cut()?;
+    tail.write(&mut [IoSlice::new(entries)])?;
+    let len = entries.len() as u64;
+    tail.commit(len);
+    Ok(len)
 }

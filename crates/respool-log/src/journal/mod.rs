@@ -13,7 +13,7 @@ use arrow_schema::SchemaRef;
 
 use crate::encode::Plan;
 use crate::segment::Growing;
-use crate::storage::Storage;
+use crate::storage::{Beginning, Storage};
 use crate::{LogOptions, Result};
 
 use persistent::Persistent;
@@ -31,18 +31,32 @@ pub(crate) enum Journal {
 }
 
 impl Journal {
-    /// Begins the journal that the storage asks for. Returns what it takes on disk.
+    /// What a log with this schema message takes beside its segments when it begins, and what its
+    /// end would take.
+    pub(crate) fn size(storage: &dyn Storage, schema: &[u8]) -> (u64, u64) {
+        if storage.is_named() {
+            (
+                begin::size(schema),
+                persistent::seal_size(schema.len() as u64, 0),
+            )
+        } else {
+            (0, 0)
+        }
+    }
+
+    /// Begins the journal that the storage asks for.
     pub(crate) fn begin(
         storage: &Arc<dyn Storage>,
+        beginning: &mut Beginning<'_>,
         options: &LogOptions,
         schema: &SchemaRef,
         message: &[u8],
-    ) -> Result<(Self, u64)> {
+    ) -> Result<Self> {
         if !storage.is_named() {
-            return Ok((Self::Temporary, 0));
+            return Ok(Self::Temporary);
         }
-        let (persistent, bytes) = Persistent::begin(storage, options, schema, message)?;
-        Ok((Self::Persistent(Box::new(persistent)), bytes))
+        let journal = Persistent::begin(storage, beginning, options, schema, message)?;
+        Ok(Self::Persistent(Box::new(journal)))
     }
 
     pub(crate) fn is_persistent(&self) -> bool {
@@ -82,7 +96,7 @@ impl Journal {
     }
 
     /// Ends a segment, whose header is `header`. Returns what that takes.
-    pub(crate) fn seal(&mut self, segment: &Growing, header: &[u8]) -> Result<u64> {
+    pub(crate) fn seal(&mut self, segment: &mut Growing, header: &[u8]) -> Result<u64> {
         match self {
             Self::Temporary => Ok(0),
             Self::Persistent(journal) => journal.seal(segment, header),

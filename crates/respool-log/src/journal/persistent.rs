@@ -1,6 +1,7 @@
 //! The account that a persistent log keeps of itself.
 
-use std::io::{self, IoSlice};
+use std::collections::VecDeque;
+use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -13,8 +14,22 @@ use super::index::Index;
 use crate::encode::{END_OF_STREAM, Kind, Plan, footer};
 use crate::format::{ENTRY_LEN, Entry, Layout};
 use crate::segment::{Growing, Segment};
-use crate::storage::{Storage, write_all};
+use crate::storage::{Beginning, Storage, StorageFile};
 use crate::{Error, LogOptions, Result};
+
+/// How many sealed segments wait for a sync with their files open.
+const MOST_UNSYNCED: usize = 32;
+
+#[derive(Debug)]
+struct Unsynced {
+    segment: Arc<Segment>,
+    file: Arc<dyn StorageFile>,
+}
+
+/// What a seal takes: end marker, footer (schema, a block for each message, frame), two entries.
+pub(super) fn seal_size(schema_len: u64, blocks: u64) -> u64 {
+    schema_len + blocks * size_of::<Block>() as u64 + 128 + 2 * ENTRY_LEN as u64
+}
 
 #[derive(Debug)]
 pub(crate) struct Persistent {
@@ -26,8 +41,9 @@ pub(crate) struct Persistent {
     /// The messages of the segment under way.
     batches: Vec<Block>,
     dictionaries: Vec<Block>,
-    /// Segments with bytes that were not synced yet.
-    unsynced: Vec<Arc<Segment>>,
+    /// Segments with bytes that were not synced yet, in the order of their numbers. Their files stay
+    /// open: one that is opened again may not tell of what failed before.
+    unsynced: VecDeque<Unsynced>,
     /// The first failure to sync, which is final.
     failed: Option<(PathBuf, Arc<io::Error>)>,
 }
@@ -35,23 +51,22 @@ pub(crate) struct Persistent {
 impl Persistent {
     pub(super) fn begin(
         storage: &Arc<dyn Storage>,
+        beginning: &mut Beginning<'_>,
         options: &LogOptions,
         schema: &SchemaRef,
         message: &[u8],
-    ) -> Result<(Self, u64)> {
-        let (file, manifest) = begin(storage.as_ref(), options, message)?;
-        let journal = Self {
+    ) -> Result<Self> {
+        let file = begin(storage.as_ref(), beginning, options, message)?;
+        Ok(Self {
             storage: Arc::clone(storage),
             schema: Arc::clone(schema),
             schema_len: message.len() as u64,
             index: Index::new(file),
             batches: Vec::new(),
             dictionaries: Vec::new(),
-            unsynced: Vec::new(),
+            unsynced: VecDeque::new(),
             failed: None,
-        };
-        let bytes = journal.index.end() + manifest;
-        Ok((journal, bytes))
+        })
     }
 
     pub(super) fn check(&self) -> Result<()> {
@@ -67,18 +82,16 @@ impl Persistent {
     pub(super) fn overhead(&self, plan: &Plan) -> u64 {
         let messages = plan.messages.len() as u64;
         let blocks = (self.batches.len() + self.dictionaries.len()) as u64;
-        // The seal: end marker, footer (schema, a block for each message, frame), two entries.
-        messages * ENTRY_LEN as u64
-            + self.schema_len
-            + (blocks + messages) * size_of::<Block>() as u64
-            + 128
-            + 2 * ENTRY_LEN as u64
+        messages * ENTRY_LEN as u64 + seal_size(self.schema_len, blocks + messages)
     }
 
     pub(super) fn begun(&mut self, segment: &Growing) {
         self.batches.clear();
         self.dictionaries.clear();
-        self.unsynced.push(Arc::clone(&segment.segment));
+        self.unsynced.push_back(Unsynced {
+            segment: Arc::clone(&segment.segment),
+            file: Arc::clone(segment.file()),
+        });
     }
 
     pub(super) fn enter(&mut self, plan: &Plan, segment: u32, record: u64) -> Result<u64> {
@@ -98,9 +111,9 @@ impl Persistent {
         Ok(bytes)
     }
 
-    pub(super) fn seal(&mut self, segment: &Growing, header: &[u8]) -> Result<u64> {
+    pub(super) fn seal(&mut self, segment: &mut Growing, header: &[u8]) -> Result<u64> {
         let mut seal = Vec::new();
-        if segment.end == 0 {
+        if segment.end() == 0 {
             seal.extend_from_slice(header);
         }
         match segment.layout {
@@ -110,39 +123,63 @@ impl Persistent {
             }
             Layout::Stream => seal.extend_from_slice(&END_OF_STREAM),
         }
-        let mut parts = [IoSlice::new(&seal)];
-        write_all(segment.segment.file.as_ref(), &mut parts, segment.end)
-            .map_err(|e| Error::io("cannot write to", &segment.segment.path, e))?;
+        segment.close(&seal)?;
         let entry = Entry::Seal {
             segment: segment.number,
             batches: segment.records,
-            end: segment.end,
-            len: segment.end + seal.len() as u64,
+            end: segment.end(),
+            len: segment.end() + seal.len() as u64,
             layout: segment.layout,
         };
         let written = self.index.write_entry(entry);
-        Ok(self.in_index(written)? + seal.len() as u64)
+        let bytes = self.in_index(written)? + seal.len() as u64;
+        while self.unsynced.len() > MOST_UNSYNCED {
+            self.sync_oldest()?;
+        }
+        Ok(bytes)
     }
 
     pub(super) fn close(&mut self, batches: u64, rows: u64) -> Result<u64> {
+        // It must not be found where anything before it is not.
+        self.flush(None)?;
         let written = self.index.write_entry(Entry::Close { batches, rows });
-        self.in_index(written)
+        let bytes = self.in_index(written)?;
+        if let Err(e) = self.index.sync() {
+            self.fail(self.storage.path(INDEX), e)?;
+        }
+        Ok(bytes)
     }
 
     pub(super) fn flush(&mut self, open: Option<&Growing>) -> Result<()> {
         self.check()?;
-        for segment in &self.unsynced {
-            if let Err(e) = segment.file.sync() {
-                let path = segment.path.clone();
-                return self.fail(path, e);
+        while let Some(oldest) = self.unsynced.front() {
+            // The segment that grows is the last, and has to be synced again.
+            if open.is_some_and(|open| Arc::ptr_eq(&open.segment, &oldest.segment)) {
+                break;
             }
+            self.sync_oldest()?;
+        }
+        if let Some(open) = open
+            && let Err(e) = open.file().sync()
+        {
+            return self.fail(open.segment.path.clone(), e);
         }
         let synced = self.index.sync();
         if let Err(e) = synced.and_then(|()| self.storage.sync_directory()) {
             return self.fail(self.storage.path(INDEX), e);
         }
-        self.unsynced
-            .retain(|segment| open.is_some_and(|open| Arc::ptr_eq(&open.segment, segment)));
+        Ok(())
+    }
+
+    /// Syncs the segment that has waited longest, which is sealed, and closes its file.
+    fn sync_oldest(&mut self) -> Result<()> {
+        if let Some(oldest) = self.unsynced.front() {
+            if let Err(e) = oldest.file.sync() {
+                return self.fail(oldest.segment.path.clone(), e);
+            }
+            oldest.segment.release(0);
+            self.unsynced.pop_front();
+        }
         Ok(())
     }
 

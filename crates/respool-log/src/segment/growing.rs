@@ -1,11 +1,12 @@
 //! The segment that grows, as its writer sees it.
 
+use std::io::{self, IoSlice};
 use std::sync::Arc;
 
 use super::{Reach, Segment};
 use crate::encode::Plan;
 use crate::format::Layout;
-use crate::storage::{Storage, write_all};
+use crate::storage::{Beginning, Storage, StorageFile, Tail};
 use crate::{Error, Result};
 
 /// A segment that is written.
@@ -14,42 +15,81 @@ pub(crate) struct Growing {
     pub(crate) segment: Arc<Segment>,
     pub(crate) number: u32,
     pub(crate) layout: Layout,
-    /// The committed end: nothing past it counts.
-    pub(crate) end: u64,
+    tail: Tail,
     pub(crate) records: u64,
 }
 
 impl Growing {
+    /// Makes the file of the first segment of a log.
+    pub(crate) fn first(
+        beginning: &mut Beginning<'_>,
+        storage: &Arc<dyn Storage>,
+        reach: &Arc<Reach>,
+    ) -> Result<Self> {
+        let create = |name: &str| beginning.create(name);
+        Self::with_file(create, storage, reach, 0, Layout::File)
+    }
+
     /// Makes the file of a segment.
     pub(crate) fn create(
-        storage: &dyn Storage,
+        storage: &Arc<dyn Storage>,
+        reach: &Arc<Reach>,
+        number: u32,
+        layout: Layout,
+    ) -> Result<Self> {
+        let create = |name: &str| storage.create(name);
+        Self::with_file(create, storage, reach, number, layout)
+    }
+
+    fn with_file(
+        create: impl FnOnce(&str) -> io::Result<Arc<dyn StorageFile>>,
+        storage: &Arc<dyn Storage>,
         reach: &Arc<Reach>,
         number: u32,
         layout: Layout,
     ) -> Result<Self> {
         let name = name(number);
         let path = storage.path(&name);
-        let file = storage
-            .create(&name)
+        let file = create(&name)
             .map_err(|e| Error::io("cannot create a segment of the log:", &path, e))?;
         Ok(Self {
+            tail: Tail::new(Arc::clone(&file)),
             segment: Arc::new(Segment::new(file, path, Arc::clone(reach))),
             number,
             layout,
-            end: 0,
             records: 0,
         })
     }
 
+    pub(crate) fn file(&self) -> &Arc<dyn StorageFile> {
+        self.tail.file()
+    }
+
+    /// The committed end: nothing past it counts.
+    pub(crate) fn end(&self) -> u64 {
+        self.tail.end()
+    }
+
     /// Writes a plan at the committed end, which stays where it is.
-    pub(crate) fn write(&self, plan: &Plan) -> Result<()> {
-        write_all(self.segment.file.as_ref(), &mut plan.slices(), self.end)
-            .map_err(|e| Error::io("cannot write to", &self.segment.path, e))
+    pub(crate) fn write(&mut self, plan: &Plan) -> Result<()> {
+        self.written(|tail| tail.write(&mut plan.slices()))
+    }
+
+    /// Writes the last bytes of the file, behind which nothing is left.
+    pub(crate) fn close(&mut self, bytes: &[u8]) -> Result<()> {
+        self.written(|tail| {
+            tail.cut()?;
+            tail.write(&mut [IoSlice::new(bytes)])
+        })
+    }
+
+    fn written(&mut self, write: impl FnOnce(&mut Tail) -> io::Result<()>) -> Result<()> {
+        write(&mut self.tail).map_err(|e| Error::io("cannot write to", &self.segment.path, e))
     }
 
     /// Counts a plan that was written.
     pub(crate) fn commit(&mut self, plan: &Plan) {
-        self.end += plan.len;
+        self.tail.commit(plan.len);
         self.records += 1;
     }
 }

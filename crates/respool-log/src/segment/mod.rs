@@ -26,36 +26,78 @@ pub(crate) type Wanted<'a> = &'a dyn Fn(&[u8]) -> Result<Vec<Range<usize>>>;
 /// One file of records.
 #[derive(Debug)]
 pub(crate) struct Segment {
-    pub(crate) file: Arc<dyn StorageFile>,
     pub(crate) path: PathBuf,
     reach: Arc<Reach>,
-    map: RwLock<Option<Arc<Map>>>,
+    state: RwLock<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    /// Missing once the segment is full and a map of all of it is enough.
+    file: Option<Arc<dyn StorageFile>>,
+    map: Option<Arc<Map>>,
 }
 
 impl Segment {
     pub(crate) fn new(file: Arc<dyn StorageFile>, path: PathBuf, reach: Arc<Reach>) -> Self {
         Self {
-            file,
             path,
             reach,
-            map: RwLock::new(None),
+            state: RwLock::new(State {
+                file: Some(file),
+                map: None,
+            }),
         }
+    }
+
+    /// Gives the descriptor of a full segment of `len` bytes back, if its records can still be
+    /// reached then; says whether.
+    pub(crate) fn release(&self, len: u64) -> bool {
+        let mut state = self.state.write();
+        let Some(file) = &state.file else { return true };
+        if file.release() {
+            return true;
+        }
+        let Ok(len) = usize::try_from(len) else {
+            return false;
+        };
+        if !self.reach.maps_full_segments() {
+            return false;
+        }
+        if state.map.as_ref().is_none_or(|map| map.len() < len) {
+            match file.map(len) {
+                Ok(map) => state.map = Some(map),
+                Err(_) => return false,
+            }
+        }
+        state.file = None;
+        true
     }
 
     /// The published bytes at `offset`: pointing into the file, or a copy where maps fail.
     pub(crate) fn published(&self, offset: u64, len: u64) -> Result<Buffer> {
+        let (start, size) = (self.size(offset)?, self.size(len)?);
         if self.reach.maps()
-            && let Some(buffer) = self.mapped(self.size(offset)?, self.size(len)?)?
+            && let Some(buffer) = self.mapped(start, size)?
         {
             return Ok(buffer);
         }
+        let Some(file) = self.file() else {
+            let map = self.state.read().map.clone();
+            let buffer = map.and_then(|map| map.published(start, size));
+            return buffer.ok_or_else(|| self.corrupt(offset, "its map does not reach so far"));
+        };
         // Address space is short where maps failed: this one is given back.
-        if self.map.read().is_some() {
-            self.map.write().take();
+        if self.state.read().map.is_some() {
+            self.state.write().map.take();
         }
-        let mut memory = self.memory(len)?;
-        self.fill(memory.bytes(), offset)?;
+        let mut memory = self.memory(Memory::whole(size))?;
+        self.fill(file.as_ref(), memory.bytes(), offset)?;
         Ok(memory.into_buffer())
+    }
+
+    fn file(&self) -> Option<Arc<dyn StorageFile>> {
+        self.state.read().file.clone()
     }
 
     /// Reads a published message without the parts of its body that nobody wants: `wanted` is given
@@ -68,28 +110,32 @@ impl Segment {
         len: u64,
         wanted: Wanted<'_>,
     ) -> Result<Buffer> {
+        let Some(file) = self.file() else {
+            return self.published(offset, len);
+        };
+        let file = file.as_ref();
         let short = || self.corrupt(offset, "a buffer lies outside its record");
-        let mut memory = self.memory(len)?;
+        let mut head = self.memory(Memory::whole(metadata_len))?;
+        self.fill(file, head.bytes(), offset)?;
+        let ranges = wanted(head.bytes())?;
+        let bytes = metadata_len + ranges.iter().map(Range::len).sum::<usize>();
+        let mut memory = self.memory(Memory::sparse(self.size(len)?, bytes))?;
         let metadata = memory.bytes().get_mut(..metadata_len).ok_or_else(short)?;
-        self.fill(metadata, offset)?;
-        for range in wanted(metadata)? {
+        metadata.copy_from_slice(head.bytes());
+        for range in ranges {
             let (start, end) = (metadata_len + range.start, metadata_len + range.end);
             let part = memory.bytes().get_mut(start..end).ok_or_else(short)?;
-            self.fill(part, offset + start as u64)?;
+            self.fill(file, part, offset + start as u64)?;
         }
         Ok(memory.into_buffer())
     }
 
-    fn memory(&self, len: u64) -> Result<Memory> {
-        Memory::new(self.size(len)?).map_err(|e| {
-            let e = io::Error::new(io::ErrorKind::OutOfMemory, e);
-            Error::io("cannot read, for want of memory,", &self.path, e)
-        })
+    fn memory(&self, memory: io::Result<Memory>) -> Result<Memory> {
+        memory.map_err(|e| Error::io("cannot read, for want of memory,", &self.path, e))
     }
 
-    fn fill(&self, bytes: &mut [u8], offset: u64) -> Result<()> {
-        read_all(self.file.as_ref(), bytes, offset)
-            .map_err(|e| Error::io("cannot read", &self.path, e))
+    fn fill(&self, file: &dyn StorageFile, bytes: &mut [u8], offset: u64) -> Result<()> {
+        read_all(file, bytes, offset).map_err(|e| Error::io("cannot read", &self.path, e))
     }
 
     fn size(&self, len: u64) -> Result<usize> {
@@ -102,13 +148,17 @@ impl Segment {
         if size == 0 {
             return Ok(Some(Buffer::from_vec(Vec::<u8>::new())));
         }
-        let known = self.map.read().clone();
+        let known = self.state.read().map.clone();
         if let Some(buffer) = known.and_then(|map| map.published(start, size)) {
             return Ok(Some(buffer));
         }
-        let mut slot = self.map.write();
+        let mut state = self.state.write();
         // Another reader may have been here first.
-        if let Some(buffer) = slot.as_ref().and_then(|map| map.published(start, size)) {
+        if let Some(buffer) = state
+            .map
+            .as_ref()
+            .and_then(|map| map.published(start, size))
+        {
             return Ok(Some(buffer));
         }
         let end = start.saturating_add(size);
@@ -119,15 +169,18 @@ impl Segment {
         } else {
             0
         };
-        let mapped = match self.file.map(end.max(reserve)) {
+        let Some(file) = &state.file else {
+            return Ok(None);
+        };
+        let mapped = match file.map(end.max(reserve)) {
             // Where address space is short, what is there may still fit.
-            Err(_) if reserve > end => self.file.map(end),
+            Err(_) if reserve > end => file.map(end),
             mapped => mapped,
         };
         match mapped {
             Ok(map) => {
                 let buffer = map.published(start, size);
-                *slot = Some(map);
+                state.map = Some(map);
                 Ok(buffer)
             }
             Err(e) if self.reach.must_map() => Err(Error::io("cannot map", &self.path, e)),

@@ -49,12 +49,25 @@ impl Reach {
         self.reads.store(true, Ordering::Relaxed);
     }
 
+    /// Whether a full segment may be mapped for the sake of its descriptor alone. Where address
+    /// space is limited, it is kept for those who read.
+    pub(super) fn maps_full_segments(&self) -> bool {
+        #[cfg(unix)]
+        {
+            use rustix::process::{Resource, getrlimit};
+            self.maps() && getrlimit(Resource::As).current.is_none()
+        }
+        #[cfg(not(unix))]
+        self.maps()
+    }
+
     /// How far a map should reach that has to reach to `end`.
     pub(super) fn reserve(&self, end: u64) -> u64 {
         if end <= self.reserve {
             self.reserve
         } else {
-            self.segment_bytes
+            // A segment may be larger: one batch may be, and where descriptors are short all are.
+            end.next_multiple_of(self.segment_bytes.max(1))
         }
     }
 }

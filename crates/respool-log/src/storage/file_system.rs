@@ -18,17 +18,6 @@ pub(super) fn check(directory: &Path, options: &LogOptions) -> Result<bool> {
     {
         const TMPFS: u32 = 0x0102_1994;
         const RAMFS: u32 = 0x8584_58f6;
-        // NFS, SMB, CIFS, SMB2, 9P, AFS, Coda, Ceph: another machine may write or shorten.
-        const REMOTE: [u32; 8] = [
-            0x6969,
-            0x517b,
-            0xff53_4d42,
-            0xfe53_4d42,
-            0x0102_1997,
-            0x5346_414f,
-            0x7375_7245,
-            0x00c3_6400,
-        ];
         let kind = rustix::fs::statfs(directory)
             .map_err(|e| Error::io("cannot use", directory, e.into()))?
             .f_type;
@@ -40,8 +29,44 @@ pub(super) fn check(directory: &Path, options: &LogOptions) -> Result<bool> {
                 path: directory.to_owned(),
             });
         }
-        Ok(options.access == Access::Read || REMOTE.contains(&kind))
+        Ok(options.access == Access::Read || is_remote(kind))
     }
     #[cfg(not(target_os = "linux"))]
     Ok(options.access == Access::Read)
+}
+
+/// Whether another machine, or a program, may write or shorten the files behind our back: NFS, SMB,
+/// CIFS, SMB2, 9P, AFS, Coda, Ceph, and whatever runs in user space (sshfs, s3fs).
+#[cfg(target_os = "linux")]
+fn is_remote(kind: u32) -> bool {
+    const REMOTE: [u32; 9] = [
+        0x6969,
+        0x517b,
+        0xff53_4d42,
+        0xfe53_4d42,
+        0x0102_1997,
+        0x5346_414f,
+        0x7375_7245,
+        0x00c3_6400,
+        0x6573_5546,
+    ];
+    REMOTE.contains(&kind)
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::is_remote;
+
+    #[test]
+    fn file_systems_in_user_space_are_remote_and_disks_are_not() {
+        const FUSE: u32 = 0x6573_5546;
+        const EXT4: u32 = 0xef53;
+        const XFS: u32 = 0x5846_5342;
+        const BTRFS: u32 = 0x9123_683e;
+        const OVERLAY: u32 = 0x794c_7630;
+        assert!(is_remote(FUSE));
+        for disk in [EXT4, XFS, BTRFS, OVERLAY] {
+            assert!(!is_remote(disk), "{disk:x}");
+        }
+    }
 }

@@ -4,10 +4,13 @@
 //! to keep the invariants of the log may exist. The feature `testing` adds a back end in memory, and
 //! a wrapper that fails or records the n-th call.
 
+mod beginning;
+mod claim;
 mod file_system;
-mod lock;
 mod open;
 mod os;
+mod os_file;
+mod tail;
 mod whole;
 
 use std::fmt;
@@ -17,8 +20,10 @@ use std::sync::Arc;
 
 use crate::map::Map;
 
-pub use lock::LOCK;
+pub(crate) use beginning::Beginning;
+pub use claim::LOCK;
 pub use os::FileStorage;
+pub(crate) use tail::Tail;
 pub(crate) use whole::{read_all, write_all};
 
 pub(crate) mod sealed {
@@ -30,10 +35,16 @@ pub(crate) mod sealed {
 pub trait Storage: sealed::Sealed + fmt::Debug + Send + Sync {
     /// Creates an empty file. Without names every call makes another nameless file.
     fn create(&self, name: &str) -> io::Result<Arc<dyn StorageFile>>;
-    /// Gives a file its final name, replacing nothing that matters.
+    /// Gives a file its final name, which must be free.
     fn rename(&self, from: &str, to: &str) -> io::Result<()>;
+    /// Removes a file by its name. A nameless file is gone when it is closed.
+    fn remove(&self, name: &str) -> io::Result<()>;
     /// Makes the names of the files durable.
     fn sync_directory(&self) -> io::Result<()>;
+    /// Makes the name of the directory durable, if the directory was made for the log.
+    fn sync_parent(&self) -> io::Result<()>;
+    /// Keeps what was made for the log, which has begun now: until then it goes with the storage.
+    fn keep(&self);
     /// What an error calls the file.
     fn path(&self, name: &str) -> PathBuf;
     /// Whether files have names, which makes the log a persistent one.
@@ -42,7 +53,7 @@ pub trait Storage: sealed::Sealed + fmt::Debug + Send + Sync {
     fn refuses_maps(&self) -> bool;
 }
 
-/// One file of a log: written at explicit offsets only, never shortened.
+/// One file of a log: written at explicit offsets only, and never shortened below what counts.
 pub trait StorageFile: sealed::Sealed + fmt::Debug + Send + Sync {
     /// Writes some of `parts` at `offset` and returns how many bytes; the caller goes on.
     fn write_at(&self, parts: &[IoSlice<'_>], offset: u64) -> io::Result<usize>;
@@ -50,6 +61,11 @@ pub trait StorageFile: sealed::Sealed + fmt::Debug + Send + Sync {
     fn read_at(&self, bytes: &mut [u8], offset: u64) -> io::Result<usize>;
     /// Maps the first `len` bytes, which may reach beyond the end of the file.
     fn map(&self, len: usize) -> io::Result<Arc<Map>>;
+    /// Cuts off what is past `len`, of which nothing counts.
+    fn truncate(&self, len: u64) -> io::Result<()>;
+    /// Gives the descriptor back, if the file can be opened again by its name; says whether. Nothing
+    /// may be written to it any more.
+    fn release(&self) -> bool;
     /// Makes the bytes of the file durable.
     fn sync(&self) -> io::Result<()>;
 }

@@ -1,22 +1,23 @@
 //! Files of the operating system.
 
-use std::fs::{DirBuilder, File};
-use std::io::{self, IoSlice};
+use std::fs::File;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::claim::Claim;
 use super::open::private;
+use super::os_file::OsFile;
 use super::sealed::Sealed;
-use super::{Storage, StorageFile, file_system, lock};
-use crate::map::Map;
-use crate::{Error, LogOptions, Result};
+use super::{Storage, StorageFile, file_system};
+use crate::{LogOptions, Result};
 
 /// Files of the operating system.
 #[derive(Debug)]
 pub struct FileStorage {
     directory: PathBuf,
-    /// The lock of a persistent log, held as long as this lives.
-    lock: Option<File>,
+    /// What makes the directory that of one persistent log.
+    claim: Option<Claim>,
     refuses_maps: bool,
 }
 
@@ -26,7 +27,7 @@ impl FileStorage {
         let refuses_maps = file_system::check(&options.directory, options)?;
         Ok(Self {
             directory: options.directory.clone(),
-            lock: None,
+            claim: None,
             refuses_maps,
         })
     }
@@ -34,18 +35,11 @@ impl FileStorage {
     /// Named files in a directory of their own: made if missing, else it must be empty.
     pub fn named(options: &LogOptions) -> Result<Self> {
         let directory = &options.directory;
-        let mut builder = DirBuilder::new();
-        #[cfg(unix)]
-        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-        match builder.create(directory) {
-            Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {}
-            done => done.map_err(|e| Error::io("cannot create the directory", directory, e))?,
-        }
-        let refuses_maps = file_system::check(directory, options)?;
-        let lock = lock::take(directory)?;
+        let check = || file_system::check(directory, options);
+        let (claim, refuses_maps) = Claim::take(directory, check)?;
         Ok(Self {
             directory: directory.clone(),
-            lock: Some(lock),
+            claim: Some(claim),
             refuses_maps,
         })
     }
@@ -55,30 +49,56 @@ impl Sealed for FileStorage {}
 
 impl Storage for FileStorage {
     fn create(&self, name: &str) -> io::Result<Arc<dyn StorageFile>> {
-        let file = if self.lock.is_some() {
-            private().create_new(true).open(self.directory.join(name))?
+        Ok(Arc::new(if self.claim.is_some() {
+            let path = self.directory.join(name);
+            OsFile::named(private().create_new(true).open(&path)?, path)?
         } else {
-            nameless(&self.directory)?
-        };
-        Ok(Arc::new(OsFile(file)))
+            OsFile::nameless(nameless(&self.directory)?)
+        }))
     }
 
     fn rename(&self, from: &str, to: &str) -> io::Result<()> {
-        if self.lock.is_some() {
-            std::fs::rename(self.directory.join(from), self.directory.join(to))?;
+        if self.claim.is_some() {
+            let to = self.directory.join(to);
+            // The directory is locked, so nothing comes between the look and the step.
+            if to.symlink_metadata().is_ok() {
+                return Err(io::ErrorKind::AlreadyExists.into());
+            }
+            std::fs::rename(self.directory.join(from), to)?;
+        }
+        Ok(())
+    }
+
+    fn remove(&self, name: &str) -> io::Result<()> {
+        if self.claim.is_some() {
+            std::fs::remove_file(self.directory.join(name))?;
         }
         Ok(())
     }
 
     fn sync_directory(&self) -> io::Result<()> {
-        if self.lock.is_some() {
+        if self.claim.is_some() {
             File::open(&self.directory)?.sync_all()?;
         }
         Ok(())
     }
 
+    fn sync_parent(&self) -> io::Result<()> {
+        let claim = self.claim.as_ref();
+        if claim.is_some_and(Claim::made_directory) {
+            File::open(self.directory.join(".."))?.sync_all()?;
+        }
+        Ok(())
+    }
+
+    fn keep(&self) {
+        if let Some(claim) = &self.claim {
+            claim.keep();
+        }
+    }
+
     fn path(&self, name: &str) -> PathBuf {
-        if self.lock.is_some() {
+        if self.claim.is_some() {
             self.directory.join(name)
         } else {
             self.directory.clone()
@@ -86,61 +106,11 @@ impl Storage for FileStorage {
     }
 
     fn is_named(&self) -> bool {
-        self.lock.is_some()
+        self.claim.is_some()
     }
 
     fn refuses_maps(&self) -> bool {
         self.refuses_maps
-    }
-}
-
-#[derive(Debug)]
-struct OsFile(File);
-
-impl Sealed for OsFile {}
-
-impl StorageFile for OsFile {
-    #[cfg(target_os = "linux")]
-    fn write_at(&self, parts: &[IoSlice<'_>], offset: u64) -> io::Result<usize> {
-        // More slices than the kernel takes in one call is an error there, so they are cut here. What
-        // is written in one call may become one folio of the page cache, and a map that touches a page
-        // brings in the whole folio: the columns beside the one that is read too.
-        const IOV_MAX: usize = 1024;
-        const FOLIO: usize = 512 << 10;
-        let mut bytes = 0;
-        let fits = |part: &&IoSlice<'_>| {
-            bytes += part.len();
-            bytes <= FOLIO
-        };
-        let fitting = parts.iter().take(IOV_MAX).take_while(fits).count();
-        Ok(match (parts.get(..fitting), parts.first()) {
-            (Some(fitting @ [_, ..]), _) => rustix::io::pwritev(&self.0, fitting, offset)?,
-            (_, Some(part)) => {
-                let part = part.get(..FOLIO).unwrap_or(part);
-                rustix::io::pwrite(&self.0, part, offset)?
-            }
-            (_, None) => 0,
-        })
-    }
-
-    #[cfg(all(unix, not(target_os = "linux")))]
-    fn write_at(&self, parts: &[IoSlice<'_>], offset: u64) -> io::Result<usize> {
-        let part = parts.iter().find(|part| !part.is_empty());
-        part.map_or(Ok(0), |part| {
-            std::os::unix::fs::FileExt::write_at(&self.0, part, offset)
-        })
-    }
-
-    fn read_at(&self, bytes: &mut [u8], offset: u64) -> io::Result<usize> {
-        std::os::unix::fs::FileExt::read_at(&self.0, bytes, offset)
-    }
-
-    fn map(&self, len: usize) -> io::Result<Arc<Map>> {
-        Map::new(&self.0, len)
-    }
-
-    fn sync(&self) -> io::Result<()> {
-        self.0.sync_data()
     }
 }
 

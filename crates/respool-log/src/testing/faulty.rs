@@ -24,10 +24,16 @@ pub enum Operation {
     Read,
     /// Map a file.
     Map,
+    /// Cut a file off.
+    Truncate,
     /// Sync a file.
     Sync,
     /// Sync the directory.
     SyncDirectory,
+    /// Sync the directory that the directory is in.
+    SyncParent,
+    /// Remove a file.
+    Remove,
 }
 
 /// One call, as it was recorded.
@@ -198,6 +204,20 @@ impl Storage for Faulty {
         self.inner.sync_directory()
     }
 
+    fn remove(&self, name: &str) -> io::Result<()> {
+        self.state.check(Operation::Remove, name, 0, 0)?;
+        self.inner.remove(name)
+    }
+
+    fn sync_parent(&self) -> io::Result<()> {
+        self.state.check(Operation::SyncParent, "", 0, 0)?;
+        self.inner.sync_parent()
+    }
+
+    fn keep(&self) {
+        self.inner.keep();
+    }
+
     fn path(&self, name: &str) -> PathBuf {
         self.inner.path(name)
     }
@@ -238,6 +258,15 @@ impl StorageFile for FaultyFile {
         self.state
             .check(Operation::Map, &self.name, 0, len as u64)?;
         self.inner.map(len)
+    }
+
+    fn release(&self) -> bool {
+        self.inner.release()
+    }
+
+    fn truncate(&self, len: u64) -> io::Result<()> {
+        self.state.check(Operation::Truncate, &self.name, len, 0)?;
+        self.inner.truncate(len)
     }
 
     fn sync(&self) -> io::Result<()> {

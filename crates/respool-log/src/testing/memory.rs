@@ -34,6 +34,12 @@ impl MemoryStorage {
         }
     }
 
+    /// The names of all files.
+    pub fn names(&self) -> Vec<String> {
+        let files = self.files.lock();
+        files.iter().map(|(name, _)| name.clone()).collect()
+    }
+
     /// The bytes of the file with this name.
     pub fn bytes(&self, name: &str) -> Option<Vec<u8>> {
         let files = self.files.lock();
@@ -58,15 +64,29 @@ impl Storage for MemoryStorage {
 
     fn rename(&self, from: &str, to: &str) -> io::Result<()> {
         let mut files = self.files.lock();
+        if files.iter().any(|(known, _)| known == to) {
+            return Err(io::ErrorKind::AlreadyExists.into());
+        }
         let found = files.iter_mut().find(|(known, _)| known == from);
         let (name, _) = found.ok_or(io::ErrorKind::NotFound)?;
         to.clone_into(name);
         Ok(())
     }
 
+    fn remove(&self, name: &str) -> io::Result<()> {
+        self.files.lock().retain(|(known, _)| known != name);
+        Ok(())
+    }
+
     fn sync_directory(&self) -> io::Result<()> {
         Ok(())
     }
+
+    fn sync_parent(&self) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn keep(&self) {}
 
     fn path(&self, name: &str) -> PathBuf {
         PathBuf::from("memory").join(name)
@@ -110,6 +130,16 @@ impl StorageFile for MemoryFile {
 
     fn map(&self, _len: usize) -> io::Result<Arc<Map>> {
         Err(io::ErrorKind::Unsupported.into())
+    }
+
+    fn release(&self) -> bool {
+        false
+    }
+
+    fn truncate(&self, len: u64) -> io::Result<()> {
+        let len = usize::try_from(len).map_err(io::Error::other)?;
+        self.0.lock().truncate(len);
+        Ok(())
     }
 
     fn sync(&self) -> io::Result<()> {

@@ -115,7 +115,9 @@ fn a_temporary_log_has_no_name_while_it_lives() -> Outcome {
     let directory = directory()?;
     let log = Log::temporary(
         numbers(0).schema(),
-        options(&directory).segment_bytes(10_000),
+        options(&directory)
+            .segment_bytes(10_000)
+            .access(Access::Read),
     )?;
     for i in 0..20 {
         log.append(&numbers(i))?;

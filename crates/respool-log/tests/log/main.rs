@@ -10,8 +10,11 @@
     reason = "the numbers of the tests are small"
 )]
 
+mod beginnings;
 mod concurrency;
+mod descriptors;
 mod dictionaries;
+mod durability;
 mod faults;
 mod limits;
 mod model;
@@ -20,3 +23,5 @@ mod projection;
 mod round_trip;
 mod slices;
 mod support;
+mod tails;
+mod whole;

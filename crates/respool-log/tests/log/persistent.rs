@@ -239,3 +239,44 @@ fn buffers_lie_on_multiples_of_64_bytes_of_the_file() -> Outcome {
     assert_eq!(seen, 6);
     Ok(())
 }
+
+/// A struct in a struct in a struct.
+fn nested(depth: usize) -> DataType {
+    (0..depth).fold(DataType::Int8, |inner, _| wrap(5, inner))
+}
+
+#[test]
+fn a_type_nested_too_deeply_to_be_opened_again_is_refused_at_once() -> Outcome {
+    let (mut stored, mut refused) = (0, 0);
+    for depth in (1..100).step_by(9).chain(55..70) {
+        let directory = directory()?;
+        let path = directory.path().join("log");
+        let batch = batch_of(sample(&nested(depth), 1, &mut Numbers::new(1)));
+        let options = LogOptions::new(&path).allow_tmpfs(true);
+        match Log::create(batch.schema(), options) {
+            Ok(log) => {
+                log.append(&batch)?;
+                log.finish()?;
+                let file = File::open(segments(&path)?.remove(0))?;
+                let back: Vec<_> = FileReader::try_new(file, None)?.collect::<Result<_, _>>()?;
+                assert_same(&back[0], &batch);
+                let manifest = std::fs::read(path.join("_manifest"))?;
+                arrow_ipc::convert::try_schema_from_ipc_buffer(decode_manifest(&manifest)?.1)?;
+                stored += 1;
+            }
+            Err(e) => {
+                let text = e.to_string();
+                assert!(matches!(e, Error::Schema { .. }), "{text}");
+                assert!(text.contains("nested"), "{text}");
+                assert!(!path.exists());
+                refused += 1;
+            }
+        }
+        // What is never opened again has no such limit.
+        let log = Log::temporary(batch.schema(), self::options(&directory))?;
+        log.append(&batch)?;
+        assert_same(&log.read(0, None)?, &batch);
+    }
+    assert!(stored > 8 && refused > 8, "{stored} {refused}");
+    Ok(())
+}

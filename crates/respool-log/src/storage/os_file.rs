@@ -1,0 +1,111 @@
+//! One file of the operating system.
+
+use std::fs::File;
+use std::io::{self, IoSlice};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use parking_lot::RwLock;
+
+use super::StorageFile;
+use super::open::{Identity, for_reading};
+use super::sealed::Sealed;
+use crate::map::Map;
+
+/// An open file, or one that can be opened again.
+#[derive(Debug)]
+pub(super) struct OsFile {
+    file: RwLock<Option<Arc<File>>>,
+    /// The name of the file, and what tells it from another file of that name.
+    name: Option<(PathBuf, Identity)>,
+}
+
+impl OsFile {
+    pub(super) fn nameless(file: File) -> Self {
+        Self {
+            file: RwLock::new(Some(Arc::new(file))),
+            name: None,
+        }
+    }
+
+    pub(super) fn named(file: File, path: PathBuf) -> io::Result<Self> {
+        let name = Some((path, Identity::of(&file)?));
+        Ok(Self {
+            file: RwLock::new(Some(Arc::new(file))),
+            name,
+        })
+    }
+
+    /// The file, opened for this once if it was released.
+    fn open(&self) -> io::Result<Arc<File>> {
+        if let Some(file) = self.file.read().as_ref() {
+            return Ok(Arc::clone(file));
+        }
+        let (path, identity) = self.name.as_ref().ok_or(io::ErrorKind::NotFound)?;
+        let file = for_reading().open(path)?;
+        if Identity::of(&file)? == *identity {
+            Ok(Arc::new(file))
+        } else {
+            Err(io::Error::other("another file has taken its name"))
+        }
+    }
+}
+
+impl Sealed for OsFile {}
+
+impl StorageFile for OsFile {
+    #[cfg(target_os = "linux")]
+    fn write_at(&self, parts: &[IoSlice<'_>], offset: u64) -> io::Result<usize> {
+        // More slices than the kernel takes in one call is an error there, so they are cut here. What
+        // is written in one call may become one folio of the page cache, and a map that touches a page
+        // brings in the whole folio: the columns beside the one that is read too.
+        const IOV_MAX: usize = 1024;
+        const FOLIO: usize = 512 << 10;
+        let file = self.open()?;
+        let mut bytes = 0;
+        let fits = |part: &&IoSlice<'_>| {
+            bytes += part.len();
+            bytes <= FOLIO
+        };
+        let fitting = parts.iter().take(IOV_MAX).take_while(fits).count();
+        Ok(match (parts.get(..fitting), parts.first()) {
+            (Some(fitting @ [_, ..]), _) => rustix::io::pwritev(&file, fitting, offset)?,
+            (_, Some(part)) => {
+                let part = part.get(..FOLIO).unwrap_or(part);
+                rustix::io::pwrite(&file, part, offset)?
+            }
+            (_, None) => 0,
+        })
+    }
+
+    #[cfg(all(unix, not(target_os = "linux")))]
+    fn write_at(&self, parts: &[IoSlice<'_>], offset: u64) -> io::Result<usize> {
+        let part = parts.iter().find(|part| !part.is_empty());
+        part.map_or(Ok(0), |part| {
+            std::os::unix::fs::FileExt::write_at(self.open()?.as_ref(), part, offset)
+        })
+    }
+
+    fn read_at(&self, bytes: &mut [u8], offset: u64) -> io::Result<usize> {
+        std::os::unix::fs::FileExt::read_at(self.open()?.as_ref(), bytes, offset)
+    }
+
+    fn map(&self, len: usize) -> io::Result<Arc<Map>> {
+        Map::new(&*self.open()?, len)
+    }
+
+    fn truncate(&self, len: u64) -> io::Result<()> {
+        self.open()?.set_len(len)
+    }
+
+    fn release(&self) -> bool {
+        if self.name.is_some() {
+            self.file.write().take();
+        }
+        self.name.is_some()
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        self.open()?.sync_data()
+    }
+}
