@@ -157,7 +157,7 @@ def main() -> None:
         cache, call = SOURCES[source](sizes), CALLS[what]
     import duckdb  # noqa: F401 - not in the time that is measured
     import nanoarrow  # noqa: F401
-    import polars  # noqa: F401
+    import polars as pl  # noqa: F401
 
     print("ready", flush=True)
     ended, how = interrupted(call, cache)
