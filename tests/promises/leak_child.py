@@ -3,7 +3,6 @@
 import ctypes
 import gc
 import json
-import os
 import sys
 from pathlib import Path
 
@@ -21,7 +20,7 @@ def left(directory: str) -> dict[str, int]:
     anonymous = next(line for line in status.splitlines() if line.startswith("RssAnon"))
     maps = Path("/proc/self/maps").read_text().splitlines()
     return {
-        "descriptors": len(os.listdir("/proc/self/fd")),
+        "descriptors": sum(1 for _ in Path("/proc/self/fd").iterdir()),
         "mapped files": sum(directory in line for line in maps),
         "KiB": int(anonymous.split()[1]),
     }
