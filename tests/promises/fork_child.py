@@ -75,11 +75,11 @@ def in_grandchild(cache: respool.StreamCache, own: list[respool.StreamCache], pi
     def about_to(what: str) -> None:
         os.write(pipe, f"{what}\n".encode())
 
-    view = cache.slice(10).select(["n"])
+    views = [cache.slice(10).select(["n"])]
     things = {
         "reader": readers.pop,
         "view's reader": view_readers.pop,
-        "view": lambda: view,
+        "view": lambda: views[0],
         "cache": lambda: cache,  # the last, since it can be closed
     }
     faults = 0
@@ -100,8 +100,8 @@ def in_grandchild(cache: respool.StreamCache, own: list[respool.StreamCache], pi
     about_to("drop readers and views")
     readers.clear()
     view_readers.clear()
-    things.clear()
-    del take, call, view
+    views.clear()
+    del call
     gc.collect()
     about_to("drop a cache")
     own.clear()
