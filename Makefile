@@ -21,7 +21,7 @@ RUST := $(shell find crates -name '*.rs' -o -name 'Cargo.toml') Cargo.toml Cargo
 PACKAGE := $(shell find python -name '*.py' -o -name '*.pyi' -o -name py.typed)
 LINTED := python tests benchmarks docs
 
-.PHONY: help build demo test test-rust test-python test-oldest test-polars20 lint bench format clean
+.PHONY: help build demo test test-rust test-python test-oldest test-polars20 promises lint bench format clean
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /\1\t/' | expand -t 16
@@ -39,6 +39,9 @@ test-rust: ## unit tests, behaviour tests and doc examples of the crates
 test-python: .venv/installed ## pytest with the newest engines, README and notebooks
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
 	$(BIN)/python -m pytest --override-ini filterwarnings=default --nbmake notebooks
+
+promises: .venv/installed ## prove every promise at length, in half an hour, and rewrite docs/promises.md
+	$(BIN)/python -m pytest tests/promises --long $(PYTEST_ARGS)
 
 test-oldest: .venv-oldest/installed ## the engine tests with the oldest engines
 	.venv-oldest/bin/python -m pytest tests/engines $(PYTEST_ARGS)

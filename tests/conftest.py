@@ -23,6 +23,10 @@ TIERS = {
 }
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--long", action="store_true", help="prove the promises at length")
+
+
 def file_system(path: object) -> str:
     asked = ["stat", "--file-system", "--format=%T", str(path)]
     return subprocess.run(asked, check=True, capture_output=True, text=True).stdout.strip()

@@ -46,6 +46,16 @@ def test_a_small_slice_is_written_small(log_dir):
         assert pa.table(cache).to_pydict() == column.to_pydict()
 
 
+def test_less_memory_is_given_back_at_once():
+    table = pa.table({"n": range(4 * MEGABYTE)})
+    cache = respool.cache(table.to_reader(MEGABYTE // 10))
+    cache.ingest_all()
+    assert cache.metrics()["memory_bytes"] > 4 * 8 * MEGABYTE
+    cache.resize(memory="1 MiB")
+    assert cache.metrics()["memory_bytes"] <= 1 << 20
+    assert pa.table(cache).equals(table)
+
+
 # The helper that all children share: a stream of int64 batches, each with a buffer of its own.
 STREAM = """
 import resource, sys, threading, time

@@ -5,6 +5,7 @@ import errno
 import pyarrow as pa
 import pytest
 
+import processes
 from consumers import ALL
 from cstream import CStream
 from processes import in_threads
@@ -173,3 +174,36 @@ def test_a_generator_that_reads_its_own_cache_gets_an_error(make_from_iterable):
     cache = make_from_iterable(source())
     with pytest.raises((RuntimeError, ValueError)):
         cache.ingest_all()
+
+
+OWN_READER = """
+import sys
+import pyarrow as pa, respool
+from processes import no_hang
+from sources import SCHEMA, batch
+
+def source():
+    yield batch(0)
+    uses[sys.argv[1]]()
+    yield batch(1)
+
+cache = respool.cache(source(), schema=SCHEMA)
+reader = cache.reader()
+uses = {
+    "next": lambda: next(reader),
+    "stream": lambda: list(pa.RecordBatchReader.from_stream(reader)),
+    "another": lambda: next(cache.reader(from_start=False)),
+    "number": lambda: cache.batch(1),
+}
+with no_hang(10):
+    try:
+        list(reader)
+    except (RuntimeError, ValueError) as error:
+        print(type(error).__name__)
+assert not cache.complete
+"""
+
+
+@pytest.mark.parametrize("use", ["next", "stream", "another", "number"])
+def test_a_generator_that_reads_the_reader_that_pulls_it_gets_an_error(use):
+    assert processes.run(OWN_READER, use).strip() in {"RuntimeError", "ValueError"}

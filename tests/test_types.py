@@ -44,6 +44,32 @@ def test_every_type(replay, name):
     assert table.equals(sent) or table.to_pylist() == sent.to_pylist()
 
 
+@pytest.mark.parametrize("wrap", [lambda array: pa.chunked_array([array]), lambda array: array])
+@pytest.mark.parametrize("part", [*SLICES, (0, 2)])
+def test_a_sliced_struct_as_the_batch_itself(wrap, part):
+    structs = pa.array([{"a": i, "b": str(i)} for i in range(LENGTH)]).slice(*part)
+    with respool.cache(wrap(structs)) as cache:
+        assert pa.table(cache).to_pylist() == structs.to_pylist()
+
+
+OFFSETS = [pa.string(), pa.binary(), pa.large_string(), pa.large_binary()]
+OFFSETS += [pa.list_(pa.int8()), pa.large_list(pa.int8()), pa.map_(pa.int8(), pa.int8())]
+
+
+@pytest.mark.parametrize("data_type", OFFSETS, ids=str)
+def test_no_rows_whose_offsets_are_an_empty_buffer(replay, data_type):
+    """The format allows it, and files of Arrow 0.14 have it. What lies behind the buffer is not read."""
+    empty = pa.py_buffer(b"\x7f" * 64).slice(0, 0)
+    if pa.types.is_nested(data_type):
+        children = [pa.array([], data_type.field(i).type) for i in range(data_type.num_fields)]
+        array = pa.Array.from_buffers(data_type, 0, [None, empty], children=children)
+    else:
+        array = pa.Array.from_buffers(data_type, 0, [None, empty, empty])
+    schema = pa.schema({"x": data_type})
+    batch = pa.RecordBatch.from_arrays([array], schema=schema)
+    assert replay(schema, [batch, batch]).num_rows == 0
+
+
 def test_no_columns(replay):
     schema = pa.schema([])
     batches = [

@@ -1,0 +1,48 @@
+"""Everything that can be asked of caches, views and readers, found by their names."""
+
+from collections.abc import Callable, Iterator
+
+import pyarrow as pa
+
+# What the names take; any other is called with nothing.
+ARGUMENTS: dict[str, Callable[[object], tuple[object, ...]]] = {
+    "batch": lambda it: (0,),
+    "cast": lambda it: (it.schema,),
+    "filter": lambda it: ([("n", ">", 3)],),
+    "head": lambda it: (3,),
+    "select": lambda it: (["n"],),
+    "slice": lambda it: (1, 10),
+}
+SPECIAL = {
+    "__iter__",
+    "__next__",
+    "__arrow_c_stream__",
+    "__arrow_c_schema__",
+    "__repr__",
+    "__exit__",
+    "_repr_html_",
+}
+LAST = ["__exit__", "close"]  # nothing works behind these
+
+
+def calls(name: str, take: Callable[[], object]) -> Iterator[tuple[str, Callable[[], object]]]:
+    """All that can be asked of a thing, each of what ``take`` gives: a reader can be read once."""
+    names = [it for it in dir(take()) if it in SPECIAL or not it.startswith("_")]
+    for attribute in sorted(set(names) - set(LAST)):
+        yield f"{name}.{attribute}", lambda attribute=attribute: ask(take(), attribute)
+    yield f"pa.table({name})", lambda: pa.table(take())
+    yield f"list({name})", lambda: list(take())
+    if "__exit__" in names:
+        yield f"with {name}", lambda: take().__exit__(None, None, None)
+    if "close" in names:
+        yield f"{name}.close", lambda: take().close()
+
+
+def ask(thing: object, attribute: str) -> object:
+    """Get an attribute, and call it if it can be called."""
+    found = getattr(thing, attribute)
+    if attribute == "resize":
+        return found(**{"disk_capacity" if "disk_capacity" in found.__doc__ else "disk": 1 << 30})
+    if not callable(found):
+        return found
+    return found(*ARGUMENTS.get(attribute, lambda it: ())(thing))
