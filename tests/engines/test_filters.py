@@ -298,8 +298,14 @@ def test_what_is_no_filter_is_a_type_error(cache, what):
 
 def test_columns_with_the_same_name_are_refused():
     twice = pa.table([pa.array([1]), pa.array([2])], names=["a", "a"])
+    inner = [pa.field("n", pa.int64()), pa.field("n", pa.int64())]
+    within = pa.table(
+        {"a": pa.StructArray.from_arrays([pa.array([1]), pa.array([2])], fields=inner)}
+    )
     with pytest.raises(ValueError, match="no single plain column 'a'"):
         predicate(pc.field("a") == 1, respool.cache(twice))
+    with pytest.raises(ValueError, match=r"no single plain column 'a\.n'"):
+        predicate(pc.field("a", "n") == 1, respool.cache(within))
 
 
 def test_an_expression_that_reads_otherwise_is_refused(cache, monkeypatch):

@@ -8,6 +8,7 @@ import polars as pl
 import pyarrow as pa
 import pytest
 
+import respool
 from filtering import DAY, NAN, NOON, OPERATORS, passing, stored, table
 from respool._filters import predicate
 
@@ -113,6 +114,7 @@ UNKNOWN = [
     (COL("int32", "int64") > 1, "multiple expressions"),
     (COL("int32"), "[Bb]oolean"),
     (COL("date") > NOON, "date"),
+    (COL("naive_us") >= pl.lit(NOON, dtype=pl.Datetime("ms")), "naive_us"),
     (COL("decimal").cast(pl.Float64) > 1.1, "decimal"),
     (pl.any_horizontal(COL("bool"), COL("bool")), "any_horizontal"),
     (COL("^int32$") > 1, r"int32\$"),
@@ -123,3 +125,22 @@ UNKNOWN = [
 def test_what_is_unknown_of_polars_is_refused_by_name(cache, expression, text):
     with pytest.raises(ValueError, match=rf"cannot filter by .*{text}"):
         predicate(expression, cache)
+
+
+@pytest.mark.skipif(
+    pl.__version__.startswith("1."), reason="Polars 1 casts what it makes of datetimes"
+)
+def test_times_are_compared_in_the_coarser_unit_of_the_column(cache, frame):
+    for compare in OPERATORS.values():
+        assert passing(cache, compare(COL("naive_ms"), NOON)) == of_polars(
+            frame, compare(COL("naive_ms"), NOON)
+        )
+    with pytest.raises(ValueError, match="naive_ms"):
+        predicate(COL("naive_ms") > NOON + dt.timedelta(microseconds=1), cache)
+
+
+def test_a_pattern_is_no_column_of_that_name():
+    view = respool.cache(pa.table({"^a$": [1, 2], "a": [2, 1]}))
+    assert predicate(COL("a") > 1, view).is_exact
+    with pytest.raises(ValueError, match=r"cannot filter by .*\^a\$"):
+        predicate(COL("^a$") > 1, view)

@@ -95,7 +95,7 @@ def read(expression: pc.Expression) -> Node:
     unreadable = refused(expression, f"it has a form that is not known (pyarrow {pa.__version__})")
     try:
         node = _tree(pa.ipc.open_file(content).read_all())
-    except (LookupError, ValueError, TypeError, pa.ArrowException) as error:
+    except (LookupError, ValueError, TypeError, StopIteration, pa.ArrowException) as error:
         raise unreadable from error
     again = _expression(node)
     if again is not None and not _pickled(again).equals(content):
@@ -145,23 +145,15 @@ def _tree(table: pa.Table) -> Node:
     return root
 
 
-class _Schema(ctypes.Structure):
-    """The beginning of `ArrowSchema`, of the C data interface."""
-
-    _fields_ = (
-        ("format", ctypes.c_char_p),
-        ("name", ctypes.c_char_p),
-        ("metadata", ctypes.c_void_p),
-    )
-
-
 def _metadata(schema: pa.Schema) -> Iterator[tuple[str, str]]:
     """Yield the pairs in order, keys that repeat included, of which `Schema.metadata` shows one each."""
     capsule = schema.__arrow_c_schema__()
-    pointer = ctypes.pythonapi.PyCapsule_GetPointer
-    pointer.restype, pointer.argtypes = ctypes.c_void_p, (ctypes.py_object, ctypes.c_char_p)
-    exported = _Schema.from_address(pointer(capsule, b"arrow_schema"))
-    position = exported.metadata
+    # A prototype of our own: those of `ctypes.pythonapi` are shared with everybody.
+    kind = ctypes.PYFUNCTYPE(ctypes.c_void_p, ctypes.py_object, ctypes.c_char_p)
+    pointer = kind(("PyCapsule_GetPointer", ctypes.pythonapi))
+    # The C data interface: an ArrowSchema begins with its format, its name and its metadata.
+    member = pointer(capsule, b"arrow_schema") + 2 * ctypes.sizeof(ctypes.c_void_p)
+    position = ctypes.c_void_p.from_address(member).value
     if position is None:
         return
 
