@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use moka::policy::EvictionPolicy;
 use moka::sync::Cache;
+// Locked within locks of moka, which a model checker does not know of: always the real one.
 use parking_lot::Mutex;
 
 /// Advises who stays in memory.
@@ -26,7 +27,8 @@ impl Advice {
         let evicted = Arc::new(Mutex::new(Vec::new()));
         let note = Arc::clone(&evicted);
         let residents = Cache::builder()
-            .max_capacity(capacity / unit)
+            // With a bound of 0 moka takes nothing in, and so gives nothing up.
+            .max_capacity((capacity / unit).max(1))
             .weigher(|_, weight: &u32| *weight)
             // Replays are cyclic scans: an LRU would have a hit rate of zero.
             .eviction_policy(EvictionPolicy::tiny_lfu())
