@@ -21,7 +21,7 @@ RUST := $(shell find crates -name '*.rs' -o -name 'Cargo.toml') Cargo.toml Cargo
 PACKAGE := $(shell find python -name '*.py' -o -name '*.pyi' -o -name py.typed)
 LINTED := python tests benchmarks docs
 
-.PHONY: help build demo test test-rust test-python test-oldest test-polars20 promises lint bench format clean
+.PHONY: help build demo test test-rust test-shuttle test-python test-oldest test-polars20 promises lint bench format clean
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /\1\t/' | expand -t 16
@@ -31,10 +31,13 @@ build: .venv/installed ## build the wheel in release and install it into .venv
 demo: .venv/installed ## TPC-H lineitem down a pipe, cached, queried by two engines (SF=1)
 	$(BIN)/python docs/demo.py --scale-factor $(SF)
 
-test: test-rust test-python test-oldest test-polars20 ## run every test, on all three environments
+test: test-rust test-shuttle test-python test-oldest test-polars20 ## run every test, on all three environments
 
 test-rust: ## unit tests, behaviour tests and doc examples of the crates
 	cargo test --workspace --locked
+
+test-shuttle: ## waiting and pulling in many orders of the threads (RESPOOL_SHUTTLE_FACTOR=100 for more)
+	cargo test --package respool --features shuttle --test shuttle --locked
 
 test-python: .venv/installed ## pytest with the newest engines, README and notebooks
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
@@ -52,6 +55,7 @@ test-polars20: .venv-polars20/installed ## the engine tests with the first Polar
 lint: .venv/installed ## format, clippy, ruff, mypy and the stub against the module
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
+	cargo clippy --package respool --features shuttle --test shuttle --locked -- -D warnings
 	$(BIN)/ruff check $(LINTED) notebooks
 	$(BIN)/ruff format --check $(LINTED) notebooks
 	$(BIN)/mypy

@@ -4,6 +4,7 @@ use std::fmt;
 use std::time::{Duration, Instant};
 
 use crate::error::{BoxError, Error, Result};
+use crate::sync::now;
 
 /// Asked about every [`SLICE`] while a call waits, pulls or works. No lock is held during the call, and
 /// nobody is kept from pulling.
@@ -42,7 +43,7 @@ impl<'a> Watch<'a> {
     pub(crate) fn new(interrupt: &'a dyn Interrupt) -> Self {
         Self {
             interrupt,
-            next: Instant::now() + SLICE,
+            next: now() + SLICE,
         }
     }
 
@@ -67,13 +68,13 @@ impl<'a> Watch<'a> {
     ///
     /// # Errors
     /// [`Error::Interrupted`].
-    pub(crate) fn look(&mut self, now: Instant) -> Result<()> {
-        if now < self.next {
+    pub(crate) fn look(&mut self, time: Instant) -> Result<()> {
+        if time < self.next {
             return Ok(());
         }
         self.interrupt.check().map_err(Error::Interrupted)?;
         // The check may have run somebody's signal handler for long.
-        self.next = Instant::now() + SLICE;
+        self.next = now() + SLICE;
         Ok(())
     }
 }

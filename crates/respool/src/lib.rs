@@ -28,6 +28,10 @@ mod replay;
 mod size;
 mod source;
 mod store;
+#[cfg_attr(feature = "shuttle", doc(hidden))]
+#[cfg(feature = "shuttle")]
+pub mod sync;
+#[cfg(not(feature = "shuttle"))]
 mod sync;
 mod values;
 mod view;

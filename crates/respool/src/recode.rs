@@ -6,7 +6,6 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Instant;
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Decimal32Type, Decimal64Type, Decimal128Type, UInt8Type, UInt16Type};
@@ -24,6 +23,7 @@ use crate::options::{Options, WritePolicy};
 use crate::replay::{Polled, Reader};
 use crate::source::Source;
 use crate::store::{End, Store};
+use crate::sync::now;
 use crate::view::{Extent, View};
 
 /// A dictionary is worth it where it is this many times shorter than a batch: each batch converts it.
@@ -137,7 +137,7 @@ fn distinct(
     let mut numbers: HashMap<Box<str>, u16> = HashMap::new();
     let mut values: Vec<Box<str>> = Vec::new();
     while let Polled::Batch(batch) = reader.poll()? {
-        watch.look(Instant::now())?;
+        watch.look(now())?;
         let strings = views(batch.column(0)).map_err(Error::arrow("cannot read strings"))?;
         let mut last = None;
         for string in strings.as_string_view().iter().flatten() {

@@ -1,3 +1,27 @@
-//! The locks of the engine, in one place so that a model checker can take theirs.
+//! The locks, threads and time of the engine, in one place so that a model checker can take theirs.
 
-pub(crate) use parking_lot::{Condvar, Mutex, MutexGuard, RwLock};
+#[cfg(feature = "shuttle")]
+pub mod checked;
+#[cfg(feature = "shuttle")]
+pub(crate) use self::checked::{
+    Condvar, Mutex, MutexGuard, RwLock, RwLockReadGuard, ThreadId, current_thread, now,
+};
+
+#[cfg(not(feature = "shuttle"))]
+mod real {
+    use std::time::Instant;
+
+    pub(crate) use std::thread::ThreadId;
+
+    pub(crate) use parking_lot::{Condvar, Mutex, MutexGuard, RwLock, RwLockReadGuard};
+
+    pub(crate) fn current_thread() -> ThreadId {
+        std::thread::current().id()
+    }
+
+    pub(crate) fn now() -> Instant {
+        Instant::now()
+    }
+}
+#[cfg(not(feature = "shuttle"))]
+pub(crate) use self::real::*;

@@ -1,10 +1,5 @@
 //! Bounds that change, and what is held within them.
 
-#![expect(
-    clippy::unwrap_used,
-    reason = "a test that can't be set up should fail"
-)]
-
 mod support;
 
 use respool::{Access, Cache, LogOptions, Options};

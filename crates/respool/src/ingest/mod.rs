@@ -9,7 +9,6 @@
 mod coalesce;
 mod turn;
 
-use std::thread;
 use std::time::Instant;
 
 use self::turn::Turn;
@@ -17,6 +16,7 @@ use crate::error::{Error, Result};
 use crate::interrupt::{SLICE, Watch};
 use crate::store::Store;
 use crate::store::slots::End;
+use crate::sync::{current_thread, now};
 
 /// What a caller waits for.
 #[derive(Clone, Copy, Debug)]
@@ -56,19 +56,19 @@ impl Store {
         deadline: Option<Instant>,
         watch: &mut Watch<'_>,
     ) -> Result<()> {
-        let me = thread::current().id();
+        let me = current_thread();
         loop {
             let mut state = self.look_open()?;
             let (batches, rows) = (state.slots.len(), state.rows);
             if goal.is_reached(batches, rows) || !matches!(state.end, End::Open) {
                 return Ok(());
             }
-            let now = match state.puller {
+            let time = match state.puller {
                 Some(thread) if thread == me => return Err(Error::Reentrant),
                 Some(_) => {
                     self.advanced.wait_for(&mut state, SLICE);
                     drop(state);
-                    Instant::now()
+                    now()
                 }
                 None => {
                     let Some(feed) = state.feed.take() else {
@@ -81,9 +81,9 @@ impl Store {
                     Turn::new(self, feed, batches, rows).take(goal, until)?
                 }
             };
-            watch.look(now)?;
+            watch.look(time)?;
             // Looked at last: every call gets on by a batch or waits for one.
-            if deadline.is_some_and(|deadline| now >= deadline) {
+            if deadline.is_some_and(|deadline| time >= deadline) {
                 return Ok(());
             }
         }

@@ -8,6 +8,7 @@ use crate::error::{BoxError, Result, SourceFailure};
 use crate::source::pull;
 use crate::store::Store;
 use crate::store::slots::{End, Feed};
+use crate::sync::now;
 
 /// Who pulls. Dropping it, also by a panic, gives the turn to the next.
 pub(super) struct Turn<'a> {
@@ -31,11 +32,11 @@ impl<'a> Turn<'a> {
     /// Pulls and stores until the goal is reached, the source ends, an error, or that time; returns what
     /// time it is.
     pub(super) fn take(mut self, goal: Goal, until: Instant) -> Result<Instant> {
-        let mut now = Instant::now();
+        let mut time = now();
         loop {
-            now = self.step(now)?;
-            if self.feed.is_none() || now >= until || goal.is_reached(self.batches, self.rows) {
-                return Ok(now);
+            time = self.step(time)?;
+            if self.feed.is_none() || time >= until || goal.is_reached(self.batches, self.rows) {
+                return Ok(time);
             }
         }
     }
@@ -53,7 +54,7 @@ impl<'a> Turn<'a> {
                 return Ok(begun);
             }
             let pulled = pull(&mut *feed.source, &store.schema);
-            pulled_at = Instant::now();
+            pulled_at = now();
             store.counters.pulled(pulled_at - begun);
             match pulled {
                 Ok(Some(batch)) => {
@@ -78,7 +79,7 @@ impl<'a> Turn<'a> {
         self.batches += 1;
         self.rows += batch.num_rows() as u64;
         feed.pending.pop_front();
-        let stored_at = Instant::now();
+        let stored_at = now();
         store.counters.stored(stored_at - pulled_at);
         Ok(stored_at)
     }

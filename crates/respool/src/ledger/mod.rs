@@ -11,9 +11,9 @@ use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::Arc;
 
 use arrow_array::RecordBatch;
-use parking_lot::Mutex;
 
 use self::weigh::Weight;
+use crate::sync::Mutex;
 
 /// Counts the bytes of kept batches against a bound.
 #[derive(Debug, Default)]

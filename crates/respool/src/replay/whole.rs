@@ -1,6 +1,6 @@
 //! Questions about a view that are answered by going through it.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use arrow_array::RecordBatch;
 
@@ -12,6 +12,7 @@ use crate::ledger::weigh::Weight;
 use crate::predicate::{Predicate, Verdict};
 use crate::store::lookup::Found;
 use crate::store::slots::End;
+use crate::sync::now;
 use crate::view::View;
 use crate::view::filter::prove;
 
@@ -68,7 +69,7 @@ impl View {
     /// What the source, the store or the interruption says.
     pub fn ingest_for(&self, time: Duration, interrupt: &dyn Interrupt) -> Result<bool> {
         // `None` where it is further away than time goes.
-        let deadline = Instant::now().checked_add(time);
+        let deadline = now().checked_add(time);
         let store = self.store();
         let mut watch = Watch::new(interrupt);
         let goal = match (self.selection().end(), self.selection().rows().end) {
@@ -126,7 +127,7 @@ impl View {
         let mut reader = self.prefix()?.passing_by(interrupt)?;
         while let Polled::Batch(batch) = reader.poll()? {
             visit(&batch);
-            watch.look(Instant::now())?;
+            watch.look(now())?;
         }
         Ok(())
     }

@@ -2,7 +2,6 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::thread::ThreadId;
 
 use arrow_array::RecordBatch;
 use respool_log::Log;
@@ -10,6 +9,7 @@ use respool_log::Log;
 use crate::error::SourceFailure;
 use crate::ledger::Charged;
 use crate::source::Source;
+use crate::sync::ThreadId;
 
 /// Guarded by one short lock; nobody pulls, reads a file or calls foreign code while holding it.
 #[derive(Default)]

@@ -2,7 +2,6 @@
 
 use std::ops::Range;
 use std::sync::Arc;
-use std::time::Instant;
 
 use arrow_array::{ArrayRef, RecordBatch};
 
@@ -12,6 +11,7 @@ use crate::interrupt::Watch;
 use crate::predicate::{Predicate, Verdict, filter};
 use crate::store::Store;
 use crate::store::lookup::Found;
+use crate::sync::now;
 
 /// A predicate over columns that the view had when it was filtered.
 #[derive(Debug)]
@@ -81,7 +81,7 @@ pub(crate) fn prove(
 ) -> Result<Vec<Verdict>> {
     let watch = std::cell::RefCell::new(watch);
     let load = |batch: usize, column: usize| -> Result<ArrayRef> {
-        watch.borrow_mut().look(Instant::now())?;
+        watch.borrow_mut().look(now())?;
         match store.find(batch)? {
             Found::Stored(stored) => {
                 let batch = store.read(&stored, Some(&[column]))?;

@@ -3,9 +3,9 @@
 use std::collections::HashMap;
 
 use arrow_array::{ArrayRef, RecordBatch};
-use parking_lot::{RwLock, RwLockReadGuard};
 
 use super::zone::Zone;
+use crate::sync::{RwLock, RwLockReadGuard};
 use crate::values::{Term, descend};
 
 /// Where a proof finds zones.
