@@ -4,7 +4,6 @@
 `respool._duckdb.scannable` hands DuckDB something else.
 """
 
-import _thread
 import contextlib
 import threading
 from collections.abc import Sequence
@@ -51,12 +50,7 @@ class ViewSource(ArrowScanSource):
             return False
         self._optimize()
         translated = predicate(node, self._view)
-        try:
-            return translated is not None and self._view._is_decided(translated)  # noqa: SLF001
-        except KeyboardInterrupt:
-            # DuckDB makes an error of its own of it, which a loop would take for one.
-            _thread.interrupt_main()
-            raise
+        return translated is not None and self._view._is_decided(translated)  # noqa: SLF001
 
     def stream(self, columns: Sequence[int] | None, filters: Sequence[Node]) -> tuple[object, bool]:
         """Stream the columns asked for, and the rows that pass the filters accepted."""
