@@ -200,6 +200,8 @@ impl Writer {
         open.commit(plan);
         self.records += 1;
         self.encoder.commit(plan);
+        let held = self.encoder.dictionaries.bytes();
+        self.published.set_dictionary_bytes(held);
         let dictionaries = match &self.dictionaries {
             Some(before) if same_records(before, &plan.dictionaries) => Some(Arc::clone(before)),
             _ if plan.dictionaries.is_empty() => None,
@@ -239,6 +241,7 @@ impl Writer {
         self.quota.used.fetch_add(closed, Ordering::Relaxed);
         self.finished = true;
         self.encoder.dictionaries.clear();
+        self.published.set_dictionary_bytes(0);
         Ok(())
     }
 
@@ -265,6 +268,7 @@ impl Writer {
         if self.journal.is_persistent() {
             // The next segment has to be readable by itself.
             self.encoder.dictionaries.clear();
+            self.published.set_dictionary_bytes(0);
         }
         if !self.journal.is_persistent() && !open.segment.release(open.end()) {
             self.kept_open += 1;

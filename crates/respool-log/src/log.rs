@@ -203,6 +203,18 @@ impl Log {
         self.quota.used.load(Ordering::Relaxed)
     }
 
+    /// The bytes of heap that the log holds beside its files, for as long as it lives: the
+    /// dictionaries that it has to know again when it writes, which [`finish`](Self::finish) drops,
+    /// and those that it decoded last. They are cheap to ask for.
+    pub fn held_bytes(&self) -> u64 {
+        let decoded = if self.is_zero_copy() {
+            0
+        } else {
+            self.decoder.decoded_bytes()
+        };
+        self.published.dictionary_bytes() + decoded
+    }
+
     /// The quota in bytes.
     pub fn capacity(&self) -> Option<u64> {
         self.quota.capacity()
