@@ -15,6 +15,8 @@ use crate::segment::Segment;
 pub(crate) struct Published {
     list: RwLock<List>,
     rows: AtomicU64,
+    /// The bytes that count in the files of the log.
+    bytes: AtomicU64,
     /// What the writer's dictionaries take on the heap.
     dictionaries: AtomicU64,
 }
@@ -74,6 +76,15 @@ impl Published {
 
     pub(crate) fn dictionary_bytes(&self) -> u64 {
         self.dictionaries.load(Ordering::Relaxed)
+    }
+
+    /// Counts bytes in the files of the log.
+    pub(crate) fn add_bytes(&self, bytes: u64) {
+        self.bytes.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    pub(crate) fn bytes(&self) -> u64 {
+        self.bytes.load(Ordering::Relaxed)
     }
 
     pub(crate) fn rows(&self) -> u64 {

@@ -20,6 +20,7 @@ mod limits;
 mod model;
 mod persistent;
 mod projection;
+mod quota;
 mod round_trip;
 mod slices;
 mod support;
