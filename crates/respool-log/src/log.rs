@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use arrow_array::{Array, RecordBatch};
+use arrow_array::RecordBatch;
 use arrow_buffer::Buffer;
 use arrow_schema::SchemaRef;
 use parking_lot::Mutex;
@@ -16,6 +16,7 @@ use crate::published::Published;
 use crate::quota::Quota;
 use crate::segment::Reach;
 use crate::storage::{FileStorage, Storage};
+use crate::types::check_batch;
 use crate::{Error, LogOptions, Result};
 
 /// An append-only log of record batches of one schema. Cheap to read from many threads at once
@@ -147,7 +148,7 @@ impl Log {
     /// After an error everything stored before is still readable, and the same batch can be
     /// appended again.
     pub fn append(&self, batch: &RecordBatch) -> Result<()> {
-        self.check_schema(batch)?;
+        check_batch(self.schema(), batch)?;
         self.writer.lock().append(batch)
     }
 
@@ -281,36 +282,5 @@ impl Log {
     /// this returns that entry is durable too. After an error, it can be tried again.
     pub fn finish(&self) -> Result<()> {
         self.writer.lock().finish()
-    }
-
-    fn check_schema(&self, batch: &RecordBatch) -> Result<()> {
-        let schema = self.schema();
-        if Arc::ptr_eq(schema, batch.schema_ref()) {
-            return Ok(());
-        }
-        let (ours, theirs) = (schema.fields().len(), batch.num_columns());
-        if ours != theirs {
-            return Err(Error::Schema {
-                reason: format!("the batch has {theirs} columns, the log {ours}"),
-            });
-        }
-        for (field, column) in schema.fields().iter().zip(batch.columns()) {
-            if field.data_type() != column.data_type() {
-                return Err(Error::Schema {
-                    reason: format!(
-                        "column {:?} of the batch is {}, that of the log {}",
-                        field.name(),
-                        column.data_type(),
-                        field.data_type()
-                    ),
-                });
-            }
-            if !field.is_nullable() && column.null_count() > 0 {
-                return Err(Error::Schema {
-                    reason: format!("column {:?} has nulls and must not", field.name()),
-                });
-            }
-        }
-        Ok(())
     }
 }

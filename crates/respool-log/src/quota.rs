@@ -21,10 +21,11 @@ const UNLIMITED: u64 = u64::MAX;
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let batch = record_batch!(("n", Int64, [1, 2, 3]))?;
 /// let options = LogOptions::new(std::env::temp_dir()).allow_tmpfs(true);
-/// let quota = Quota::new(Some(1000));
+/// let quota = Quota::new(None);
 /// let first = Log::temporary_within(batch.schema(), options.clone(), &quota)?;
 /// let second = Log::temporary_within(batch.schema(), options, &quota)?;
 /// first.append(&batch)?;
+/// quota.set_capacity(Some(quota.used()));
 /// assert!(second.append(&batch).is_err());
 /// drop(first);
 /// second.append(&batch)?;

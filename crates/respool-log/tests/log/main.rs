@@ -10,6 +10,7 @@
     reason = "the numbers of the tests are small"
 )]
 
+mod anything;
 mod beginnings;
 mod concurrency;
 mod descriptors;
