@@ -4,7 +4,6 @@
 //! data, index entry, publication.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
@@ -13,52 +12,10 @@ use crate::encode::{Compressor, DictionaryRecord, Encoder, MAGIC, Plan, schema_m
 use crate::format::Layout;
 use crate::journal::Journal;
 use crate::published::{Published, Record};
+use crate::quota::{Account, Quota};
 use crate::segment::{Growing, Reach};
 use crate::storage::{Beginning, Storage};
 use crate::{Error, LogOptions, Result};
-
-/// A quota that is none.
-const UNLIMITED: u64 = u64::MAX;
-
-/// The quota of a log, and what of it is used.
-#[derive(Debug)]
-pub(crate) struct Quota {
-    capacity: AtomicU64,
-    pub(crate) used: AtomicU64,
-}
-
-impl Quota {
-    pub(crate) fn new(capacity: Option<u64>) -> Self {
-        Self {
-            capacity: AtomicU64::new(capacity.unwrap_or(UNLIMITED)),
-            used: AtomicU64::new(0),
-        }
-    }
-
-    pub(crate) fn capacity(&self) -> Option<u64> {
-        Some(self.capacity.load(Ordering::Relaxed)).filter(|&capacity| capacity != UNLIMITED)
-    }
-
-    /// Refuses what would go beyond the quota.
-    fn admit(&self, asked: u64, options: &LogOptions) -> Result<()> {
-        let capacity = self.capacity.load(Ordering::Relaxed);
-        let used = self.used.load(Ordering::Relaxed);
-        if capacity == UNLIMITED || used.saturating_add(asked) <= capacity {
-            return Ok(());
-        }
-        Err(Error::OutOfSpace {
-            path: options.directory.clone(),
-            asked,
-            used,
-            capacity,
-        })
-    }
-
-    pub(crate) fn set_capacity(&self, capacity: Option<u64>) {
-        self.capacity
-            .store(capacity.unwrap_or(UNLIMITED), Ordering::Relaxed);
-    }
-}
 
 #[derive(Debug)]
 pub(crate) struct Writer {
@@ -66,7 +23,7 @@ pub(crate) struct Writer {
     storage: Arc<dyn Storage>,
     reach: Arc<Reach>,
     published: Arc<Published>,
-    quota: Arc<Quota>,
+    account: Account,
     encoder: Encoder,
     plan: Plan,
     headers: Headers,
@@ -107,7 +64,7 @@ impl Writer {
         storage: Arc<dyn Storage>,
         reach: Arc<Reach>,
         published: Arc<Published>,
-        quota: Arc<Quota>,
+        quota: &Quota,
     ) -> Result<Self> {
         let compressor = match options.compression {
             None => None,
@@ -122,14 +79,15 @@ impl Writer {
         // What cannot work is found out before anything is made: a quota too small for a log without
         // batches, and then a directory in which no segment can be made.
         let (bytes, end) = Journal::size(storage.as_ref(), &stream);
+        let mut account = Account::new(quota, options.directory.clone());
         if storage.is_named() {
-            quota.admit(bytes + end + file.len() as u64, &options)?;
+            account.reserve(bytes + end + file.len() as u64)?;
         }
         let mut beginning = Beginning::new(storage.as_ref());
         let segment = Growing::first(&mut beginning, &storage, &reach)?;
         let mut journal = Journal::begin(&storage, &mut beginning, &options, schema, &stream)?;
         beginning.keep();
-        quota.used.store(bytes, Ordering::Relaxed);
+        published.add_bytes(bytes);
         published.begun(&segment.segment);
         journal.begun(&segment);
         Ok(Self {
@@ -137,7 +95,7 @@ impl Writer {
             storage,
             reach,
             published,
-            quota,
+            account,
             encoder: Encoder::new(compressor),
             plan: Plan::default(),
             headers: Headers { file, stream },
@@ -188,7 +146,9 @@ impl Writer {
                 break;
             }
         }
-        self.reserve()?;
+        let written = self.published.bytes() + self.plan.len;
+        let total = written + self.journal.overhead(&self.plan);
+        self.account.reserve(total)?;
         self.open_segment()?;
         let Some(open) = &mut self.open else {
             return Ok(());
@@ -200,15 +160,17 @@ impl Writer {
         open.commit(plan);
         self.records += 1;
         self.encoder.commit(plan);
+        let held = self.encoder.dictionaries.bytes();
+        self.published.set_dictionary_bytes(held);
         let dictionaries = match &self.dictionaries {
             Some(before) if same_records(before, &plan.dictionaries) => Some(Arc::clone(before)),
             _ if plan.dictionaries.is_empty() => None,
             _ => Some(Arc::from(plan.dictionaries.as_slice())),
         };
         self.dictionaries.clone_from(&dictionaries);
-        self.quota
-            .used
-            .fetch_add(plan.len + entries, Ordering::Relaxed);
+        self.published.add_bytes(plan.len + entries);
+        // A failed append before this one may have left more than this one has written over.
+        self.account.settle(total + open.tail());
         if let Some(message) = plan.messages.last() {
             let record = Record {
                 segment: open.number,
@@ -236,9 +198,11 @@ impl Writer {
         }
         self.roll()?;
         let closed = self.journal.close(self.records, self.published.rows())?;
-        self.quota.used.fetch_add(closed, Ordering::Relaxed);
+        self.published.add_bytes(closed);
+        self.account.settle(self.published.bytes());
         self.finished = true;
         self.encoder.dictionaries.clear();
+        self.published.set_dictionary_bytes(0);
         Ok(())
     }
 
@@ -261,10 +225,13 @@ impl Writer {
         };
         let header = self.headers.of(open.layout);
         let sealed = self.journal.seal(open, header)?;
-        self.quota.used.fetch_add(sealed, Ordering::Relaxed);
+        self.published.add_bytes(sealed);
+        let total = self.published.bytes() + self.journal.close_size();
+        self.account.settle(total);
         if self.journal.is_persistent() {
             // The next segment has to be readable by itself.
             self.encoder.dictionaries.clear();
+            self.published.set_dictionary_bytes(0);
         }
         if !self.journal.is_persistent() && !open.segment.release(open.end()) {
             self.kept_open += 1;
@@ -282,12 +249,6 @@ impl Writer {
             Journal::Temporary => self.options.segment_bytes.saturating_mul(scale),
             Journal::Persistent(_) => self.options.segment_bytes,
         }
-    }
-
-    /// Refuses a plan that would take the log over its quota, now or when it is sealed.
-    fn reserve(&self) -> Result<()> {
-        let asked = self.plan.len + self.journal.overhead(&self.plan);
-        self.quota.admit(asked, &self.options)
     }
 }
 

@@ -36,6 +36,7 @@ mod log;
 mod map;
 mod options;
 mod published;
+mod quota;
 mod segment;
 pub mod storage;
 #[cfg(feature = "testing")]
@@ -45,3 +46,4 @@ mod types;
 pub use error::{Error, Result};
 pub use log::Log;
 pub use options::{Access, Compression, LogOptions};
+pub use quota::Quota;

@@ -3,19 +3,20 @@
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
-use arrow_array::{Array, RecordBatch};
+use arrow_array::RecordBatch;
 use arrow_buffer::Buffer;
 use arrow_schema::SchemaRef;
 use parking_lot::Mutex;
 
-use crate::append::{Quota, Writer};
+use crate::append::Writer;
 use crate::decode::Decoder;
 use crate::encode::{DictionaryRecord, check_nesting};
 use crate::published::Published;
+use crate::quota::Quota;
 use crate::segment::Reach;
 use crate::storage::{FileStorage, Storage};
+use crate::types::check_batch;
 use crate::{Error, LogOptions, Result};
 
 /// An append-only log of record batches of one schema. Cheap to read from many threads at once
@@ -26,7 +27,7 @@ pub struct Log {
     decoder: Decoder,
     reach: Arc<Reach>,
     published: Arc<Published>,
-    quota: Arc<Quota>,
+    quota: Quota,
     writer: Mutex<Writer>,
 }
 
@@ -45,8 +46,15 @@ impl Log {
     /// ends. Nothing is synced, and no checksums are computed: no other process can touch the
     /// files and none will ever open them again, so a checksum would prove nothing.
     pub fn temporary(schema: SchemaRef, options: LogOptions) -> Result<Self> {
+        let quota = Quota::new(options.capacity);
+        Self::temporary_within(schema, options, &quota)
+    }
+
+    /// Begins a [temporary](Self::temporary) log within a quota that other logs share; the capacity
+    /// of the options does not count.
+    pub fn temporary_within(schema: SchemaRef, options: LogOptions, quota: &Quota) -> Result<Self> {
         let storage = FileStorage::temporary(&options)?;
-        Self::with_storage(schema, options, Arc::new(storage))
+        Self::begin(schema, options, quota, Arc::new(storage))
     }
 
     /// Begins a log in a directory of its own, which is made if it is missing and else must be
@@ -74,11 +82,18 @@ impl Log {
     /// # }
     /// ```
     pub fn create(schema: SchemaRef, options: LogOptions) -> Result<Self> {
+        let quota = Quota::new(options.capacity);
+        Self::create_within(schema, options, &quota)
+    }
+
+    /// Begins a [persistent](Self::create) log within a quota that other logs share; the capacity of
+    /// the options does not count.
+    pub fn create_within(schema: SchemaRef, options: LogOptions, quota: &Quota) -> Result<Self> {
         // A schema that can't be stored is refused before a directory is made for it.
         Decoder::new(Arc::clone(&schema), false)?;
         check_nesting(&schema)?;
         let storage = FileStorage::named(&options)?;
-        Self::with_storage(schema, options, Arc::new(storage))
+        Self::begin(schema, options, quota, Arc::new(storage))
     }
 
     /// Begins a log in files of the given storage: persistent if they have names.
@@ -87,22 +102,35 @@ impl Log {
         options: LogOptions,
         storage: Arc<dyn Storage>,
     ) -> Result<Self> {
+        let quota = Quota::new(options.capacity);
+        Self::begin(schema, options, &quota, storage)
+    }
+
+    fn begin(
+        schema: SchemaRef,
+        options: LogOptions,
+        quota: &Quota,
+        storage: Arc<dyn Storage>,
+    ) -> Result<Self> {
         let directory = options.directory.clone();
         let compressed = options.compression.is_some();
         let decoder = Decoder::new(schema, compressed)?;
         if storage.is_named() {
             check_nesting(decoder.schema())?;
         }
-        let reach = Arc::new(Reach::new(&options, storage.refuses_maps()));
+        let reach = Arc::new(Reach::new(
+            &options,
+            quota.capacity(),
+            storage.refuses_maps(),
+        ));
         let published = Arc::new(Published::default());
-        let quota = Arc::new(Quota::new(options.capacity));
         let writer = Writer::new(
             decoder.schema(),
             options,
             storage,
             Arc::clone(&reach),
             Arc::clone(&published),
-            Arc::clone(&quota),
+            quota,
         )?;
         Ok(Self {
             directory,
@@ -110,7 +138,7 @@ impl Log {
             decoder,
             reach,
             published,
-            quota,
+            quota: quota.clone(),
             writer: Mutex::new(writer),
         })
     }
@@ -120,7 +148,7 @@ impl Log {
     /// After an error everything stored before is still readable, and the same batch can be
     /// appended again.
     pub fn append(&self, batch: &RecordBatch) -> Result<()> {
-        self.check_schema(batch)?;
+        check_batch(self.schema(), batch)?;
         self.writer.lock().append(batch)
     }
 
@@ -200,15 +228,32 @@ impl Log {
 
     /// The bytes in use in the files of the log.
     pub fn bytes(&self) -> u64 {
-        self.quota.used.load(Ordering::Relaxed)
+        self.published.bytes()
     }
 
-    /// The quota in bytes.
+    /// The bytes of heap that the log holds beside its files, for as long as it lives: the
+    /// dictionaries that it has to know again when it writes, which [`finish`](Self::finish) drops,
+    /// and those that it decoded last. They are cheap to ask for.
+    pub fn held_bytes(&self) -> u64 {
+        let decoded = if self.is_zero_copy() {
+            0
+        } else {
+            self.decoder.decoded_bytes()
+        };
+        self.published.dictionary_bytes() + decoded
+    }
+
+    /// The quota that the log is within.
+    pub fn quota(&self) -> &Quota {
+        &self.quota
+    }
+
+    /// The quota in bytes, of all logs that share it.
     pub fn capacity(&self) -> Option<u64> {
         self.quota.capacity()
     }
 
-    /// Changes the quota. One that is smaller than what is in use only stops the next append.
+    /// Changes the quota, for all logs that share it. One that is smaller than what is in use only stops the next append.
     pub fn set_capacity(&self, capacity: Option<u64>) {
         self.quota.set_capacity(capacity);
     }
@@ -237,36 +282,5 @@ impl Log {
     /// this returns that entry is durable too. After an error, it can be tried again.
     pub fn finish(&self) -> Result<()> {
         self.writer.lock().finish()
-    }
-
-    fn check_schema(&self, batch: &RecordBatch) -> Result<()> {
-        let schema = self.schema();
-        if Arc::ptr_eq(schema, batch.schema_ref()) {
-            return Ok(());
-        }
-        let (ours, theirs) = (schema.fields().len(), batch.num_columns());
-        if ours != theirs {
-            return Err(Error::Schema {
-                reason: format!("the batch has {theirs} columns, the log {ours}"),
-            });
-        }
-        for (field, column) in schema.fields().iter().zip(batch.columns()) {
-            if field.data_type() != column.data_type() {
-                return Err(Error::Schema {
-                    reason: format!(
-                        "column {:?} of the batch is {}, that of the log {}",
-                        field.name(),
-                        column.data_type(),
-                        field.data_type()
-                    ),
-                });
-            }
-            if !field.is_nullable() && column.null_count() > 0 {
-                return Err(Error::Schema {
-                    reason: format!("column {:?} has nulls and must not", field.name()),
-                });
-            }
-        }
-        Ok(())
     }
 }

@@ -15,6 +15,10 @@ use crate::segment::Segment;
 pub(crate) struct Published {
     list: RwLock<List>,
     rows: AtomicU64,
+    /// The bytes that count in the files of the log.
+    bytes: AtomicU64,
+    /// What the writer's dictionaries take on the heap.
+    dictionaries: AtomicU64,
 }
 
 #[derive(Debug, Default)]
@@ -63,6 +67,24 @@ impl Published {
 
     pub(crate) fn len(&self) -> usize {
         self.list.read().records.len()
+    }
+
+    /// Says what the writer's dictionaries take on the heap.
+    pub(crate) fn set_dictionary_bytes(&self, bytes: u64) {
+        self.dictionaries.store(bytes, Ordering::Relaxed);
+    }
+
+    pub(crate) fn dictionary_bytes(&self) -> u64 {
+        self.dictionaries.load(Ordering::Relaxed)
+    }
+
+    /// Counts bytes in the files of the log.
+    pub(crate) fn add_bytes(&self, bytes: u64) {
+        self.bytes.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    pub(crate) fn bytes(&self) -> u64 {
+        self.bytes.load(Ordering::Relaxed)
     }
 
     pub(crate) fn rows(&self) -> u64 {

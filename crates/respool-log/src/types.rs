@@ -1,7 +1,8 @@
-//! Walks over nested types: what the format can say of them, their dictionaries, their buffers.
+//! Schemas: what the format can say of types, what they have inside, and which batches fit.
 
 use std::sync::Arc;
 
+use arrow_array::{Array, RecordBatch};
 use arrow_schema::{DataType, Field, Schema, SchemaRef, UnionMode};
 
 use crate::{Error, Result};
@@ -41,6 +42,37 @@ pub(crate) fn check(field: &Field) -> Result<()> {
         children.try_for_each(|child| check(name, child))
     }
     check(field.name(), field.data_type())
+}
+
+/// Refuses a batch that is not of a schema.
+pub(crate) fn check_batch(schema: &SchemaRef, batch: &RecordBatch) -> Result<()> {
+    if Arc::ptr_eq(schema, batch.schema_ref()) {
+        return Ok(());
+    }
+    let (ours, theirs) = (schema.fields().len(), batch.num_columns());
+    if ours != theirs {
+        return Err(Error::Schema {
+            reason: format!("the batch has {theirs} columns, the log {ours}"),
+        });
+    }
+    for (field, column) in schema.fields().iter().zip(batch.columns()) {
+        if field.data_type() != column.data_type() {
+            return Err(Error::Schema {
+                reason: format!(
+                    "column {:?} of the batch is {}, that of the log {}",
+                    field.name(),
+                    column.data_type(),
+                    field.data_type()
+                ),
+            });
+        }
+        if !field.is_nullable() && column.null_count() > 0 {
+            return Err(Error::Schema {
+                reason: format!("column {:?} has nulls and must not", field.name()),
+            });
+        }
+    }
+    Ok(())
 }
 
 /// How many dictionaries a type has, itself included.

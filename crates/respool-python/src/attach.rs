@@ -20,9 +20,9 @@
 use std::ffi::{c_int, c_void};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use pyo3::exceptions::PyKeyboardInterrupt;
 use pyo3::ffi;
 use pyo3::prelude::*;
-use pyo3::types::PyType;
 
 use crate::exit::{self, Pass};
 
@@ -55,9 +55,15 @@ impl Drop for Held {
     }
 }
 
-/// Runs what may wait, detached from Python. Interpreter exit waits for it, but not for ever.
+/// Runs what may wait, detached from Python. Interpreter exit waits for it, but not for ever; a daemon
+/// thread that comes when the end is near stays outside.
 pub(crate) fn detached<T: Send>(py: Python<'_>, work: impl FnOnce() -> T + Send) -> T {
-    let _inside = Pass::counted();
+    let _inside = loop {
+        match Pass::ask() {
+            Some(pass) => break pass,
+            None => py.detach(exit::stay),
+        }
+    };
     py.detach(|| exit::leaving(work))
 }
 
@@ -101,8 +107,11 @@ fn take_back(py: Python<'_>, pointer: *mut ffi::PyObject) {
     drop(unsafe { Bound::from_owned_ptr(py, pointer) });
 }
 
-/// Has this thread raise an exception of that type when it runs Python the next time.
-pub(crate) fn raise_in_this_thread(py: Python<'_>, kind: &Bound<'_, PyType>) {
+/// Has this thread raise `KeyboardInterrupt` when it runs Python the next time.
+///
+/// Through a C stream goes a number and a text only, so its consumer raises an error of its own; a
+/// loop that takes that for a failure and tries again would swallow Ctrl-C.
+pub(crate) fn interrupt_this_thread(py: Python<'_>) {
     let Ok(thread) = py
         .import("threading")
         .and_then(|threading| threading.call_method0("get_ident"))
@@ -110,6 +119,7 @@ pub(crate) fn raise_in_this_thread(py: Python<'_>, kind: &Bound<'_, PyType>) {
     else {
         return;
     };
+    let kind = py.get_type::<PyKeyboardInterrupt>();
     // SAFETY: attached, and both arguments are what the function asks for.
     unsafe { ffi::PyThreadState_SetAsyncExc(thread, kind.as_ptr()) };
 }

@@ -12,12 +12,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, ThreadId};
 
 use pyo3::exceptions::{
-    PyKeyboardInterrupt, PyMemoryError, PyNotImplementedError, PyOSError, PyRuntimeError,
-    PySystemExit, PyValueError,
+    PyException, PyKeyboardInterrupt, PyMemoryError, PyNotImplementedError, PyOSError,
+    PyRuntimeError, PyValueError,
 };
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::PyType;
 use respool::{Error, SourceFailure};
 
 use crate::origin::Origin;
@@ -255,23 +254,13 @@ impl StdError for StreamError {}
 pub(crate) struct Exception {
     raised: PyErr,
     told: Told,
-    /// A `KeyboardInterrupt`, a `SystemExit` or the like: to end the program, not to say what is wrong.
-    is_exit: bool,
+    ends: Ends,
 }
 
 impl Exception {
     pub(crate) fn new(py: Python<'_>, raised: PyErr) -> Self {
-        let (told, is_exit) = tell(py, &raised);
-        Self {
-            raised,
-            told,
-            is_exit,
-        }
-    }
-
-    /// Its type, where it is to end the program.
-    pub(crate) fn exit_type<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyType>> {
-        self.is_exit.then(|| self.raised.get_type(py))
+        let (told, ends) = tell(py, &raised);
+        Self { raised, told, ends }
     }
 }
 
@@ -295,18 +284,18 @@ impl StdError for Exception {}
 pub(crate) struct Raised {
     origin: Arc<Origin>,
     told: Told,
-    is_exit: bool,
+    ends: Ends,
     ended: Ended,
 }
 
 impl Raised {
     pub(crate) fn new(py: Python<'_>, origin: &Arc<Origin>, raised: &PyErr) -> Self {
         origin.keep(py, raised);
-        let (told, is_exit) = tell(py, raised);
+        let (told, ends) = tell(py, raised);
         Self {
             origin: Arc::clone(origin),
             told,
-            is_exit,
+            ends,
             ended: Ended::here(),
         }
     }
@@ -347,8 +336,19 @@ impl Ended {
     }
 }
 
-/// What C can be told of an exception, and whether it is to end the program.
-fn tell(py: Python<'_>, raised: &PyErr) -> (Told, bool) {
+/// What an exception is to end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Ends {
+    /// Nothing: it says what is wrong.
+    Nothing,
+    /// The program, or whatever the user wants to get out of.
+    Interrupted,
+    /// The program, as `SystemExit` does, or a generator.
+    Otherwise,
+}
+
+/// What C can be told of an exception, and what it is to end.
+fn tell(py: Python<'_>, raised: &PyErr) -> (Told, Ends) {
     let value = raised.value(py);
     let text = value
         .str()
@@ -367,10 +367,14 @@ fn tell(py: Python<'_>, raised: &PyErr) -> (Told, bool) {
     } else {
         Kind::Os(errno().unwrap_or(EIO))
     };
-    let is_exit = value.is_instance_of::<PyKeyboardInterrupt>()
-        || value.is_instance_of::<PySystemExit>()
-        || !value.is_instance_of::<pyo3::exceptions::PyException>();
-    (Told::new(kind, format!("{name}: {text}")), is_exit)
+    let ends = if value.is_instance_of::<PyKeyboardInterrupt>() {
+        Ends::Interrupted
+    } else if value.is_instance_of::<PyException>() {
+        Ends::Nothing
+    } else {
+        Ends::Otherwise
+    };
+    (Told::new(kind, format!("{name}: {text}")), ends)
 }
 
 /// The exception for an error of the engine.
@@ -405,7 +409,7 @@ pub(crate) fn cause(py: Python<'_>, failure: &SourceFailure) -> PyErr {
 fn is_over(failure: &SourceFailure) -> bool {
     let error = failure.error();
     if let Some(raised) = error.downcast_ref::<Raised>() {
-        return raised.is_exit && !raised.ended.is_now();
+        return raised.ends != Ends::Nothing && !raised.ended.is_now();
     }
     if let Some(stream) = error.downcast_ref::<StreamError>() {
         return stream.is_interrupt() && !stream.ended.is_now();
@@ -439,32 +443,46 @@ pub(crate) fn source_error(
     Told::of_source(error).raised(py)
 }
 
-/// The errno and the text for a C stream, "Type: message", so that the type is not lost with the object.
-/// Asks nothing of Python.
-pub(crate) fn c_error(error: &Error) -> (c_int, String) {
+/// What a C stream is told of an error.
+pub(crate) struct ToldC {
+    pub(crate) errno: c_int,
+    /// "Type: message", so that the type is not lost with the object.
+    pub(crate) text: String,
+    /// Whether it was Ctrl-C, of which Python has to be told too.
+    pub(crate) is_interrupt: bool,
+}
+
+/// What a C stream is told of an error. Asks nothing of Python.
+pub(crate) fn c_error(error: &Error) -> ToldC {
+    let with = |errno, text: &dyn ToString, is_interrupt| ToldC {
+        errno,
+        text: text.to_string(),
+        is_interrupt,
+    };
     let told = match error {
         Error::Source(failure) => {
             let error = failure.error();
             if is_over(failure) {
                 Told::new(Kind::IncompleteStream, incomplete(failure))
             } else if let Some(raised) = error.downcast_ref::<Raised>() {
-                return (raised.told.kind.errno(), raised.told.text.clone());
+                let is_interrupt = raised.ends == Ends::Interrupted;
+                return with(raised.told.kind.errno(), &raised.told.text, is_interrupt);
             } else if let Some(stream) = error.downcast_ref::<StreamError>() {
-                return (stream.errno, stream.to_string());
+                return with(stream.errno, stream, stream.is_interrupt());
             } else {
                 Told::of_source(error)
             }
         }
         Error::Interrupted(cause) => match cause.downcast_ref::<Exception>() {
-            Some(exception) => {
-                return (exception.told.kind.errno(), exception.told.text.clone());
+            Some(Exception { told, ends, .. }) => {
+                return with(told.kind.errno(), &told.text, *ends == Ends::Interrupted);
             }
             None => Told::of(error),
         },
         _ => Told::of(error),
     };
-    let (errno, name) = (told.kind.errno(), told.kind.name());
-    (errno, format!("{name}: {}", told.text))
+    let text = format!("{}: {}", told.kind.name(), told.text);
+    with(told.kind.errno(), &text, false)
 }
 
 /// Turns results of the engine into results of Python.

@@ -32,14 +32,9 @@ impl Pass {
     /// `None` once the interpreter is about to end, but for its main thread.
     pub(crate) fn ask() -> Option<Self> {
         // First in, then a look: who looked before the end was near is waited for.
-        let pass = Self::counted();
-        (!is_near() || is_main()).then_some(pass)
-    }
-
-    /// For a thread that is attached: it will come back, and is waited for.
-    pub(crate) fn counted() -> Self {
         INSIDE.fetch_add(1, Ordering::SeqCst);
-        Self(())
+        let pass = Self(());
+        (!is_near() || is_main()).then_some(pass)
     }
 }
 
@@ -52,10 +47,17 @@ impl Drop for Pass {
 /// Runs the work of a thread that attaches afterwards; one that would come too late stays here.
 pub(crate) fn leaving<T>(work: impl FnOnce() -> T) -> T {
     let done = work();
-    while GONE.load(Ordering::SeqCst) && !is_main() {
-        std::thread::park();
+    if GONE.load(Ordering::SeqCst) && !is_main() {
+        stay();
     }
     done
+}
+
+/// Never comes back, but in the child of a fork.
+pub(crate) fn stay() {
+    while is_near() && !is_main() {
+        std::thread::park();
+    }
 }
 
 /// Lets nobody in any more, and waits for who is in. For `atexit`, which runs on the main thread.

@@ -8,16 +8,25 @@ use pyo3::types::PyAny;
 
 use crate::arrow::{ffi_batch, ffi_schema};
 
-/// `pyarrow.RecordBatch._import_from_c`: unlike the capsule interface it takes a schema that is
-/// imported already, which for small batches is most of the work.
-fn batch_importer(py: Python<'_>) -> PyResult<&Bound<'_, PyAny>> {
-    static IMPORTER: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
-    let importer = IMPORTER.get_or_try_init(py, || {
-        let class = py.import("pyarrow")?.getattr("RecordBatch")?;
-        Ok::<_, PyErr>(class.getattr("_import_from_c")?.unbind())
+/// A method of a class of pyarrow, looked up once.
+fn method(
+    py: Python<'_>,
+    known: &'static PyOnceLock<Py<PyAny>>,
+    class: &str,
+    name: &str,
+) -> PyResult<Py<PyAny>> {
+    let method = known.get_or_try_init(py, || {
+        let class = py.import("pyarrow")?.getattr(class)?;
+        Ok::<_, PyErr>(class.getattr(name)?.unbind())
     })?;
-    Ok(importer.bind(py))
+    Ok(method.clone_ref(py))
 }
+
+// Unlike the capsule interface this takes a schema that is imported already, which for small batches is most
+// of the work.
+static BATCH_IMPORTER: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+static SCHEMA_IMPORTER: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+static TABLE_MAKER: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
 
 /// A `pyarrow.RecordBatch` that shares the batch's buffers; `schema` is its `pyarrow.Schema`.
 pub(crate) fn batch_to_pyarrow<'py>(
@@ -27,7 +36,8 @@ pub(crate) fn batch_to_pyarrow<'py>(
     let py = schema.py();
     let mut array = ffi_batch(batch);
     // pyarrow moves the array out and leaves a released one, as the interface asks.
-    batch_importer(py)?.call1((&raw mut array as usize, schema))
+    let import = method(py, &BATCH_IMPORTER, "RecordBatch", "_import_from_c")?;
+    import.bind(py).call1((&raw mut array as usize, schema))
 }
 
 /// A `pyarrow.Schema`.
@@ -36,8 +46,8 @@ pub(crate) fn schema_to_pyarrow<'py>(
     schema: &Schema,
 ) -> PyResult<Bound<'py, PyAny>> {
     let mut schema = ffi_schema(schema)?;
-    let class = py.import("pyarrow")?.getattr("Schema")?;
-    class.call_method1("_import_from_c", (&raw mut schema as usize,))
+    let import = method(py, &SCHEMA_IMPORTER, "Schema", "_import_from_c")?;
+    import.bind(py).call1((&raw mut schema as usize,))
 }
 
 /// A `pyarrow.Table` of all batches that a reader gives.
@@ -46,6 +56,7 @@ pub(crate) fn table_of<'py>(
     schema: &Bound<'py, PyAny>,
 ) -> PyResult<Bound<'py, PyAny>> {
     let batches = reader.try_iter()?.collect::<PyResult<Vec<_>>>()?;
-    let class = reader.py().import("pyarrow")?.getattr("Table")?;
-    class.call_method1("from_batches", (batches, schema))
+    let py = reader.py();
+    let make = method(py, &TABLE_MAKER, "Table", "from_batches")?;
+    make.bind(py).call1((batches, schema))
 }

@@ -28,18 +28,3 @@ impl Interrupt for Signals {
 
 /// What is said where nothing can be asked of Python any more.
 pub(crate) const SHUTTING_DOWN: &str = "Python is shutting down";
-
-/// Raises what a signal handler raised in the main thread as soon as that runs Python again.
-///
-/// Through a C stream goes a number and a text only, so its consumer raises an error of its own; a
-/// loop that takes that for a failure and tries again would swallow Ctrl-C.
-pub(crate) fn raise_later(cause: &(dyn std::error::Error + Send + Sync + 'static)) {
-    let Some(exception) = cause.downcast_ref::<Exception>() else {
-        return;
-    };
-    attached(|py| {
-        if let Some(kind) = exception.exit_type(py) {
-            crate::attach::raise_in_this_thread(py, &kind);
-        }
-    });
-}

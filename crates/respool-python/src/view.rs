@@ -4,7 +4,7 @@
 //! conversion and one call of the engine.
 
 use pyo3::PyTraverseError;
-use pyo3::exceptions::{PyIndexError, PyTypeError, PyValueError};
+use pyo3::exceptions::{PyIndexError, PyKeyboardInterrupt, PyTypeError, PyValueError};
 use pyo3::gc::PyVisit;
 use pyo3::prelude::*;
 use pyo3::types::{PyCapsule, PyDict, PyList, PyTuple};
@@ -12,7 +12,7 @@ use respool::predicate::{Term, Verdict};
 use respool::{Position, Residence, View};
 
 use crate::arrow::{export_schema, export_stream, import_schema, schema_in};
-use crate::attach::{Detached, detached};
+use crate::attach::{Detached, detached, interrupt_this_thread};
 use crate::describe::{describe, describe_in_html};
 use crate::error::OrRaise;
 use crate::frames::PyFrames;
@@ -522,12 +522,17 @@ impl PyView {
     fn _is_decided(&self, py: Python<'_>, predicate: &Bound<'_, PyPredicate>) -> PyResult<bool> {
         let predicate = &predicate.get().0;
         let view = &self.view;
-        detached(py, || {
+        let decided = detached(py, || {
             Ok(view.can_leave_out()
                 && predicate.supports(&view.schema())
                 && view.is_decided(predicate, &Signals)?)
+        });
+        decided.or_raise(py).inspect_err(|error| {
+            // DuckDB, which asks, makes an error of its own of it.
+            if error.is_instance_of::<PyKeyboardInterrupt>(py) {
+                interrupt_this_thread(py);
+            }
         })
-        .or_raise(py)
     }
 
     /// For each stored batch: False if no row passes, True if every row does, None if some may.

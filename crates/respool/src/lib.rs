@@ -37,7 +37,7 @@ mod values;
 mod view;
 pub mod zones;
 
-pub use respool_log::{Access, Compression, Error as LogError, Log, LogOptions};
+pub use respool_log::{Access, Compression, Error as LogError, Log, LogOptions, Quota};
 
 pub use crate::cache::{Cache, Remains};
 pub use crate::error::{BoxError, Error, Result, SourceFailure};

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use respool_log::LogOptions;
+use respool_log::{LogOptions, Quota};
 
 use crate::error::{Error, Result};
 use crate::ledger::Budget;
@@ -57,6 +57,7 @@ pub struct Options {
     memory_capacity: Option<u64>,
     budget: Option<Budget>,
     log: Option<LogOptions>,
+    quota: Option<Quota>,
     write_policy: WritePolicy,
     max_readers: Option<usize>,
     coalesce_rows: Option<usize>,
@@ -87,6 +88,15 @@ impl Options {
     #[must_use]
     pub fn with_log(mut self, log: LogOptions) -> Self {
         self.log = Some(log);
+        self.quota = None;
+        self
+    }
+
+    /// Adds a temporary log that shares a quota with others, whatever its options say of one.
+    #[must_use]
+    pub fn with_log_within(mut self, log: LogOptions, quota: &Quota) -> Self {
+        self.log = Some(log);
+        self.quota = Some(quota.clone());
         self
     }
 
@@ -129,6 +139,11 @@ impl Options {
     /// The log, if there is to be one.
     pub fn log(&self) -> Option<&LogOptions> {
         self.log.as_ref()
+    }
+
+    /// The quota that the log shares with others, if it does.
+    pub(crate) fn quota(&self) -> Option<&Quota> {
+        self.quota.as_ref()
     }
 
     /// When batches go to the log.

@@ -80,11 +80,10 @@ pub(crate) fn recoded(view: &View, interrupt: &dyn Interrupt) -> Result<Option<A
     let mut options = Options::new()
         .with_write_policy(WritePolicy::OnEviction)
         .with_budget(&store.budget);
-    if let Some(log) = store.log_options() {
-        let metrics = store.metrics()?;
-        let capacity = metrics.log_capacity;
-        let left = capacity.map(|capacity| capacity.saturating_sub(metrics.log_bytes));
-        options = options.with_log(log.clone().capacity(left));
+    if let Some(quota) = store.log_quota()?
+        && let Some(log) = store.log_options()
+    {
+        options = options.with_log_within(log.clone(), &quota);
     }
     let encoded = Store::new(Box::new(source), &options)?;
     // Known from now on: what it takes is in the metrics, and it goes with the cache.

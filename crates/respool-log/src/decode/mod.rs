@@ -6,8 +6,9 @@
 use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
-use arrow_array::{ArrayRef, RecordBatch};
+use arrow_array::{Array, ArrayRef, RecordBatch};
 use arrow_buffer::Buffer;
 use arrow_data::UnsafeFlag;
 use arrow_ipc as ipc;
@@ -20,8 +21,14 @@ use crate::map::{own_batch, own_records};
 use crate::types::{buffer_count, check, collect_values, count_dictionaries};
 use crate::{Error, Result};
 
-/// The dictionary of one id that was decoded last, and the record it came from.
-type Decoded = Option<(Arc<DictionaryRecord>, ArrayRef)>;
+/// The dictionary of one id that was decoded last.
+#[derive(Debug)]
+struct Decoded {
+    record: Arc<DictionaryRecord>,
+    values: ArrayRef,
+    /// What it takes on the heap if it does not point into a map.
+    bytes: u64,
+}
 
 /// What decoding has to know of the schema.
 #[derive(Debug)]
@@ -33,7 +40,8 @@ pub(crate) struct Decoder {
     ids: Vec<Range<i64>>,
     /// By dictionary id, a schema of one column: its values.
     values: Vec<SchemaRef>,
-    decoded: Mutex<Vec<Decoded>>,
+    decoded: Mutex<Vec<Option<Decoded>>>,
+    decoded_bytes: AtomicU64,
     require_alignment: bool,
     trusted: UnsafeFlag,
 }
@@ -71,10 +79,16 @@ impl Decoder {
             ids,
             values,
             decoded: Mutex::new(decoded),
+            decoded_bytes: AtomicU64::new(0),
             // Compressed buffers that stayed as they are lie 8 bytes behind a multiple of 64.
             require_alignment: !compressed,
             trusted: own_records(),
         })
+    }
+
+    /// What the dictionaries that were decoded last take, if they do not point into a map.
+    pub(crate) fn decoded_bytes(&self) -> u64 {
+        self.decoded_bytes.load(Ordering::Relaxed)
     }
 
     pub(crate) fn schema(&self) -> &SchemaRef {
@@ -165,10 +179,10 @@ impl Decoder {
         fetch: &dyn Fn(&DictionaryRecord) -> Result<Buffer>,
     ) -> Result<ArrayRef> {
         let slot = usize::try_from(record.id).unwrap_or(usize::MAX);
-        if let Some(Some((kept, values))) = self.decoded.lock().get(slot)
-            && Arc::ptr_eq(kept, record)
+        if let Some(Some(decoded)) = self.decoded.lock().get(slot)
+            && Arc::ptr_eq(&decoded.record, record)
         {
-            return Ok(Arc::clone(values));
+            return Ok(Arc::clone(&decoded.values));
         }
         let mut by_id = HashMap::new();
         for inner in &record.inner {
@@ -194,8 +208,20 @@ impl Decoder {
             .into_iter()
             .next()
             .ok_or_else(|| damaged("no values"))?;
+        let bytes = if self.require_alignment {
+            u64::from(record.metadata_len) + record.body_len
+        } else {
+            values.get_buffer_memory_size() as u64
+        };
         if let Some(place) = self.decoded.lock().get_mut(slot) {
-            *place = Some((Arc::clone(record), Arc::clone(&values)));
+            let before = place.replace(Decoded {
+                record: Arc::clone(record),
+                values: Arc::clone(&values),
+                bytes,
+            });
+            let before = before.map_or(0, |decoded| decoded.bytes);
+            self.decoded_bytes.fetch_add(bytes, Ordering::Relaxed);
+            self.decoded_bytes.fetch_sub(before, Ordering::Relaxed);
         }
         Ok(values)
     }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use arrow_array::types::ArrowDictionaryKeyType;
 use arrow_array::{Array, ArrayRef, DictionaryArray, PrimitiveArray, UInt64Array, make_array};
-use arrow_buffer::{ArrowNativeType, BooleanBufferBuilder};
+use arrow_buffer::{ArrowNativeType, BooleanBuffer, BooleanBufferBuilder, Buffer, NullBuffer};
 use arrow_data::ArrayData;
 
 use super::narrow::WORTH;
@@ -27,10 +27,14 @@ pub(crate) struct DictionaryRecord {
     pub(crate) inner: Box<[Arc<DictionaryRecord>]>,
 }
 
-/// A dictionary that was written. The values are held so that their addresses stay theirs.
+/// A dictionary that was written.
 #[derive(Debug)]
-pub(super) struct Known {
+struct Known {
     values: ArrayData,
+    /// What the values take on the heap.
+    bytes: u64,
+    /// Whether they are a copy of ours: a buffer of a producer may keep all of its batch alive.
+    is_copy: bool,
     record: Arc<DictionaryRecord>,
 }
 
@@ -42,6 +46,9 @@ pub(super) struct Spent {
 }
 
 /// The dictionaries that the segment under way has, by id.
+///
+/// Values are held so that their addresses stay theirs, and an address proves them equal. They are
+/// those of the batch that came last, and of no batch before: what that did not bring is copied.
 #[derive(Debug, Default)]
 pub(crate) struct Dictionaries {
     known: HashMap<i64, Known>,
@@ -51,13 +58,14 @@ pub(crate) struct Dictionaries {
 /// What becomes known when a plan is on disk.
 #[derive(Debug, Default)]
 pub(crate) struct Pending {
-    known: Vec<(i64, Known)>,
+    known: Vec<(i64, ArrayData, Arc<DictionaryRecord>)>,
     spent: Vec<(i64, Spent)>,
 }
 
 impl Pending {
-    pub(super) fn write(&mut self, id: i64, values: ArrayData, record: Arc<DictionaryRecord>) {
-        self.known.push((id, Known { values, record }));
+    /// The values of the batch, and the record that has them.
+    pub(super) fn know(&mut self, id: i64, values: ArrayData, record: Arc<DictionaryRecord>) {
+        self.known.push((id, values, record));
     }
 
     pub(super) fn spend(&mut self, id: i64, spent: Spent) {
@@ -80,13 +88,17 @@ pub(super) enum Lookup {
     None,
 }
 
+impl Known {
+    fn has(&self, values: &ArrayData) -> bool {
+        self.values.ptr_eq(values) || same(&self.values, values)
+    }
+}
+
 impl Dictionaries {
     /// What the segment has under an id.
     pub(super) fn lookup(&self, id: i64, values: &ArrayData) -> Lookup {
         match self.known.get(&id) {
-            Some(known) if known.values.ptr_eq(values) || same(&known.values, values) => {
-                Lookup::Same(Arc::clone(&known.record))
-            }
+            Some(known) if known.has(values) => Lookup::Same(Arc::clone(&known.record)),
             Some(_) => Lookup::Other,
             None => Lookup::None,
         }
@@ -98,9 +110,37 @@ impl Dictionaries {
         self.spent.clear();
     }
 
+    /// Holds the values of the batch that was written, and lets go of the batch before.
     pub(super) fn commit(&mut self, pending: &mut Pending) {
-        self.known.extend(pending.known.drain(..));
+        // An address that is not held any more proves nothing, so the account goes with it.
+        self.spent.clear();
         self.spent.extend(pending.spent.drain(..));
+        for (id, known) in &mut self.known {
+            let is_brought = pending.known.iter().any(|(brought, ..)| brought == id);
+            if !is_brought && !known.is_copy {
+                known.values = copy(&known.values);
+                known.is_copy = true;
+            }
+        }
+        for (id, values, record) in pending.known.drain(..) {
+            // Also where the address is the same: it may have another owner.
+            let before = self.known.get(&id).filter(|k| k.values.ptr_eq(&values));
+            let bytes = before.map_or_else(|| size(&values), |known| known.bytes);
+            let known = Known {
+                values,
+                bytes,
+                is_copy: false,
+                record,
+            };
+            self.known.insert(id, known);
+        }
+    }
+
+    /// What all of it takes on the heap.
+    pub(crate) fn bytes(&self) -> u64 {
+        let known = self.known.values().map(|known| known.bytes);
+        let spent = self.spent.values().map(|spent| size(&spent.values));
+        known.chain(spent).sum()
     }
 }
 
@@ -108,6 +148,8 @@ impl Dictionaries {
 pub(super) struct Chosen {
     pub(super) keys: ArrayRef,
     pub(super) values: ArrayRef,
+    /// Whether the values are not the batch's, which uses none, but those that the segment has.
+    pub(super) is_stand_in: bool,
     /// What this adds to the account of the dictionary it was cut from.
     pub(super) spent: Option<Spent>,
 }
@@ -125,6 +167,7 @@ impl Dictionaries {
             Ok(Chosen {
                 keys: Arc::new(keys.clone()),
                 values: Arc::clone(values),
+                is_stand_in: false,
                 spent,
             })
         };
@@ -134,7 +177,7 @@ impl Dictionaries {
         }
         let data = values.to_data();
         let known = self.known.get(&id);
-        if known.is_some_and(|known| known.values.ptr_eq(&data) || same(&known.values, &data)) {
+        if known.is_some_and(|known| known.has(&data)) {
             return whole(None);
         }
         let size = data.get_slice_memory_size().unwrap_or(usize::MAX) as u64;
@@ -156,6 +199,7 @@ impl Dictionaries {
             return Ok(Chosen {
                 keys: Arc::new(keys.clone()),
                 values: make_array(known.values.clone()),
+                is_stand_in: true,
                 spent: None,
             });
         }
@@ -185,6 +229,7 @@ impl Dictionaries {
         Ok(Chosen {
             keys: Arc::new(renamed),
             values: taken,
+            is_stand_in: false,
             spent: Some(Spent {
                 values: data,
                 bytes: before + cost,
@@ -196,4 +241,32 @@ impl Dictionaries {
 /// Whether two dictionaries have the same values; lengths differ where most differ.
 fn same(a: &ArrayData, b: &ArrayData) -> bool {
     a.len() == b.len() && a == b
+}
+
+/// What values take on the heap: what they show of their buffers.
+fn size(values: &ArrayData) -> u64 {
+    let shown = values.get_slice_memory_size();
+    shown.unwrap_or_else(|_| values.get_array_memory_size()) as u64
+}
+
+/// The same values in buffers of their own.
+fn copy(values: &ArrayData) -> ArrayData {
+    let own = |buffer: &Buffer| Buffer::from_slice_ref(buffer.as_slice());
+    let nulls = values.nulls().map(|nulls| {
+        let bits = nulls.inner();
+        NullBuffer::new(BooleanBuffer::new(
+            own(bits.inner()),
+            bits.offset(),
+            bits.len(),
+        ))
+    });
+    let copied = ArrayData::builder(values.data_type().clone())
+        .len(values.len())
+        .offset(values.offset())
+        .nulls(nulls)
+        .buffers(values.buffers().iter().map(own).collect())
+        .child_data(values.child_data().iter().map(copy).collect())
+        .build();
+    // Values that are not what they should be can't be copied; they are held as they are.
+    copied.unwrap_or_else(|_| values.clone())
 }

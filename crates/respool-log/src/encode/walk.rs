@@ -342,7 +342,12 @@ impl Encoder {
         let lookup = self.dictionaries.lookup(id, &data);
         plan.replaces |= matches!(lookup, Lookup::Other);
         let record = match lookup {
-            Lookup::Same(record) => record,
+            Lookup::Same(record) => {
+                if !chosen.is_stand_in {
+                    plan.pending.know(id, data, Arc::clone(&record));
+                }
+                record
+            }
             Lookup::Other | Lookup::None => {
                 self.next_dictionary = first;
                 self.write_dictionary(id, &chosen.values, data, plan)?
@@ -383,7 +388,7 @@ impl Encoder {
         });
         let kind = Kind::Dictionary(Arc::clone(&record));
         plan.push_message(self.fbb.finished_data(), &mut body, rows, kind);
-        plan.pending.write(id, data, Arc::clone(&record));
+        plan.pending.know(id, data, Arc::clone(&record));
         Ok(record)
     }
 }

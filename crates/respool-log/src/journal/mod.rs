@@ -12,6 +12,7 @@ use std::sync::Arc;
 use arrow_schema::SchemaRef;
 
 use crate::encode::Plan;
+use crate::format::ENTRY_LEN;
 use crate::segment::Growing;
 use crate::storage::{Beginning, Storage};
 use crate::{LogOptions, Result};
@@ -79,6 +80,14 @@ impl Journal {
         }
     }
 
+    /// What the end of the log will take, when the last segment is sealed.
+    pub(crate) fn close_size(&self) -> u64 {
+        match self {
+            Self::Temporary => 0,
+            Self::Persistent(_) => ENTRY_LEN as u64,
+        }
+    }
+
     /// Takes note of a segment that was begun.
     pub(crate) fn begun(&mut self, segment: &Growing) {
         match self {
@@ -98,7 +107,7 @@ impl Journal {
     /// Ends a segment, whose header is `header`. Returns what that takes.
     pub(crate) fn seal(&mut self, segment: &mut Growing, header: &[u8]) -> Result<u64> {
         match self {
-            Self::Temporary => Ok(0),
+            Self::Temporary => segment.cut().map(|()| 0),
             Self::Persistent(journal) => journal.seal(segment, header),
         }
     }

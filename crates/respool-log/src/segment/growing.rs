@@ -75,6 +75,16 @@ impl Growing {
         self.written(|tail| tail.write(&mut plan.slices()))
     }
 
+    /// How much a failed write may have left past the committed end.
+    pub(crate) fn tail(&self) -> u64 {
+        self.tail.len()
+    }
+
+    /// Cuts off what a failed write left.
+    pub(crate) fn cut(&mut self) -> Result<()> {
+        self.written(Tail::cut)
+    }
+
     /// Writes the last bytes of the file, behind which nothing is left.
     pub(crate) fn close(&mut self, bytes: &[u8]) -> Result<()> {
         self.written(|tail| {

@@ -18,7 +18,7 @@ pub(crate) struct Reach {
 }
 
 impl Reach {
-    pub(crate) fn new(options: &LogOptions, refuses_maps: bool) -> Self {
+    pub(crate) fn new(options: &LogOptions, capacity: Option<u64>, refuses_maps: bool) -> Self {
         let access = options.access;
         let reads = match access {
             Access::Auto => refuses_maps,
@@ -28,9 +28,7 @@ impl Reach {
         Self {
             access,
             reads: AtomicBool::new(reads),
-            reserve: options
-                .segment_bytes
-                .min(options.capacity.unwrap_or(u64::MAX)),
+            reserve: options.segment_bytes.min(capacity.unwrap_or(u64::MAX)),
             segment_bytes: options.segment_bytes,
         }
     }

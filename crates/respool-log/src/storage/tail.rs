@@ -32,6 +32,11 @@ impl Tail {
         self.end
     }
 
+    /// How much may be past the committed end.
+    pub(crate) fn len(&self) -> u64 {
+        self.reached.saturating_sub(self.end)
+    }
+
     /// Writes at the end, which stays where it is until the bytes are committed.
     pub(crate) fn write(&mut self, parts: &mut [IoSlice<'_>]) -> io::Result<()> {
         let len: usize = parts.iter().map(|part| part.len()).sum();

@@ -157,3 +157,96 @@ fn a_dictionary_of_a_dictionary_is_refused_with_advice() {
     let error = Log::temporary(Arc::new(schema), options(&directory)).unwrap_err();
     assert!(error.to_string().contains("cast the column"), "{error}");
 }
+
+/// The buffer of the texts of a batch's dictionary.
+fn texts(batch: &RecordBatch) -> arrow_buffer::Buffer {
+    batch.column(0).to_data().child_data()[0].buffers()[1].clone()
+}
+
+#[test]
+fn only_the_batch_that_came_last_is_held() -> Outcome {
+    for persistent in [false, true] {
+        let directory = directory()?;
+        let options = options(&directory);
+        let equal = |from| {
+            dictionary(
+                Int32Array::from_iter_values(0..1000),
+                &words(from, from + 1000),
+            )
+        };
+        let schema = equal(0).schema();
+        let log = if persistent {
+            Log::create(schema, options)?
+        } else {
+            Log::temporary(schema, options)?
+        };
+        let mut before: Option<arrow_buffer::Buffer> = None;
+        // Equal ones, others, none at all, and parts of large ones.
+        for i in 0..12 {
+            let batch = match i {
+                0..4 => equal(0),
+                4..6 => equal(i),
+                6 => dictionary(Int32Array::from(vec![None; 10]), &words(0, 1000)),
+                7 => equal(5),
+                _ => dictionary(Int32Array::from_iter_values(0..10), &words(0, 90_000)),
+            };
+            log.append(&batch)?;
+            if let Some(before) = before {
+                assert_eq!(before.strong_count(), 1, "the batch before {i} is held");
+            }
+            before = Some(texts(&batch));
+        }
+        log.finish()?;
+        assert_eq!(before.unwrap().strong_count(), 1);
+        assert_eq!(log.held_bytes(), 0);
+    }
+    Ok(())
+}
+
+#[test]
+fn an_empty_batch_does_not_make_a_shared_dictionary_be_written_again() -> Outcome {
+    let directory = directory()?;
+    let log = Log::temporary(
+        dictionary(Int32Array::from(vec![0]), &words(0, 1)).schema(),
+        options(&directory),
+    )?;
+    for i in 0..10 {
+        let keys = if i % 2 == 0 {
+            Int32Array::from_iter_values(0..1000)
+        } else {
+            Int32Array::from(vec![None; 10])
+        };
+        log.append(&dictionary(keys, &words(0, 1000)))?;
+    }
+    assert!(log.bytes() < 11_000 + 4_000 + 10 * 5_000, "{}", log.bytes());
+    Ok(())
+}
+
+#[test]
+fn what_is_held_on_the_heap_is_counted() -> Outcome {
+    let values = words(0, 10_000);
+    let size = 10_000 * (11 + 4);
+    let batch = dictionary(Int32Array::from_iter_values(0..10_000), &values);
+    for (access, compression, after_read) in [
+        (Access::Map, None, 0),
+        (Access::Read, None, size),
+        (Access::Map, Some(Compression::Lz4), size),
+    ] {
+        let directory = directory()?;
+        let options = options(&directory).access(access).compression(compression);
+        let log = Log::temporary(batch.schema(), options)?;
+        assert_eq!(log.held_bytes(), 0);
+        log.append(&batch)?;
+        let written = log.held_bytes();
+        assert!((size..size + 1000).contains(&written), "{written}");
+        log.append(&batch)?;
+        assert_eq!(log.held_bytes(), written);
+        log.read(1, None)?;
+        let read = log.held_bytes() - written;
+        // A decompressor may take more than it fills.
+        assert!((after_read..=after_read * 3 / 2).contains(&read), "{read}");
+        log.finish()?;
+        assert_eq!(log.held_bytes(), read);
+    }
+    Ok(())
+}

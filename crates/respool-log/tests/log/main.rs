@@ -10,6 +10,7 @@
     reason = "the numbers of the tests are small"
 )]
 
+mod anything;
 mod beginnings;
 mod concurrency;
 mod descriptors;
@@ -20,6 +21,7 @@ mod limits;
 mod model;
 mod persistent;
 mod projection;
+mod quota;
 mod round_trip;
 mod slices;
 mod support;

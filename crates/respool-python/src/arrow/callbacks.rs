@@ -11,9 +11,10 @@ use pyo3::prelude::*;
 use respool::{Error, Polled, Reader};
 
 use super::export::ffi_batch;
-use crate::attach::{enter, let_go};
-use crate::error::{EIO, c_error};
-use crate::signals::{SHUTTING_DOWN, Signals, raise_later};
+use crate::attach::{attached, enter, interrupt_this_thread, let_go};
+use crate::error::{EIO, ToldC, c_error};
+use crate::exit::may_be_main;
+use crate::signals::{SHUTTING_DOWN, Signals};
 
 /// What an exported stream has of its own.
 pub(super) struct Export {
@@ -36,14 +37,8 @@ impl Export {
         match self.reader.poll()? {
             Polled::Batch(batch) => Ok(Some(batch)),
             Polled::End => Ok(None),
-            Polled::Pending => enter(|| {
-                let next = self.reader.next_batch(&Signals);
-                if let Err(Error::Interrupted(cause)) = &next {
-                    raise_later(&**cause);
-                }
-                next
-            })
-            .unwrap_or_else(|| Err(Error::Interrupted(SHUTTING_DOWN.into()))),
+            Polled::Pending => enter(|| self.reader.next_batch(&Signals))
+                .unwrap_or_else(|| Err(Error::Interrupted(SHUTTING_DOWN.into()))),
         }
     }
 
@@ -117,7 +112,17 @@ pub(super) unsafe extern "C" fn get_next(
     let next = export.guard(|export| match export.next() {
         Ok(Some(batch)) => Ok(ffi_batch(batch)),
         Ok(None) => Ok(FFI_ArrowArray::empty()),
-        Err(error) => Err(c_error(&error)),
+        Err(error) => {
+            let ToldC {
+                errno,
+                text,
+                is_interrupt,
+            } = c_error(&error);
+            if is_interrupt && may_be_main() {
+                enter(|| attached(interrupt_this_thread));
+            }
+            Err((errno, text))
+        }
     });
     match next {
         Ok(array) => {

@@ -11,10 +11,11 @@ mod shrink;
 pub(crate) mod slots;
 mod snapshot;
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 
 use arrow_schema::SchemaRef;
-use respool_log::{Log, LogOptions};
+use respool_log::{Log, LogOptions, Quota};
 
 pub use self::slots::End;
 pub use self::snapshot::Snapshot;
@@ -45,6 +46,8 @@ pub(crate) struct Store {
     advice: RwLock<Option<Arc<Advice>>>,
     /// Held by who writes to the log: the puller, or who moves batches there to make room.
     spilling: Mutex<()>,
+    /// Bytes of the ledger that the log holds beside its files.
+    held_by_log: AtomicU64,
     pub(crate) counters: Counters,
     /// Computed column by column when a predicate first asks.
     pub(crate) zones: ZoneMaps,
@@ -67,8 +70,15 @@ impl Store {
         let schema = source.schema();
         let log = options
             .log()
-            .map(|log| Log::temporary(Arc::clone(&schema), log.clone()).map(Arc::new))
-            .transpose()?;
+            .map(|log| {
+                let (schema, log) = (Arc::clone(&schema), log.clone());
+                match options.quota() {
+                    Some(quota) => Log::temporary_within(schema, log, quota),
+                    None => Log::temporary(schema, log),
+                }
+            })
+            .transpose()?
+            .map(Arc::new);
         let budget = options.budget();
         let advice = advice(budget.capacity(), log.is_some());
         let state = State {
@@ -87,6 +97,7 @@ impl Store {
             budget,
             advice: RwLock::new(advice),
             spilling: Mutex::new(()),
+            held_by_log: AtomicU64::new(0),
             counters: Counters::default(),
             zones: ZoneMaps::new(),
             derived: Mutex::default(),
@@ -135,6 +146,23 @@ impl Store {
     /// The log's options, if there is a log.
     pub(crate) fn log_options(&self) -> Option<&LogOptions> {
         self.log_options.as_ref()
+    }
+
+    /// The quota of the log, if there is a log.
+    ///
+    /// # Errors
+    /// [`Error::Closed`], [`Error::Forked`].
+    pub(crate) fn log_quota(&self) -> Result<Option<Quota>> {
+        let log = self.look_open()?.log.clone();
+        Ok(log.map(|log| log.quota().clone()))
+    }
+
+    /// Counts in the ledger what the log holds on the heap: dictionaries, above all.
+    fn count_held_by_log(&self, bytes: u64) {
+        let before = self.held_by_log.swap(bytes, Ordering::Relaxed);
+        if before != bytes {
+            self.budget.0.recount(before, bytes);
+        }
     }
 
     /// Changes the bounds, in bytes; `None` is no bound. What memory then holds too much goes to the
@@ -190,6 +218,7 @@ impl Store {
             state.feed.take(),
         );
         drop(state);
+        self.count_held_by_log(0);
         self.advanced.notify_all();
         let derived = std::mem::take(&mut *self.derived.lock());
         for store in derived.all.iter().filter_map(Weak::upgrade) {
@@ -245,6 +274,7 @@ fn advice(capacity: Option<u64>, log: bool) -> Option<Arc<Advice>> {
 impl Drop for Store {
     fn drop(&mut self) {
         if self.process.is_here() {
+            self.count_held_by_log(0);
             return;
         }
         // In a forked child, giving anything back may wait for a lock that nobody holds any more: the

@@ -78,6 +78,7 @@ impl Store {
         let _writing = self.spilling.lock();
         if log.len() <= index {
             log.append(batch)?;
+            self.count_held_by_log(log.held_bytes());
         }
         Ok(())
     }
@@ -97,6 +98,7 @@ impl Store {
         };
         if log.len() <= oldest {
             log.append(heap.batch())?;
+            self.count_held_by_log(log.held_bytes());
         }
         let freed = {
             let mut state = self.look_open()?;
