@@ -13,6 +13,7 @@ SHELL := bash
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 SF ?= 1
 PYTEST_ARGS ?=
+DENY ?= advisories licenses bans sources
 PIP := -m pip --disable-pip-version-check --quiet
 PIP_VERSION := 26.3
 
@@ -21,7 +22,7 @@ RUST := $(shell find crates -name '*.rs' -o -name 'Cargo.toml') Cargo.toml Cargo
 PACKAGE := $(shell find python -name '*.py' -o -name '*.pyi' -o -name py.typed)
 LINTED := python tests benchmarks docs
 
-.PHONY: help build demo test test-rust test-shuttle test-python test-oldest test-polars20 promises lint bench format clean
+.PHONY: help build demo test test-rust test-shuttle test-python test-oldest test-polars20 promises lint deny bench format clean
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /\1\t/' | expand -t 16
@@ -60,6 +61,10 @@ lint: .venv/installed ## format, clippy, ruff, mypy and the stub against the mod
 	$(BIN)/ruff format --check $(LINTED) notebooks
 	$(BIN)/mypy
 	$(BIN)/python -m mypy.stubtest respool --mypy-config-file pyproject.toml
+
+deny: ## advisories, licences, doubles and origins of the dependencies (DENY="licenses bans sources" without a network)
+	@command -v cargo-deny >/dev/null || { echo 'nothing was checked: cargo install --locked cargo-deny'; exit 1; }
+	cargo deny --locked check $(DENY)
 
 bench: .venv/installed .venv/bench ## ratios against pyarrow and batchcorder, one table per subject
 	$(BIN)/python benchmarks/run.py
