@@ -18,7 +18,6 @@ import pyarrow.compute as pc
 
 import respool
 from processes import in_threads
-from promises.bounds import resize
 
 SCHEMA = pa.schema(
     {
@@ -155,14 +154,14 @@ def by_ingesting(cache: respool.StreamCache, error: str | None) -> None:
 
 def by_shrinking(cache: respool.StreamCache, error: str | None) -> None:
     try:
-        resize(cache, memory=1)
+        cache.resize(memory=1)
     except OSError as raised:
         is_told(raised, error)
     check(cache, TRUTH, error)
 
 
 def by_growing(cache: respool.StreamCache, error: str | None) -> None:
-    resize(cache, memory="1 MiB")
+    cache.resize(memory="1 MiB")
     check(cache, TRUTH, error)
 
 
