@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterator
 
 import pyarrow as pa
 
-
 # What the names take; any other is called with nothing.
 ARGUMENTS: dict[str, Callable[[object], tuple[object, ...]]] = {
     "batch": lambda it: (0,),

@@ -58,13 +58,19 @@ impl Drop for Held {
 /// Runs what may wait, detached from Python. Interpreter exit waits for it, but not for ever; a daemon
 /// thread that comes when the end is near stays outside.
 pub(crate) fn detached<T: Send>(py: Python<'_>, work: impl FnOnce() -> T + Send) -> T {
-    let _inside = loop {
+    let _inside = inside(py);
+    py.detach(|| exit::leaving(work))
+}
+
+/// Leave to be in our code, for as long as it lives: what we call may let go of the GIL, and at exit a thread
+/// that wants it back is ended where it is. A daemon thread that comes when the end is near stays here.
+pub(crate) fn inside(py: Python<'_>) -> Pass {
+    loop {
         match Pass::ask() {
-            Some(pass) => break pass,
+            Some(pass) => return pass,
             None => py.detach(exit::stay),
         }
-    };
-    py.detach(|| exit::leaving(work))
+    }
 }
 
 /// Runs some Python from within what runs detached. `None` where the interpreter is about to end.
