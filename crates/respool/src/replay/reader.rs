@@ -203,11 +203,24 @@ impl Reader {
     /// As [`Reader::poll`]; the store's error where the batch can't be kept (it stays, and the next
     /// call tries again); [`Error::Interrupted`]; [`Error::Reentrant`].
     pub fn next_batch(&mut self, interrupt: &dyn Interrupt) -> Result<Option<RecordBatch>> {
+        match self.poll()? {
+            Polled::Batch(batch) => Ok(Some(batch)),
+            Polled::End => Ok(None),
+            Polled::Pending => self.pull_batch(interrupt),
+        }
+    }
+
+    /// As [`Reader::next_batch`], where [`Reader::poll`] just said that it is pending.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn pull_batch(&mut self, interrupt: &dyn Interrupt) -> Result<Option<RecordBatch>> {
         loop {
+            self.advance(interrupt)?;
             match self.poll()? {
                 Polled::Batch(batch) => return Ok(Some(batch)),
                 Polled::End => return Ok(None),
-                Polled::Pending => self.advance(interrupt)?,
+                Polled::Pending => {}
             }
         }
     }
