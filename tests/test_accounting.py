@@ -138,3 +138,53 @@ print(cache.metrics()["log_bytes"] > 384 * MIB)
 
 def test_a_log_larger_than_the_address_space_is_read(log_dir):
     assert processes.run(NO_ROOM_FOR_MAPS, log_dir).strip() == "True"
+
+
+def test_beside_a_log_memory_has_a_bound(log_dir):
+    table = pa.table({"n": range(1000)})
+    bounds = [
+        respool.StreamCache(table, disk_path=log_dir, disk_capacity="1 MiB").metrics(),
+        respool.StreamCache(table, "1 MiB", log_dir, "1 MiB").metrics(),
+        respool.StreamCache(table).metrics(),
+    ]
+    assert [one["memory_capacity"] for one in bounds[1:]] == [1 << 20, None]
+    assert bounds[0]["memory_capacity"] == respool.cache(table).metrics()["memory_capacity"]
+
+
+def test_no_bound_may_be_asked_for():
+    cache = respool.cache(pa.table({"n": range(1000)}), memory=None, disk=None)
+    assert cache.ingest_all() == 1
+    assert cache.metrics()["memory_capacity"] is None
+
+
+@pytest.mark.parametrize("disk", [None, "64 MiB"])
+def test_all_copies_in_other_encodings_stay_within_the_bounds(disk, log_dir):
+    strings = [f"a text of some length, number {i}" for i in range(40_000)]
+    table = pa.table({"s": strings, "n": range(40_000)})
+    options = {"disk": disk, "directory": log_dir} if disk else {"disk": None}
+    bound = int(1.4 * table.nbytes)
+    cache = respool.cache(table.to_reader(1000), memory=bound, **options)
+    cache.ingest_all()
+    kept = []
+    for i in range(6):  # each alone would find room
+        view = cache.slice(i)
+        try:
+            kept.append(view._encoded())
+        except MemoryError:
+            assert disk is None
+        metrics = cache.metrics()
+        assert metrics["memory_bytes"] <= bound
+        assert metrics["log_bytes"] <= 64 << 20
+    assert metrics["encoded_memory_bytes"] > 0
+    if disk:
+        assert metrics["encoded_log_bytes"] > 0
+        assert len(kept) == 6
+    assert kept[0].to_arrow()["n"].to_pylist() == list(range(40_000))
+    encoded = metrics["encoded_memory_bytes"] + metrics["encoded_log_bytes"]
+    del kept[1:], view
+    metrics = cache.metrics()
+    left = metrics["encoded_memory_bytes"] + metrics["encoded_log_bytes"]
+    assert left < encoded or len(kept) == 1
+    cache.close()
+    with pytest.raises(ValueError, match="closed"):
+        kept[0].to_arrow()

@@ -74,3 +74,83 @@ def test_schema_metadata_is_kept():
     cache = respool.StreamCache(TABLE.replace_schema_metadata({"made": "here"}))
     assert cache.schema.equals(schema, check_metadata=True)
     assert pa.table(cache).schema.metadata == {b"made": b"here"}
+
+
+ITEMS = {
+    "batches": batch,
+    "tables of many batches": lambda i: pa.Table.from_batches(
+        [batch(i).slice(0, 30), batch(i).slice(30)]
+    ),
+    "polars frames": lambda i: pl.DataFrame(batch(i)),
+    "pandas frames": lambda i: batch(i).to_pandas(),
+    "arro3 tables": lambda i: Arro3Table.from_arrow(pa.table(batch(i))),
+    "readers": lambda i: pa.RecordBatchReader.from_batches(SCHEMA, [batch(i)]),
+}
+
+
+@pytest.mark.parametrize("kind", ITEMS)
+def test_an_iterable_may_give_whatever_holds_rows(kind):
+    cache = respool.cache((ITEMS[kind](i) for i in range(5)), schema=SCHEMA)
+    for _ in range(2):
+        assert pa.table(cache).equals(TABLE)
+
+
+@pytest.mark.parametrize("kind", ITEMS)
+def test_the_first_item_may_give_the_schema(kind):
+    pulled = []
+
+    def items():
+        for i in range(5):
+            pulled.append(i)
+            yield ITEMS[kind](i)
+
+    cache = respool.cache(items(), schema="first")
+    assert pulled == [0]
+    assert cache.column_names == SCHEMA.names
+    for _ in range(2):
+        assert pa.table(cache).cast(SCHEMA).equals(TABLE)
+    assert pulled == [0, 1, 2, 3, 4]
+
+
+def test_there_has_to_be_a_first_item():
+    with pytest.raises(ValueError, match="there is none: give a schema"):
+        respool.cache(iter([]), schema="first")
+    with pytest.raises(ValueError, match='or "first", not'):
+        respool.cache(iter([batch(0)]), schema="second")
+
+
+def test_text_in_another_layout_becomes_what_the_schema_says():
+    declared = pa.schema(
+        {"s": pa.large_string(), "b": pa.binary_view(), "l": pa.large_list(pa.string())}
+    )
+    given = pa.record_batch(
+        {
+            "s": pa.array(["a", None], pa.string_view()),
+            "b": pa.array([b"x", b"y"], pa.binary()),
+            "l": pa.array([["p"], None], pa.list_(pa.string_view())),
+        }
+    )
+    cache = respool.cache(iter([given]), schema=declared)
+    assert cache.to_arrow().schema.equals(declared)
+    assert cache.to_arrow().to_pylist() == given.to_pylist()
+
+
+def test_what_holds_other_values_is_refused():
+    declared = pa.schema({"n": pa.int64()})
+    cache = respool.cache(
+        iter([pa.record_batch({"n": pa.array([1], pa.int32())})]), schema=declared
+    )
+    with pytest.raises(ValueError, match='column "n" is Int32, not Int64'):
+        cache.ingest_all()
+
+
+@pytest.mark.parametrize("dtype", [pl.Int128, pl.UInt128])
+def test_integers_of_128_bits_are_refused_with_a_way_out(dtype):
+    frame = pl.DataFrame({"n": [1], "wide": pl.Series([1], dtype=dtype)})
+    with pytest.raises(ValueError, match=r"column \"wide\" is a Polars U?Int128.*cast it before"):
+        respool.cache(frame)
+    nested = frame.select(pl.struct("n", "wide").alias("s"))
+    with pytest.raises(ValueError, match=r'"s.wide"'):
+        respool.cache(nested)
+    cast = frame.with_columns(pl.col("wide").cast(pl.Decimal(38, 0)))
+    assert respool.cache(cast).to_arrow()["wide"].to_pylist() == [1]

@@ -4,7 +4,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use arrow_array::{RecordBatch, RecordBatchReader};
-use arrow_schema::{ArrowError, Schema, SchemaRef};
+use arrow_cast::cast;
+use arrow_schema::{ArrowError, DataType, Schema, SchemaRef};
 
 use crate::error::BoxError;
 
@@ -53,7 +54,8 @@ pub(crate) fn pull(
     pulled.map(|batch| conform(batch, schema)).transpose()
 }
 
-/// Gives the batch the declared schema, if its columns are what the schema says.
+/// Gives the batch the declared schema, if its columns are what the schema says, or hold the same values in
+/// another layout: text with offsets of another width, or in views.
 ///
 /// # Errors
 /// Where names or types differ, or a column that may not be null holds nulls.
@@ -64,11 +66,22 @@ fn conform(batch: RecordBatch, schema: &SchemaRef) -> Result<RecordBatch, BoxErr
     if let Some(difference) = first_difference(batch.schema_ref(), schema) {
         return Err(Box::new(SchemaMismatch(difference)));
     }
+    let mismatch = |error: ArrowError| Box::new(SchemaMismatch(error.to_string())) as BoxError;
     let rows = batch.num_rows();
     let (_, columns, _) = batch.into_parts();
+    let columns = columns
+        .into_iter()
+        .zip(schema.fields())
+        .map(|(column, field)| {
+            if column.data_type() == field.data_type() {
+                Ok(column)
+            } else {
+                cast(&column, field.data_type()).map_err(mismatch)
+            }
+        })
+        .collect::<Result<Vec<_>, _>>()?;
     let options = arrow_array::RecordBatchOptions::new().with_row_count(Some(rows));
-    RecordBatch::try_new_with_options(Arc::clone(schema), columns, &options)
-        .map_err(|error| Box::new(SchemaMismatch(error.to_string())) as BoxError)
+    RecordBatch::try_new_with_options(Arc::clone(schema), columns, &options).map_err(mismatch)
 }
 
 fn first_difference(found: &Schema, declared: &Schema) -> Option<String> {
@@ -80,28 +93,41 @@ fn first_difference(found: &Schema, declared: &Schema) -> Option<String> {
             declared.len()
         ));
     }
-    found
-        .iter()
-        .zip(declared)
-        .enumerate()
-        .find_map(|(index, (found, declared))| {
-            if found.name() != declared.name() {
-                Some(format!(
-                    "column {index} is named {:?}, not {:?}",
-                    found.name(),
-                    declared.name()
-                ))
-            } else if found.data_type() == declared.data_type() {
-                None
-            } else {
-                let name = declared.name();
-                Some(format!(
-                    "column {name:?} is {}, not {}",
-                    found.data_type(),
-                    declared.data_type()
-                ))
-            }
-        })
+    let fields = found.iter().zip(declared).enumerate();
+    let mut differences = fields.filter_map(|(index, (found, declared))| {
+        let name = declared.name();
+        if found.name() != name {
+            Some(format!(
+                "column {index} is named {:?}, not {name:?}",
+                found.name()
+            ))
+        } else if holds_the_same(found.data_type(), declared.data_type()) {
+            None
+        } else {
+            Some(format!(
+                "column {name:?} is {}, not {}",
+                found.data_type(),
+                declared.data_type()
+            ))
+        }
+    });
+    differences.next()
+}
+
+/// Whether the types hold the same values, in whatever layout.
+fn holds_the_same(found: &DataType, declared: &DataType) -> bool {
+    use DataType as T;
+    match (found, declared) {
+        (T::Utf8 | T::LargeUtf8 | T::Utf8View, T::Utf8 | T::LargeUtf8 | T::Utf8View)
+        | (
+            T::Binary | T::LargeBinary | T::BinaryView,
+            T::Binary | T::LargeBinary | T::BinaryView,
+        ) => true,
+        (T::List(found) | T::LargeList(found), T::List(declared) | T::LargeList(declared)) => {
+            holds_the_same(found.data_type(), declared.data_type())
+        }
+        _ => found == declared,
+    }
 }
 
 /// A batch that is not what the source's schema says.
