@@ -69,6 +69,17 @@ fn ranks_together_read_every_batch_once() {
 }
 
 #[test]
+fn a_stride_beyond_all_numbers_takes_one_batch() {
+    let cache = Cache::new(Counting::new(3, Then::End), &Options::new()).unwrap();
+    cache.ingest_all().unwrap();
+    let second = cache.view().stride(1, usize::MAX).unwrap();
+    assert_eq!(second.stored_batches().unwrap(), [1]);
+    assert_eq!(read(&second), batches(3)[1..2]);
+    let none = cache.view().stride(usize::MAX - 1, usize::MAX).unwrap();
+    assert_eq!(read(&none.batches(&[], 2).unwrap()), []);
+}
+
+#[test]
 fn readers_that_use_batches_up_are_not_shared_out() {
     let options = Options::new().with_max_readers(2);
     let cache = Cache::new(Counting::new(7, Then::End), &options).unwrap();
