@@ -51,7 +51,7 @@ pub enum Polled {
 pub struct Position {
     /// Number of the next batch to look at, as in the cache.
     pub batch: usize,
-    /// For a filtered view that is sliced: rows that passed before that batch.
+    /// For a slice of a filtered view, or of some batches: rows that were shown before that batch.
     pub passed: u64,
 }
 
@@ -83,12 +83,12 @@ impl View {
     /// A reader of what is not stored yet.
     ///
     /// # Errors
-    /// [`Error::Closed`]; [`Error::InvalidArgument`] for a filtered view that is sliced: nobody counted
-    /// the rows before.
+    /// [`Error::Closed`]; [`Error::InvalidArgument`] for a slice of a filtered view or of some batches:
+    /// nobody counted the rows before.
     pub fn reader_from_frontier(&self) -> Result<Reader> {
         if !self.can_leave_out() {
             return Err(Error::invalid(
-                "cannot begin in the middle of a slice of a filtered view: read it from the start",
+                "cannot begin in the middle of a slice of a filtered view or of some batches: read it from the start",
             ));
         }
         let batch = self.store().look_open()?.slots.len();
@@ -264,7 +264,7 @@ impl Reader {
             }
             batch
         };
-        Ok(if self.view.is_filtered() {
+        Ok(if self.view.is_counted() {
             self.cut(batch)
         } else {
             Some(batch)

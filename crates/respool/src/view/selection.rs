@@ -63,11 +63,16 @@ impl Selection {
             }
     }
 
+    /// Whether batches between others, or before them, may not be selected.
+    pub(crate) fn leaves_out(&self) -> bool {
+        matches!(self.batches, Batches::List { .. })
+    }
+
     pub(crate) fn rows(&self) -> Range<u64> {
         self.rows.clone()
     }
 
-    /// Rows `offset .. offset + length` of the rows selected.
+    /// Rows `offset .. offset + length` of the rows selected, of which no batches are left out.
     pub(crate) fn slice(&self, offset: u64, length: Option<u64>) -> Self {
         Self {
             batches: self.batches.clone(),
