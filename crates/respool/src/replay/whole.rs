@@ -134,7 +134,7 @@ impl View {
     }
 
     /// A reader that does not count as one: it uses nothing up, and nothing waits for it.
-    fn passing_by(&self, interrupt: &dyn Interrupt) -> Result<Reader> {
+    pub(crate) fn passing_by(&self, interrupt: &dyn Interrupt) -> Result<Reader> {
         Reader::open(self.clone(), Position::default(), interrupt, false)
     }
 
