@@ -78,7 +78,7 @@ impl Store {
         let _writing = self.spilling.lock();
         if log.len() <= index {
             log.append(batch)?;
-            self.count_held_by_log(log.held_bytes());
+            self.count_held_by_log(log);
         }
         Ok(())
     }
@@ -98,7 +98,7 @@ impl Store {
         };
         if log.len() <= oldest {
             log.append(heap.batch())?;
-            self.count_held_by_log(log.held_bytes());
+            self.count_held_by_log(log);
         }
         let freed = {
             let mut state = self.look_open()?;
