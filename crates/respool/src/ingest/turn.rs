@@ -73,6 +73,8 @@ impl<'a> Turn<'a> {
             }
         }
         let Some(batch) = feed.pending.front() else {
+            // Others are to be joined to it: a closed cache asks for no more of them.
+            drop(store.look_open()?);
             return Ok(pulled_at);
         };
         store.push(self.batches, batch)?;

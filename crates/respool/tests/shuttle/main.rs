@@ -274,14 +274,25 @@ fn a_source_that_reads_its_own_cache() {
 
 #[test]
 fn closing_ends_every_read_and_the_pulling() {
-    check(2000, || {
+    closing(&Options::new(), 4);
+}
+
+#[test]
+fn closing_ends_the_joining_too() {
+    closing(&Options::new().with_coalesce_rows(1 << 20), 1);
+}
+
+/// Closes a cache of four batches that become so many.
+fn closing(options: &Options, joined: usize) {
+    let options = options.clone();
+    check(1000, move || {
         let (source, seen) = Numbers::new(4, Then::End);
-        let (cache, budget) = cache(source, &Options::new(), None);
+        let (cache, budget) = cache(source, &options, None);
         let readers = [(); 3].map(|()| {
             let reader = reader(&cache);
             thread::spawn(move || match read_all(reader) {
-                (given, Ended::Closed) => assert!(given <= 4),
-                (given, ended) => assert_eq!((given, ended), (4, Ended::Cleanly)),
+                (given, Ended::Closed) => assert!(given <= joined),
+                (given, ended) => assert_eq!((given, ended), (joined, Ended::Cleanly)),
             })
         });
         let closer = {
