@@ -1,5 +1,10 @@
 //! Random cuts of a cache, one after the other, against the same cuts of a plain list of rows.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test that can't be set up should fail"
+)]
+
 mod support;
 
 use arrow_array::cast::AsArray;
