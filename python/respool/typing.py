@@ -41,19 +41,22 @@ class ArrowSchemaExportable(Protocol):
 class ReaderMaker(Protocol):
     """A pyarrow Scanner."""
 
-    def to_reader(self) -> pa.RecordBatchReader: ...
+    def to_reader(self) -> pa.RecordBatchReader:
+        """Return what it scans as a stream."""
 
 
 class Scannable(Protocol):
     """A pyarrow Dataset."""
 
-    def scanner(self) -> ReaderMaker: ...
+    def scanner(self) -> ReaderMaker:
+        """Return a scanner of all of it."""
 
 
 class Collectable(Protocol):
     """A polars LazyFrame."""
 
-    def collect_batches(self) -> object: ...
+    def collect_batches(self) -> object:
+        """Return its result batch by batch."""
 
 
 Source: TypeAlias = (

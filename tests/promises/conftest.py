@@ -9,10 +9,8 @@ from pathlib import Path
 import pytest
 
 from promises.figures import Figures
-from promises.table import Table
+from promises.table import DOCUMENT, HERE, Table
 
-HERE = Path(__file__).parent
-TABLE = HERE.parent.parent / "docs" / "promises.md"
 ENGINES = ("respool", "pyarrow", "duckdb", "polars", "arro3-core", "nanoarrow")
 
 FIGURES = pytest.StashKey[dict[str, Figures]]()
@@ -40,12 +38,14 @@ def pytest_runtest_logreport(report):
 
 
 def pytest_sessionfinish(session):
-    """Rewrite the rows of the promises that ran at length."""
-    if not session.config.getoption("--long") or session.config.getoption("collectonly"):
+    """Rewrite the rows of the promises that ran at length, and whole."""
+    option = session.config.getoption
+    if not option("--long") or option("collectonly") or option("keyword"):
         return
-    table = Table.read(TABLE, HERE)
-    for name, figures in session.config.stash.get(FIGURES, {}).items():
-        table.record(name, str(figures), FAILURES[name])
+    table = Table.read(DOCUMENT, HERE)
+    seen = session.config.stash.get(FIGURES, {})
+    for name in seen.keys() | FAILURES.keys():
+        table.record(name, str(seen.get(name, "")), FAILURES[name])
     table.machine = ", ".join(
         [
             f"{len(os.sched_getaffinity(0))} cores",
@@ -54,4 +54,4 @@ def pytest_sessionfinish(session):
             *(f"{name} {version(name)}" for name in ENGINES),
         ]
     )
-    table.write(TABLE)
+    table.write(DOCUMENT)

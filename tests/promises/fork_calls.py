@@ -4,8 +4,6 @@ from collections.abc import Callable, Iterator
 
 import pyarrow as pa
 
-from promises.bounds import resize
-
 # What the names take; any other is called with nothing.
 ARGUMENTS: dict[str, Callable[[object], tuple[object, ...]]] = {
     "batch": lambda it: (0,),
@@ -44,7 +42,7 @@ def ask(thing: object, attribute: str) -> object:
     """Get an attribute, and call it if it can be called."""
     found = getattr(thing, attribute)
     if attribute == "resize":
-        return resize(thing, disk=1 << 30)
+        return thing.resize(disk=1 << 30)
     if not callable(found):
         return found
     return found(*ARGUMENTS.get(attribute, lambda it: ())(thing))

@@ -39,6 +39,9 @@ def from_c_and_python(sizes: dict[str, object]) -> respool.StreamCache:
     return respool.cache(pa.RecordBatchReader.from_batches(SCHEMA, endless()), **sizes)
 
 
+CONTROL = "C, without us"
+"""The reader of DuckDB itself in place of a cache over it."""
+
 SOURCES: dict[str, Callable[[dict[str, object]], respool.StreamCache]] = {
     "C": lambda sizes: respool.cache(from_duckdb(), **sizes),
     "generator": lambda sizes: respool.cache(endless(), schema=SCHEMA, **sizes),
@@ -86,12 +89,6 @@ def encoding(cache: respool.StreamCache) -> None:
     respool.duckdb.register(duckdb.connect(), "t", cache, optimize=True)
 
 
-def proving_for_polars(cache: respool.StreamCache) -> None:
-    import polars as pl
-
-    cache.lazy().filter(pl.col("s") == "zzz").collect()
-
-
 def proving_for_duckdb(cache: respool.StreamCache) -> None:
     import duckdb
 
@@ -104,7 +101,6 @@ def proving_for_duckdb(cache: respool.StreamCache) -> None:
 
 WORK = {
     "encoding": encoding,
-    "proving for polars": proving_for_polars,
     "proving for duckdb": proving_for_duckdb,
 }
 
@@ -152,6 +148,8 @@ def main() -> None:
     directory, source, what = sys.argv[1:]
     if what in WORK:
         cache, call = large({}), WORK[what]
+    elif source == CONTROL:
+        cache, call = from_duckdb(), CALLS[what]
     else:
         sizes = {"memory": "64 MiB", "disk": "8 GiB", "directory": directory}
         cache, call = SOURCES[source](sizes), CALLS[what]
@@ -161,7 +159,7 @@ def main() -> None:
 
     print("ready", flush=True)
     ended, how = interrupted(call, cache)
-    state = "usable" if what in WORK else afterwards(cache)
+    state = "usable" if what in WORK or source == CONTROL else afterwards(cache)
     print(json.dumps({"ended": ended, "how": how, "state": state}), flush=True)
     os._exit(0)  # engines and threads may still be reading
 

@@ -2,7 +2,7 @@
 
 import ast
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -30,10 +30,11 @@ class Promise:
 
 def promise_of(path: Path) -> Promise:
     """What the docstring of a file of tests promises, how it is proved, and what is not promised."""
-    text = ast.get_docstring(ast.parse(path.read_text()))
-    title, *proof, exception = (
+    text = ast.get_docstring(ast.parse(path.read_text())) or ""
+    title, *proof = (
         " ".join(paragraph.split()) for paragraph in text.replace("|", "/").split("\n\n")
     )
+    exception = proof.pop() if proof else ""
     prefix = "Not promised: "
     if not exception.startswith(prefix) or not proof:
         raise ValueError(f"{path.name} has no paragraph that says how, or what is not promised")
@@ -46,15 +47,16 @@ class Table:
     """The promises in a folder, and what was last seen of each."""
 
     promises: dict[str, Promise]
-    figures: dict[str, str] = field(default_factory=dict)
-    machine: str = ""
+    figures: dict[str, str]
+    machine: str
 
     @classmethod
     def read(cls, table: Path, tests: Path) -> "Table":
         """Read the promises from the tests, and the last figures from the table if there is one."""
         promises = {path.name: promise_of(path) for path in sorted(tests.glob("test_*.py"))}
         text = table.read_text() if table.exists() else ""
-        figures = {name: figure.strip() for name, figure in ROW.findall(text)}
+        seen = {name: figures.strip() for name, figures in ROW.findall(text)}
+        figures = {name: seen.get(name, NO_RUN) for name in promises}
         machine = MACHINE.search(text)
         return cls(promises, figures, machine[1] if machine else "")
 
@@ -66,7 +68,7 @@ class Table:
     def __str__(self) -> str:
         rows = [
             f"| {it.title} | {it.proof} [{name}](../tests/promises/{name}) "
-            f"| {self.figures.get(name, NO_RUN)} | {it.exception} |"
+            f"| {self.figures[name]} | {it.exception} |"
             for name, it in self.promises.items()
         ]
         machine = f"\nMeasured on {self.machine}.\n" if self.machine else ""
@@ -75,3 +77,10 @@ class Table:
     def write(self, table: Path) -> None:
         """Write the table."""
         table.write_text(str(self))
+
+
+HERE = Path(__file__).parent
+DOCUMENT = HERE.parent.parent / "docs" / "promises.md"
+
+if __name__ == "__main__":
+    Table.read(DOCUMENT, HERE).write(DOCUMENT)

@@ -13,7 +13,7 @@ import pytest
 
 from promises import children
 
-FORKS = {"short": 30, "long": 100}
+FORKS = {"short": 10, "long": 100}
 
 
 @pytest.mark.timeout(1200)

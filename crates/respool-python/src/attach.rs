@@ -58,13 +58,19 @@ impl Drop for Held {
 /// Runs what may wait, detached from Python. Interpreter exit waits for it, but not for ever; a daemon
 /// thread that comes when the end is near stays outside.
 pub(crate) fn detached<T: Send>(py: Python<'_>, work: impl FnOnce() -> T + Send) -> T {
-    let _inside = loop {
+    let _inside = inside(py);
+    py.detach(|| exit::leaving(work))
+}
+
+/// Leave to be in our code, for as long as it lives: what we call may let go of the GIL, and at exit a thread
+/// that wants it back is ended where it is. A daemon thread that comes when the end is near stays here.
+pub(crate) fn inside(py: Python<'_>) -> Pass {
+    loop {
         match Pass::ask() {
-            Some(pass) => break pass,
+            Some(pass) => return pass,
             None => py.detach(exit::stay),
         }
-    };
-    py.detach(|| exit::leaving(work))
+    }
 }
 
 /// Runs some Python from within what runs detached. `None` where the interpreter is about to end.
@@ -126,11 +132,26 @@ pub(crate) fn interrupt_this_thread(py: Python<'_>) {
 
 /// What is dropped detached, because it may wait, unmap files or run foreign code; at exit it goes
 /// with the process.
-pub(crate) struct Detached<T: Send>(Option<T>);
+pub(crate) struct Detached<T: Send> {
+    inner: Option<T>,
+    /// Somebody else holds what would take its time.
+    is_light: bool,
+}
 
 impl<T: Send> Detached<T> {
     pub(crate) fn new(inner: T) -> Self {
-        Self(Some(inner))
+        Self {
+            inner: Some(inner),
+            is_light: false,
+        }
+    }
+
+    /// For a handle of something that lives longer: there is nothing to it, so it is dropped as it is.
+    pub(crate) fn light(inner: T) -> Self {
+        Self {
+            inner: Some(inner),
+            is_light: true,
+        }
     }
 }
 
@@ -138,7 +159,7 @@ impl<T: Send> std::ops::Deref for Detached<T> {
     type Target = T;
 
     fn deref(&self) -> &T {
-        match &self.0 {
+        match &self.inner {
             Some(inner) => inner,
             None => unreachable!("it is there until it is dropped"),
         }
@@ -147,7 +168,10 @@ impl<T: Send> std::ops::Deref for Detached<T> {
 
 impl<T: Send> Drop for Detached<T> {
     fn drop(&mut self) {
-        let inner = self.0.take();
+        let inner = self.inner.take();
+        if self.is_light {
+            return;
+        }
         if exit::is_near() {
             Box::leak(Box::new(inner));
             return;

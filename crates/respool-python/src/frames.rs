@@ -49,7 +49,7 @@ impl PyFrames {
                         Ok(Polled::Batch(batch)) => Some(batch),
                         Ok(Polled::End) => None,
                         Ok(Polled::Pending) if batches.is_empty() || rows.is_none() => {
-                            reader.next_batch(&Signals)?
+                            reader.pull_batch(&Signals)?
                         }
                         Ok(Polled::Pending) => break,
                         // Comes again, after the batches before it.

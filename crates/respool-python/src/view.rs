@@ -70,7 +70,8 @@ impl PyView {
     /// Another view of the same cache.
     fn with(slf: &Bound<'_, Self>, view: View) -> Self {
         Self {
-            view: Detached::new(view),
+            // The owner, which is dropped after it, has the cache.
+            view: Detached::light(view),
             owner: Some(Self::owner(slf)),
             reads_python: slf.get().reads_python,
         }
@@ -643,7 +644,10 @@ impl PyView {
         let view = slf.get().view();
         let encoded = detached(py, || view.encoded(&Signals));
         let encoded = encoded.or_raise(py)?;
-        Ok(encoded.map(|cache| Self::with(slf, cache.view())))
+        Ok(encoded.map(|cache| Self {
+            view: Detached::new(cache.view()),
+            ..Self::with(slf, slf.get().view().clone())
+        }))
     }
 
     fn __iter__(slf: &Bound<'_, Self>) -> PyResult<PyReader> {

@@ -37,7 +37,7 @@ impl Export {
         match self.reader.poll()? {
             Polled::Batch(batch) => Ok(Some(batch)),
             Polled::End => Ok(None),
-            Polled::Pending => enter(|| self.reader.next_batch(&Signals))
+            Polled::Pending => enter(|| self.reader.pull_batch(&Signals))
                 .unwrap_or_else(|| Err(Error::Interrupted(SHUTTING_DOWN.into()))),
         }
     }

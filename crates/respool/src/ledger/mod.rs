@@ -4,14 +4,16 @@
 //! buffers would count the table once for every slice. So the ledger keeps, for each buffer address,
 //! how many kept batches use it and the longest extent any of them uses.
 
+mod address;
 pub(crate) mod weigh;
 
 use std::collections::HashMap;
-use std::hash::{BuildHasherDefault, Hasher};
+use std::hash::BuildHasherDefault;
 use std::sync::Arc;
 
 use arrow_array::RecordBatch;
 
+use self::address::AddressHasher;
 use self::weigh::Weight;
 use crate::sync::Mutex;
 
@@ -254,29 +256,6 @@ impl Charged {
 impl Drop for Charged {
     fn drop(&mut self) {
         self.ledger.accounts.lock().leave(self.small, &self.entries);
-    }
-}
-
-/// Addresses are spread already: one multiplication is hash enough.
-#[derive(Debug, Default)]
-struct AddressHasher(u64);
-
-impl Hasher for AddressHasher {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        for byte in bytes {
-            self.write_usize(usize::from(*byte));
-        }
-    }
-
-    fn write_usize(&mut self, address: usize) {
-        // 2^64 divided by the golden ratio (Knuth, The Art of Computer Programming 3, 6.4).
-        self.0 = (self.0 ^ address as u64)
-            .wrapping_mul(0x9E37_79B9_7F4A_7C15)
-            .rotate_left(32);
     }
 }
 

@@ -4,12 +4,12 @@ pub(crate) mod columns;
 mod extent;
 pub(crate) mod filter;
 pub(crate) mod selection;
+mod shown;
 
 use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 
-use arrow_array::RecordBatch;
 use arrow_cast::can_cast_types;
 use arrow_schema::{Schema, SchemaRef};
 
@@ -21,7 +21,6 @@ use self::selection::{Selection, slice};
 use crate::error::{Error, Result};
 use crate::predicate::Predicate;
 use crate::store::Store;
-use crate::store::lookup::Stored;
 
 /// A replayable projection, cast, slice or filter of a cache. It copies nothing; columns that are left
 /// out are not read from the log either, nor are batches in which zone maps see that no row passes.
@@ -296,48 +295,6 @@ impl View {
         match &self.columns {
             None => (output < self.schema.fields().len()).then_some(output),
             Some(columns) => columns.base_column(output),
-        }
-    }
-
-    /// What the view shows of a stored batch, whatever the filters say.
-    pub(crate) fn read(&self, stored: &Stored) -> Result<RecordBatch> {
-        let Some(columns) = &self.columns else {
-            let batch = self.store.read(stored, None)?;
-            return Ok(self.cut(batch, stored.first_row));
-        };
-        let batch = self.store.read(stored, Some(columns.base()))?;
-        columns.show(&self.cut(batch, stored.first_row), columns.base())
-    }
-
-    /// What the view shows of a stored batch: the rows that pass these filters.
-    pub(crate) fn read_passing(&self, stored: &Stored, filters: &[&Filter]) -> Result<RecordBatch> {
-        let shape = self.shape();
-        let mut read = shape.base().to_vec();
-        for filter in filters {
-            read.extend_from_slice(filter.base());
-        }
-        read.sort_unstable();
-        read.dedup();
-        let batch = self.store.read(stored, Some(&read))?;
-        let mut batch = self.cut(batch, stored.first_row);
-        for filter in filters {
-            batch = filter.passing(&batch, &read)?;
-        }
-        shape.show(&batch, &read)
-    }
-
-    /// Cuts off the rows outside the slice.
-    fn cut(&self, batch: RecordBatch, first_row: u64) -> RecordBatch {
-        let rows = batch.num_rows();
-        let within = |row: u64| {
-            usize::try_from(row.saturating_sub(first_row)).map_or(rows, |row| row.min(rows))
-        };
-        let shown = self.selection.rows();
-        let (start, end) = (within(shown.start), within(shown.end));
-        if (start, end) == (0, rows) {
-            batch
-        } else {
-            batch.slice(start, end.saturating_sub(start))
         }
     }
 

@@ -1,0 +1,195 @@
+//! What an error is, told without Python.
+
+use std::error::Error as StdError;
+use std::ffi::c_int;
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use pyo3::exceptions::{
+    PyKeyboardInterrupt, PyMemoryError, PyNotImplementedError, PyOSError, PyRuntimeError,
+    PyValueError,
+};
+use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
+use respool::Error;
+
+use super::stream::StreamError;
+
+// The same numbers on every system with the C stream interface (its specification names them).
+pub(crate) const EIO: c_int = 5;
+pub(super) const EAGAIN: c_int = 11;
+pub(super) const ENOMEM: c_int = 12;
+pub(super) const EINVAL: c_int = 22;
+pub(super) const ENOSPC: c_int = 28;
+/// Linux; others say it differently, and pyarrow on those does too.
+pub(super) const ENOSYS: c_int = if cfg!(target_os = "linux") { 38 } else { 78 };
+
+/// What kind of exception an error is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    Value,
+    Runtime,
+    Memory,
+    NotImplemented,
+    KeyboardInterrupt,
+    Os(c_int),
+    MemoryCapacity,
+    DiskCapacity,
+    CorruptLog,
+    IncompleteStream,
+}
+
+impl Kind {
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Value => "ValueError",
+            Self::Runtime => "RuntimeError",
+            Self::Memory => "MemoryError",
+            Self::NotImplemented => "NotImplementedError",
+            Self::KeyboardInterrupt => "KeyboardInterrupt",
+            Self::Os(_) => "OSError",
+            Self::MemoryCapacity => "MemoryCapacityError",
+            Self::DiskCapacity => "DiskCapacityError",
+            Self::CorruptLog => "CorruptLogError",
+            Self::IncompleteStream => "IncompleteStreamError",
+        }
+    }
+
+    pub(super) fn errno(self) -> c_int {
+        match self {
+            Self::Value => EINVAL,
+            Self::Memory | Self::MemoryCapacity => ENOMEM,
+            Self::NotImplemented => ENOSYS,
+            Self::Os(errno) => errno,
+            Self::DiskCapacity => ENOSPC,
+            Self::Runtime | Self::KeyboardInterrupt | Self::CorruptLog | Self::IncompleteStream => {
+                EIO
+            }
+        }
+    }
+}
+
+/// An error, told without Python.
+pub(super) struct Told {
+    pub(super) kind: Kind,
+    pub(super) text: String,
+    /// The file or directory, where the kind is one of files.
+    path: Option<PathBuf>,
+}
+
+impl Told {
+    pub(super) fn new(kind: Kind, text: impl ToString) -> Self {
+        Self {
+            kind,
+            text: text.to_string(),
+            path: None,
+        }
+    }
+
+    pub(super) fn at(kind: Kind, text: impl ToString, path: &Path) -> Self {
+        Self {
+            path: Some(path.to_owned()),
+            ..Self::new(kind, text)
+        }
+    }
+
+    pub(super) fn of(error: &Error) -> Self {
+        match error {
+            Error::Closed
+            | Error::Released { .. }
+            | Error::InvalidArgument(_)
+            | Error::Arrow { .. } => Self::new(Kind::Value, error),
+            Error::Source(failure) => Self::of_source(failure.error()),
+            Error::MemoryFull { .. } => Self::new(Kind::MemoryCapacity, error),
+            Error::Log(log) => Self::of_log(log),
+            Error::Reentrant | Error::Forked | Error::Interrupted(_) => {
+                Self::new(Kind::Runtime, error)
+            }
+        }
+    }
+
+    pub(super) fn of_source(error: &(dyn StdError + 'static)) -> Self {
+        if let Some(stream) = error.downcast_ref::<StreamError>() {
+            let kind = match stream.errno {
+                _ if stream.is_interrupt() => Kind::KeyboardInterrupt,
+                EINVAL => Kind::Value,
+                ENOMEM => Kind::Memory,
+                ENOSYS => Kind::NotImplemented,
+                errno => Kind::Os(errno),
+            };
+            return Self::new(kind, stream);
+        }
+        if let Some(error) = error.downcast_ref::<Error>() {
+            return Self::of(error);
+        }
+        if error.is::<respool::SchemaMismatch>() || error.is::<arrow_schema::ArrowError>() {
+            return Self::new(Kind::Value, error);
+        }
+        Self::new(Kind::Runtime, error)
+    }
+
+    pub(super) fn of_log(error: &respool::LogError) -> Self {
+        use respool::LogError as Log;
+
+        match error {
+            Log::Io { path, source, .. } => match source.raw_os_error() {
+                Some(errno) => Self::at(Kind::Os(errno), error, path),
+                None if source.kind() == std::io::ErrorKind::OutOfMemory => {
+                    Self::new(Kind::Memory, error)
+                }
+                None => Self::at(Kind::Os(EIO), error, path),
+            },
+            Log::OutOfSpace { path, .. } => Self::at(Kind::DiskCapacity, error, path),
+            Log::Corrupt { path, .. } => Self::at(Kind::CorruptLog, error, path),
+            Log::Unsynced { path, .. } => Self::at(Kind::Os(EIO), error, path),
+            Log::Locked { path } => Self::at(Kind::Os(EAGAIN), error, path),
+            Log::Tmpfs { .. }
+            | Log::Schema { .. }
+            | Log::Finished
+            | Log::OutOfRange { .. }
+            | Log::Arrow(_) => Self::new(Kind::Value, error),
+        }
+    }
+
+    pub(super) fn raised(self, py: Python<'_>) -> PyErr {
+        let Self { kind, text, path } = self;
+        let path = path.map(PathBuf::into_os_string);
+        match kind {
+            Kind::Value => PyValueError::new_err(text),
+            Kind::Runtime => PyRuntimeError::new_err(text),
+            Kind::Memory => PyMemoryError::new_err(text),
+            Kind::NotImplemented => PyNotImplementedError::new_err(text),
+            Kind::KeyboardInterrupt => PyKeyboardInterrupt::new_err(text),
+            // OSError picks FileNotFoundError, PermissionError and the like by the number.
+            Kind::Os(errno) => match path {
+                Some(path) => PyOSError::new_err((errno, text, path)),
+                None => PyOSError::new_err((errno, text)),
+            },
+            Kind::MemoryCapacity | Kind::IncompleteStream => ours(py, kind, (text,)),
+            Kind::DiskCapacity | Kind::CorruptLog => ours(py, kind, (kind.errno(), text, path)),
+        }
+    }
+}
+
+/// One of the exceptions of `respool.exceptions`.
+pub(super) fn ours<'py, A>(py: Python<'py>, kind: Kind, arguments: A) -> PyErr
+where
+    A: pyo3::call::PyCallArgs<'py>,
+{
+    static MODULE: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+    let made = MODULE
+        .get_or_try_init(py, || {
+            Ok::<_, PyErr>(py.import("respool.exceptions")?.into_any().unbind())
+        })
+        .and_then(|module| module.bind(py).getattr(kind.name())?.call1(arguments));
+    match made {
+        Ok(exception) => PyErr::from_value(exception),
+        Err(error) => error,
+    }
+}
+
+impl fmt::Debug for Told {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.kind.name(), self.text)
+    }
+}
