@@ -75,7 +75,7 @@ pub(crate) fn recoded(view: &View, interrupt: &dyn Interrupt) -> Result<Option<A
     let source = Encoder {
         schema: encoded_schema(&view.schema(), &encodings),
         encodings,
-        reader: view.reader()?,
+        reader: view.passing_by(interrupt)?,
     };
     let mut options = Options::new()
         .with_write_policy(WritePolicy::OnEviction)
@@ -132,7 +132,8 @@ fn distinct(
 ) -> Result<Option<Dictionary>> {
     let rows = usize::try_from(extent.rows).unwrap_or(usize::MAX);
     let most = (rows / extent.batches.max(1) / SHORTER).clamp(1, NUMBERED);
-    let mut reader = view.select_indexes(&[column])?.reader()?;
+    let shown = view.select_indexes(&[column])?;
+    let mut reader = shown.passing_by(&Uninterrupted)?;
     let mut numbers: HashMap<Box<str>, u16> = HashMap::new();
     let mut values: Vec<Box<str>> = Vec::new();
     while let Polled::Batch(batch) = reader.poll()? {

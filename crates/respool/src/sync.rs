@@ -4,7 +4,7 @@
 pub mod checked;
 #[cfg(feature = "shuttle")]
 pub(crate) use self::checked::{
-    Condvar, Mutex, MutexGuard, RwLock, RwLockReadGuard, ThreadId, current_thread, now,
+    Condvar, Mutex, MutexGuard, RwLock, RwLockReadGuard, ThreadId, current_thread, now, reach_files,
 };
 
 #[cfg(not(feature = "shuttle"))]
@@ -22,6 +22,9 @@ mod real {
     pub(crate) fn now() -> Instant {
         Instant::now()
     }
+
+    /// Before a file is written, which takes long: to a model checker, time for others to go on.
+    pub(crate) fn reach_files() {}
 }
 #[cfg(not(feature = "shuttle"))]
 pub(crate) use self::real::*;

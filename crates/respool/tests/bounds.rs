@@ -2,7 +2,7 @@
 
 mod support;
 
-use respool::{Access, Cache, LogOptions, Options};
+use respool::{Access, Cache, LogOptions, Options, WritePolicy};
 use support::{Counting, Then, batches, directory, replay};
 
 #[test]
@@ -18,4 +18,20 @@ fn a_bound_of_nothing_lets_go_what_the_log_has_too() {
         assert_eq!(cache.metrics().unwrap().memory_bytes, 0);
         assert_eq!(replay(&cache), (batches(3), None));
     }
+}
+
+#[test]
+fn what_is_moved_to_the_log_leaves_memory() {
+    let directory = directory();
+    let options = Options::new()
+        .with_memory_capacity(1 << 20)
+        .with_log(LogOptions::new(directory.path()))
+        .with_write_policy(WritePolicy::OnEviction);
+    let cache = Cache::new(Counting::new(3, Then::End), &options).unwrap();
+    cache.ingest_all().unwrap();
+    assert_eq!(cache.metrics().unwrap().batches_in_log, 0);
+    cache.resize(Some(0), None).unwrap();
+    let metrics = cache.metrics().unwrap();
+    assert_eq!((metrics.memory_bytes, metrics.batches_in_log), (0, 3));
+    assert_eq!(replay(&cache), (batches(3), None));
 }

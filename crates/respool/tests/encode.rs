@@ -121,3 +121,14 @@ fn what_is_not_complete_is_refused() {
     assert!(cache.view().encoded(&Uninterrupted).is_err());
     assert_eq!(cache.snapshot().unwrap().batches, 0);
 }
+
+#[test]
+fn encoding_is_no_reader_that_uses_batches_up() {
+    let cache = filled(&Options::new().with_max_readers(2));
+    let encoded = cache.view().encoded(&Uninterrupted).unwrap().unwrap();
+    assert_eq!(encoded.snapshot().unwrap().batches, 3);
+    for index in 0..3 {
+        let batch = cache.view().batch(index, &Uninterrupted).unwrap();
+        assert_eq!(batch.unwrap(), batches()[index]);
+    }
+}

@@ -8,6 +8,7 @@
 mod support;
 
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use arrow_array::RecordBatch;
 use respool::{Cache, LogOptions, Options, Polled, Position, Residence, Uninterrupted, View};
@@ -45,6 +46,42 @@ fn some_batches_of_a_slice() {
 }
 
 #[test]
+fn a_slice_counts_the_rows_of_the_batches_that_are_shown() {
+    let all = batches(6);
+    for ingested in [false, true] {
+        let cache = Cache::new(Counting::new(6, Then::End), &Options::new()).unwrap();
+        if ingested {
+            cache.ingest_all().unwrap();
+        }
+        // Batches 1, 3 and 5: rows 50 to 200 of them are in the first two.
+        let odd = cache.view().stride(1, 2).unwrap();
+        let slice = odd.slice(50, Some(150));
+        assert_eq!(read(&slice), [all[1].slice(50, 50), all[3].clone()]);
+        assert_eq!(slice.count(&Uninterrupted).unwrap(), (2, 150));
+        let second = slice.batch(1, &Uninterrupted).unwrap();
+        assert_eq!(second, Some(all[3].clone()));
+        assert_eq!(slice.batch(2, &Uninterrupted).unwrap(), None);
+        assert_eq!(read(&slice.slice(120, None)), [all[3].slice(70, 30)]);
+        // Rows of the cache, where the slice came first.
+        let first = cache.view().slice(150, Some(200));
+        let some = first.batches(&[1, 3], 6).unwrap();
+        assert_eq!(read(&some), [all[1].slice(50, 50), all[3].slice(0, 50)]);
+        assert_eq!(read(&some.slice(60, None)), [all[3].slice(10, 40)]);
+    }
+}
+
+#[test]
+fn a_slice_of_nothing_asks_for_nothing() {
+    let source = Counting::new(4, Then::Fail);
+    let asked = source.asked.clone();
+    let cache = Cache::new(source, &Options::new()).unwrap();
+    let nothing = cache.view().slice(250, Some(0));
+    assert!(!nothing.ingest_for(Duration::MAX, &Uninterrupted).unwrap());
+    assert!(nothing.extent().unwrap().is_complete);
+    assert_eq!(asked.load(Ordering::SeqCst), 0);
+}
+
+#[test]
 fn what_is_left_out_is_not_pulled_twice_and_not_kept_from_others() {
     let source = Counting::new(4, Then::End);
     let asked = source.asked.clone();
@@ -66,6 +103,17 @@ fn ranks_together_read_every_batch_once() {
         assert_eq!(woven, batches(7), "{store}");
         assert!(cache.view().stride(3, 3).is_err());
     }
+}
+
+#[test]
+fn a_stride_beyond_all_numbers_takes_one_batch() {
+    let cache = Cache::new(Counting::new(3, Then::End), &Options::new()).unwrap();
+    cache.ingest_all().unwrap();
+    let second = cache.view().stride(1, usize::MAX).unwrap();
+    assert_eq!(second.stored_batches().unwrap(), [1]);
+    assert_eq!(read(&second), batches(3)[1..2]);
+    let none = cache.view().stride(usize::MAX - 1, usize::MAX).unwrap();
+    assert_eq!(read(&none.batches(&[], 2).unwrap()), []);
 }
 
 #[test]

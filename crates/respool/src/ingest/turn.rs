@@ -50,7 +50,7 @@ impl<'a> Turn<'a> {
         let mut pulled_at = begun;
         if feed.pending.is_empty() {
             if let Some(end) = feed.end.take() {
-                self.end(end);
+                self.end(end)?;
                 return Ok(begun);
             }
             let pulled = pull(&mut *feed.source, &store.schema);
@@ -64,7 +64,7 @@ impl<'a> Turn<'a> {
                     let end = end.map(drop);
                     feed.join(&store.schema);
                     if feed.pending.is_empty() {
-                        self.end(end);
+                        self.end(end)?;
                     } else {
                         feed.end = Some(end);
                     }
@@ -73,6 +73,8 @@ impl<'a> Turn<'a> {
             }
         }
         let Some(batch) = feed.pending.front() else {
+            // Others are to be joined to it: a closed cache asks for no more of them.
+            drop(store.look_open()?);
             return Ok(pulled_at);
         };
         store.push(self.batches, batch)?;
@@ -85,18 +87,22 @@ impl<'a> Turn<'a> {
     }
 
     /// Records the end and lets the source go, after those who wait were told.
-    fn end(&mut self, end: Result<(), BoxError>) {
+    ///
+    /// # Errors
+    /// [`Error::Forked`](crate::Error::Forked): the source is not the child's to let go.
+    fn end(&mut self, end: Result<(), BoxError>) -> Result<()> {
+        let mut state = self.store.look()?;
         let feed = self.feed.take();
-        if let Ok(mut state) = self.store.look() {
-            let (batches, rows) = (state.slots.len(), state.rows);
-            state.end = match end {
-                Ok(()) => End::Complete,
-                Err(error) => End::Failed(Arc::new(SourceFailure::new(batches, rows, error))),
-            };
-            state.puller = None;
-        }
+        let (batches, rows) = (state.slots.len(), state.rows);
+        state.end = match end {
+            Ok(()) => End::Complete,
+            Err(error) => End::Failed(Arc::new(SourceFailure::new(batches, rows, error))),
+        };
+        state.puller = None;
+        drop(state);
         self.store.advanced.notify_all();
         drop(feed);
+        Ok(())
     }
 }
 

@@ -27,12 +27,12 @@ impl View {
     /// A reader of what is not stored yet.
     ///
     /// # Errors
-    /// [`Error::Closed`]; [`Error::InvalidArgument`] for a filtered view that is sliced: nobody counted
-    /// the rows before.
+    /// [`Error::Closed`]; [`Error::InvalidArgument`] for a slice of a filtered view or of some batches:
+    /// nobody counted the rows before.
     pub fn reader_from_frontier(&self) -> Result<Reader> {
         if !self.can_leave_out() {
             return Err(Error::invalid(
-                "cannot begin in the middle of a slice of a filtered view: read it from the start",
+                "cannot begin in the middle of a slice of a filtered view or of some batches: read it from the start",
             ));
         }
         let batch = self.store().look_open()?.slots.len();

@@ -51,7 +51,7 @@ pub enum Polled {
 pub struct Position {
     /// Number of the next batch to look at, as in the cache.
     pub batch: usize,
-    /// For a filtered view that is sliced: rows that passed before that batch.
+    /// For a slice of a filtered view, or of some batches: rows that were shown before that batch.
     pub passed: u64,
 }
 
@@ -206,7 +206,7 @@ impl Reader {
             }
             batch
         };
-        Ok(if self.view.is_filtered() {
+        Ok(if self.view.is_counted() {
             self.cut(batch)
         } else {
             Some(batch)

@@ -40,7 +40,7 @@ impl View {
         let mut reader = self.passing_by(interrupt)?;
         let mut left = index;
         loop {
-            if self.is_filtered() {
+            if self.is_counted() {
                 // Which batches have rows that pass is known only when they were looked at.
                 let Some(batch) = reader.next_batch(interrupt)? else {
                     return Ok(None);
@@ -73,7 +73,8 @@ impl View {
         let store = self.store();
         let mut watch = Watch::new(interrupt);
         let goal = match (self.selection().end(), self.selection().rows().end) {
-            (Some(0), _) | (_, 0) => return Ok(false),
+            (Some(0), _) => return Ok(false),
+            _ if self.shows_nothing() => return Ok(false),
             (Some(end), _) => Goal::Batch(end - 1),
             (None, u64::MAX) => Goal::End,
             (None, rows) => Goal::Rows(rows),
@@ -95,7 +96,7 @@ impl View {
     /// # Errors
     /// As [`Reader::poll`]; [`Error::Interrupted`].
     pub fn count(&self, interrupt: &dyn Interrupt) -> Result<(usize, u64)> {
-        if !self.is_filtered() {
+        if !self.is_counted() {
             let extent = self.extent()?;
             return Ok((extent.batches, extent.rows));
         }
@@ -133,7 +134,7 @@ impl View {
     }
 
     /// A reader that does not count as one: it uses nothing up, and nothing waits for it.
-    fn passing_by(&self, interrupt: &dyn Interrupt) -> Result<Reader> {
+    pub(crate) fn passing_by(&self, interrupt: &dyn Interrupt) -> Result<Reader> {
         Reader::open(self.clone(), Position::default(), interrupt, false)
     }
 

@@ -100,7 +100,7 @@ impl Store {
                 self.counters.log_read();
                 let batch = log.read(stored.index, columns)?;
                 if !log.is_zero_copy() {
-                    self.count_held_by_log(log.held_bytes());
+                    self.count_held_by_log(log);
                 }
                 // A mapped batch weighs nothing; one that had to be decoded is worth keeping.
                 if columns.is_none() && !log.is_zero_copy() {

@@ -11,7 +11,6 @@ mod shrink;
 pub(crate) mod slots;
 mod snapshot;
 
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 
 use arrow_schema::SchemaRef;
@@ -47,7 +46,7 @@ pub(crate) struct Store {
     /// Held by who writes to the log: the puller, or who moves batches there to make room.
     spilling: Mutex<()>,
     /// Bytes of the ledger that the log holds beside its files.
-    held_by_log: AtomicU64,
+    held_by_log: Mutex<u64>,
     pub(crate) counters: Counters,
     /// Computed column by column when a predicate first asks.
     pub(crate) zones: ZoneMaps,
@@ -97,7 +96,7 @@ impl Store {
             budget,
             advice: RwLock::new(advice),
             spilling: Mutex::new(()),
-            held_by_log: AtomicU64::new(0),
+            held_by_log: Mutex::default(),
             counters: Counters::default(),
             zones: ZoneMaps::new(),
             derived: Mutex::default(),
@@ -158,8 +157,12 @@ impl Store {
     }
 
     /// Counts in the ledger what the log holds on the heap: dictionaries, above all.
-    fn count_held_by_log(&self, bytes: u64) {
-        let before = self.held_by_log.swap(bytes, Ordering::Relaxed);
+    fn count_held_by_log(&self, log: &Log) {
+        let mut counted = self.held_by_log.lock();
+        // Asked while others wait to count: the last one is right. Of a closed cache nothing counts.
+        let is_closed = self.look().is_ok_and(|state| state.closed);
+        let bytes = if is_closed { 0 } else { log.held_bytes() };
+        let before = std::mem::replace(&mut *counted, bytes);
         if before != bytes {
             self.budget.0.recount(before, bytes);
         }
@@ -218,7 +221,8 @@ impl Store {
             state.feed.take(),
         );
         drop(state);
-        self.count_held_by_log(0);
+        let counted = std::mem::take(&mut *self.held_by_log.lock());
+        self.budget.0.recount(counted, 0);
         self.advanced.notify_all();
         let derived = std::mem::take(&mut *self.derived.lock());
         for store in derived.all.iter().filter_map(Weak::upgrade) {
@@ -274,7 +278,7 @@ fn advice(capacity: Option<u64>, log: bool) -> Option<Arc<Advice>> {
 impl Drop for Store {
     fn drop(&mut self) {
         if self.process.is_here() {
-            self.count_held_by_log(0);
+            self.budget.0.recount(*self.held_by_log.get_mut(), 0);
             return;
         }
         // In a forked child, giving anything back may wait for a lock that nobody holds any more: the

@@ -11,6 +11,7 @@ use crate::error::{Error, Result};
 use crate::ledger::weigh::{PER_COLUMN, Weight};
 use crate::ledger::{Charged, Full};
 use crate::options::WritePolicy;
+use crate::sync::reach_files;
 
 impl Store {
     /// Stores batch `index`, the next one, and publishes it.
@@ -73,12 +74,17 @@ impl Store {
         }
     }
 
-    /// Writes record `index` of the log; one that is there already is not written twice.
     fn append(&self, log: &Log, index: usize, batch: &RecordBatch) -> Result<()> {
         let _writing = self.spilling.lock();
+        self.write(log, index, batch)
+    }
+
+    /// Writes record `index` of the log, held for writing; one that is there already is not written twice.
+    fn write(&self, log: &Log, index: usize, batch: &RecordBatch) -> Result<()> {
         if log.len() <= index {
+            reach_files();
             log.append(batch)?;
-            self.count_held_by_log(log.held_bytes());
+            self.count_held_by_log(log);
         }
         Ok(())
     }
@@ -96,10 +102,7 @@ impl Store {
             };
             (state.clean, heap)
         };
-        if log.len() <= oldest {
-            log.append(heap.batch())?;
-            self.count_held_by_log(log.held_bytes());
-        }
+        self.write(log, oldest, heap.batch())?;
         let freed = {
             let mut state = self.look_open()?;
             state.clean = state.clean.max(oldest + 1);

@@ -103,7 +103,8 @@ impl View {
     }
 
     pub(crate) fn is_complete_in(&self, state: &State) -> bool {
-        matches!(state.end, End::Complete)
+        self.shows_nothing()
+            || matches!(state.end, End::Complete)
             || self.selection().rows().end <= state.rows
             || (self.selection().end()).is_some_and(|end| end <= state.slots.len())
     }

@@ -49,7 +49,8 @@ pub struct View {
     columns: Option<Arc<Columns>>,
     selection: Selection,
     filters: Vec<Arc<Filter>>,
-    /// Of the rows that pass the filters, those that are shown.
+    /// Of the rows that pass the filters, and of those of the batches that are not left out, the ones that
+    /// are shown.
     passing: Range<u64>,
 }
 
@@ -98,6 +99,11 @@ impl View {
     /// Whether rows are left out that a predicate does not hold for.
     pub fn is_filtered(&self) -> bool {
         !self.filters.is_empty()
+    }
+
+    /// Whether what the view shows of a batch is known only by going through those before it.
+    pub(crate) fn is_counted(&self) -> bool {
+        self.is_filtered() || !self.can_leave_out()
     }
 
     /// The named columns, in the order asked for.
@@ -190,7 +196,7 @@ impl View {
     #[must_use]
     pub fn slice(&self, offset: u64, length: Option<u64>) -> Self {
         let mut view = self.clone();
-        if self.is_filtered() {
+        if self.is_filtered() || self.selection.leaves_out() {
             view.passing = slice(&self.passing, offset, length);
         } else {
             view.selection = self.selection.slice(offset, length);
@@ -202,11 +208,11 @@ impl View {
     ///
     /// # Errors
     /// [`Error::InvalidArgument`] for a predicate that can't be applied exactly, and for a view that
-    /// was filtered and then sliced.
+    /// was filtered, or lost batches, and then sliced.
     pub fn filter(&self, predicate: &Predicate) -> Result<Self> {
         if !self.can_leave_out() {
             return Err(Error::invalid(
-                "cannot filter a slice of a filtered view: filter by both conditions, then slice",
+                "cannot filter a slice of a filtered view or of some batches: filter, then slice",
             ));
         }
         let mut view = self.clone();
@@ -215,7 +221,13 @@ impl View {
         Ok(view)
     }
 
-    /// Whether rows and batches can be left out: not of a slice of a filtered view, in which they count.
+    /// Whether the view is a slice of no rows, whatever is stored.
+    pub(crate) fn shows_nothing(&self) -> bool {
+        self.selection.rows().is_empty() || self.passing.is_empty()
+    }
+
+    /// Whether rows and batches can be left out: not of a slice of a filtered view or of some batches, in which they
+    /// count.
     pub fn can_leave_out(&self) -> bool {
         self.passing == (0..u64::MAX)
     }
@@ -265,11 +277,11 @@ impl View {
     /// numbers as in the cache.
     ///
     /// # Errors
-    /// [`Error::InvalidArgument`] for a view that was filtered and then sliced.
+    /// [`Error::InvalidArgument`] for a view that was filtered, or lost batches, and then sliced.
     pub fn batches(&self, listed: &[usize], from: usize) -> Result<Self> {
         if !self.can_leave_out() {
             return Err(Error::invalid(
-                "cannot leave batches out of a slice of a filtered view",
+                "cannot leave batches out of a slice of a filtered view or of some batches",
             ));
         }
         Ok(Self {

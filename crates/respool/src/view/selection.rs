@@ -30,9 +30,10 @@ struct Steps {
 }
 
 impl Steps {
-    fn at_or_after(self, batch: usize) -> usize {
+    /// `None` where it is further away than numbers go.
+    fn at_or_after(self, batch: usize) -> Option<usize> {
         let past = batch.saturating_sub(self.from).div_ceil(self.step);
-        self.from + past * self.step
+        past.checked_mul(self.step)?.checked_add(self.from)
     }
 }
 
@@ -62,11 +63,16 @@ impl Selection {
             }
     }
 
+    /// Whether batches between others, or before them, may not be selected.
+    pub(crate) fn leaves_out(&self) -> bool {
+        matches!(self.batches, Batches::List { .. })
+    }
+
     pub(crate) fn rows(&self) -> Range<u64> {
         self.rows.clone()
     }
 
-    /// Rows `offset .. offset + length` of the rows selected.
+    /// Rows `offset .. offset + length` of the rows selected, of which no batches are left out.
     pub(crate) fn slice(&self, offset: u64, length: Option<u64>) -> Self {
         Self {
             batches: self.batches.clone(),
@@ -118,9 +124,9 @@ impl Selection {
             Batches::List { listed, then } => {
                 let below = then.map_or(usize::MAX, |then| then.from);
                 kept.extend(listed.iter().filter(|batch| (from..below).contains(*batch)));
-                then.map(|then| Steps {
-                    from: then.at_or_after(from),
-                    step: then.step,
+                then.and_then(|then| {
+                    let from = then.at_or_after(from)?;
+                    Some(Steps { from, ..then })
                 })
             }
         };
@@ -144,7 +150,7 @@ impl Selection {
             Batches::List { listed, then } => {
                 let at = listed.partition_point(|listed| *listed < batch);
                 let listed = listed.get(at).copied();
-                listed.or_else(|| then.map(|then| then.at_or_after(batch)))
+                listed.or_else(|| then.and_then(|then| then.at_or_after(batch)))
             }
         }
     }

@@ -18,6 +18,7 @@ use arrow_array::{ArrayRef, RecordBatch, StringArray};
 use arrow_schema::SchemaRef;
 use respool::{BoxError, Cache, Error, Options, Reader, Source, Uninterrupted};
 use scene::{Ended, Numbers, Then, batch, cache, check, join, read_all, read_some, reader, replay};
+use shuttle::sync::mpsc;
 use shuttle::thread;
 
 /// Three replays, and one that is given up after a batch.
@@ -68,6 +69,90 @@ fn joined_batches_come_before_the_end() {
             assert_eq!(budget.used(), 0);
         });
     }
+}
+
+/// Gives its second batch when it is told to.
+struct Patient {
+    numbers: Numbers,
+    /// Told when it begins to wait.
+    waits: mpsc::Sender<()>,
+    go_on: mpsc::Receiver<()>,
+}
+
+impl Patient {
+    fn new(numbers: Numbers) -> (Self, mpsc::Receiver<()>, mpsc::Sender<()>) {
+        let (waits, is_waiting) = mpsc::channel();
+        let (tell, go_on) = mpsc::channel();
+        let source = Self {
+            numbers,
+            waits,
+            go_on,
+        };
+        (source, is_waiting, tell)
+    }
+}
+
+impl Source for Patient {
+    fn schema(&self) -> SchemaRef {
+        self.numbers.schema()
+    }
+
+    fn next_batch(&mut self) -> Result<Option<RecordBatch>, BoxError> {
+        let batch = self.numbers.next_batch()?;
+        if batch.as_ref() == Some(&scene::batch(1)) {
+            self.waits.send(())?;
+            self.go_on.recv()?;
+        }
+        Ok(batch)
+    }
+}
+
+#[test]
+fn what_is_stored_is_given_while_the_source_is_asked_for_more() {
+    check(1000, || {
+        let (numbers, seen) = Numbers::new(2, Then::End);
+        let (source, _is_waiting, tell) = Patient::new(numbers);
+        let (cache, budget) = cache(source, &Options::new(), None);
+        let mut first = reader(&cache);
+        let all = cache.clone();
+        join([
+            thread::spawn(move || assert_eq!(all.ingest_all().unwrap(), 2)),
+            thread::spawn(move || {
+                assert_eq!(read_some(&mut first, 1), (1, None));
+                tell.send(()).unwrap();
+            }),
+            replay(&cache, 2, Then::End),
+        ]);
+        seen.was_read_once(2);
+        drop(cache);
+        assert_eq!(budget.used(), 0);
+    });
+}
+
+#[test]
+fn closing_wakes_who_waits_for_a_source_that_does_not_answer() {
+    check(1000, || {
+        let (numbers, seen) = Numbers::new(2, Then::End);
+        let (source, is_waiting, tell) = Patient::new(numbers);
+        let (cache, budget) = cache(source, &Options::new(), None);
+        let [puller, waiter] = [(); 2].map(|()| reader(&cache));
+        let puller = thread::spawn(move || {
+            let (_, ended) = read_all(puller);
+            assert_eq!(ended, Ended::Closed);
+        });
+        is_waiting.recv().unwrap();
+        let waiter = thread::spawn(move || {
+            let (_, ended) = read_all(waiter);
+            assert_eq!(ended, Ended::Closed);
+        });
+        thread::yield_now();
+        cache.close();
+        join([waiter]);
+        tell.send(()).unwrap();
+        join([puller]);
+        seen.was_let_go();
+        assert_eq!(budget.used(), 0);
+    });
 }
 
 /// Reads a cache.
@@ -189,14 +274,25 @@ fn a_source_that_reads_its_own_cache() {
 
 #[test]
 fn closing_ends_every_read_and_the_pulling() {
-    check(2000, || {
+    closing(&Options::new(), 4);
+}
+
+#[test]
+fn closing_ends_the_joining_too() {
+    closing(&Options::new().with_coalesce_rows(1 << 20), 1);
+}
+
+/// Closes a cache of four batches that become so many.
+fn closing(options: &Options, joined: usize) {
+    let options = options.clone();
+    check(1000, move || {
         let (source, seen) = Numbers::new(4, Then::End);
-        let (cache, budget) = cache(source, &Options::new(), None);
+        let (cache, budget) = cache(source, &options, None);
         let readers = [(); 3].map(|()| {
             let reader = reader(&cache);
             thread::spawn(move || match read_all(reader) {
-                (given, Ended::Closed) => assert!(given <= 4),
-                (given, ended) => assert_eq!((given, ended), (4, Ended::Cleanly)),
+                (given, Ended::Closed) => assert!(given <= joined),
+                (given, ended) => assert_eq!((given, ended), (joined, Ended::Cleanly)),
             })
         });
         let closer = {

@@ -1,6 +1,11 @@
 //! Readers where room is short: a log behind memory, bounds that change, batches that are let go.
 
-use respool::{Access, Error, LogOptions, Options, WritePolicy};
+use std::sync::Arc;
+
+use arrow_array::types::Int32Type;
+use arrow_array::{ArrayRef, DictionaryArray, RecordBatch};
+use arrow_schema::SchemaRef;
+use respool::{Access, BoxError, Error, LogOptions, Options, Source, Uninterrupted, WritePolicy};
 use shuttle::thread;
 
 use crate::scene::{
@@ -170,5 +175,47 @@ fn what_every_reader_has_passed_is_let_go() {
         seen.was_read_once(4);
         assert_eq!(budget.used(), 0);
         drop(cache);
+    });
+}
+
+/// Gives batches of which the log keeps the dictionary, each another.
+struct Dictionaries(i32);
+
+impl Dictionaries {
+    fn batch(index: i32) -> RecordBatch {
+        let texts = format!("text {index} {}", "of some length ".repeat(20));
+        let texts: DictionaryArray<Int32Type> = [texts.as_str()].into_iter().collect();
+        let column: ArrayRef = Arc::new(texts);
+        RecordBatch::try_from_iter([("s", column)]).unwrap()
+    }
+}
+
+impl Source for Dictionaries {
+    fn schema(&self) -> SchemaRef {
+        Self::batch(0).schema()
+    }
+
+    fn next_batch(&mut self) -> Result<Option<RecordBatch>, BoxError> {
+        self.0 += 1;
+        Ok((self.0 <= 3).then(|| Self::batch(self.0)))
+    }
+}
+
+#[test]
+fn what_the_log_holds_in_memory_is_counted_until_the_end() {
+    let directory = directory();
+    check(300, move || {
+        let log = LogOptions::new(directory.path()).access(Access::Read);
+        let (cache, budget) = cache(Dictionaries(0), &Options::new().with_log(log), Some(0));
+        let readers = [(); 2].map(|()| {
+            let mut reader = reader(&cache);
+            thread::spawn(move || while let Ok(Some(_)) = reader.next_batch(&Uninterrupted) {})
+        });
+        thread::yield_now();
+        cache.close();
+        join(readers);
+        assert_eq!(budget.used(), 0);
+        drop(cache);
+        assert_eq!(budget.used(), 0);
     });
 }

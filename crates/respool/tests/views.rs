@@ -1,0 +1,142 @@
+//! Random cuts of a cache, one after the other, against the same cuts of a plain list of rows.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test that can't be set up should fail"
+)]
+
+mod support;
+
+use arrow_array::cast::AsArray;
+use arrow_array::types::Int64Type;
+use proptest::prelude::*;
+use respool::predicate::{Operator, Predicate, Scalar, Term};
+use respool::{Cache, Options, Uninterrupted, View};
+use support::{Counting, ROWS, Then};
+
+const BATCHES: usize = 6;
+
+#[derive(Clone, Debug)]
+enum Cut {
+    Slice(u64, Option<u64>),
+    Below(i64),
+    From(i64),
+    Batches(Vec<usize>, usize),
+    Prefix,
+    Stride(usize, usize),
+    Ingest(usize),
+}
+
+fn cuts() -> impl Strategy<Value = Vec<Cut>> {
+    let row = || prop_oneof![8 => 0..650_u64, 1 => Just(0), 1 => Just(u64::MAX)];
+    let value = || -10..650_i64;
+    let cut = prop_oneof![
+        3 => (row(), proptest::option::of(row())).prop_map(|(at, length)| Cut::Slice(at, length)),
+        1 => value().prop_map(Cut::Below),
+        1 => value().prop_map(Cut::From),
+        2 => (proptest::sample::subsequence((0..BATCHES + 2).collect::<Vec<_>>(), 0..4), 0..BATCHES + 2)
+            .prop_map(|(listed, from)| Cut::Batches(listed, from)),
+        1 => Just(Cut::Prefix),
+        1 => (0..4_usize, 1..4_usize).prop_map(|(rank, world)| Cut::Stride(rank, world)),
+        2 => (0..=BATCHES).prop_map(Cut::Ingest),
+    ];
+    prop::collection::vec(cut, 0..6)
+}
+
+fn skip<T>(rows: Vec<T>, offset: u64, length: Option<u64>) -> Vec<T> {
+    let whole = |rows: u64| usize::try_from(rows).unwrap();
+    let rest = rows.into_iter().skip(whole(offset));
+    rest.take(length.map_or(usize::MAX, whole)).collect()
+}
+
+/// The numbers that batches hold.
+fn numbers(view: &View, position: respool::Position) -> Vec<Vec<i64>> {
+    let mut reader = view.reader_at(position, &Uninterrupted).unwrap();
+    let mut given = Vec::new();
+    while let Some(batch) = reader.next_batch(&Uninterrupted).unwrap() {
+        given.push(
+            batch
+                .column(0)
+                .as_primitive::<Int64Type>()
+                .values()
+                .to_vec(),
+        );
+    }
+    given
+}
+
+fn batch_of(row: i64) -> usize {
+    usize::try_from(row / ROWS).unwrap()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_view_shows_what_was_cut_out(cuts in cuts()) {
+        let cache = Cache::new(Counting::new(BATCHES, Then::End), &Options::new()).unwrap();
+        let mut view = cache.view();
+        let mut rows: Vec<i64> = (0..ROWS * i64::try_from(BATCHES).unwrap()).collect();
+        for cut in cuts {
+            let term = Term::new(&view.schema(), 0, &[]).unwrap();
+            match cut {
+                Cut::Slice(offset, length) => {
+                    view = view.slice(offset, length);
+                    rows = skip(rows, offset, length);
+                }
+                Cut::Below(value) => {
+                    if let Ok(filtered) = view.filter(&Predicate::compare(term, Operator::Lt, &Scalar::from(value))) {
+                        view = filtered;
+                        rows.retain(|row| *row < value);
+                    }
+                }
+                Cut::From(value) => {
+                    if let Ok(filtered) = view.filter(&Predicate::compare(term, Operator::Ge, &Scalar::from(value))) {
+                        view = filtered;
+                        rows.retain(|row| *row >= value);
+                    }
+                }
+                Cut::Batches(listed, from) => {
+                    if let Ok(some) = view.batches(&listed, from) {
+                        view = some;
+                        rows.retain(|row| batch_of(*row) >= from || listed.contains(&batch_of(*row)));
+                    }
+                }
+                Cut::Prefix => {
+                    let stored = cache.snapshot().unwrap().batches;
+                    view = view.prefix().unwrap();
+                    // Of a slice, the rows that were there: the first ones of what is shown.
+                    rows.retain(|row| batch_of(*row) < stored);
+                }
+                Cut::Stride(rank, world) => {
+                    if let Ok(part) = view.stride(rank, world) {
+                        view = part;
+                        rows.retain(|row| batch_of(*row) % world == rank);
+                    }
+                }
+                Cut::Ingest(batches) => {
+                    cache.view().batch(batches, &Uninterrupted).unwrap();
+                }
+            }
+        }
+        let given = numbers(&view, respool::Position::default());
+        prop_assert_eq!(given.concat(), rows.clone());
+        prop_assert!(!view.ingest_for(std::time::Duration::MAX, &Uninterrupted).unwrap());
+        let count = view.count(&Uninterrupted).unwrap();
+        prop_assert_eq!(count.1, rows.len() as u64);
+        prop_assert_eq!(count.0, given.len());
+        for index in 0..=given.len() {
+            let batch = view.batch(index, &Uninterrupted).unwrap();
+            let batch = batch.map(|batch| batch.column(0).as_primitive::<Int64Type>().values().to_vec());
+            prop_assert_eq!(batch.as_ref(), given.get(index));
+        }
+        let numbered = view.select_indexes(&[0]).unwrap();
+        prop_assert_eq!(numbered.num_bytes(&Uninterrupted).unwrap(), rows.len() as u64 * 8);
+        // Every position is taken up by another reader.
+        let mut reader = view.reader().unwrap();
+        for passed in 0..given.len() {
+            prop_assert_eq!(numbers(&view, reader.at()), given[passed..].to_vec());
+            reader.next_batch(&Uninterrupted).unwrap();
+        }
+    }
+}
