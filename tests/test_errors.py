@@ -1,16 +1,20 @@
 """A source that fails: its good batches and then its error, in every read, for ever."""
 
 import errno
+import gc
+import traceback
+import weakref
 
 import pyarrow as pa
 import pytest
 
 import processes
+import respool
 from consumers import ALL
 from cstream import CStream
 from processes import in_threads
 from respool.exceptions import IncompleteStreamError
-from sources import Source, SourceBrokeError, batch, expected
+from sources import SCHEMA, Source, SourceBrokeError, batch, expected
 
 
 @pytest.mark.parametrize("consumer", ALL)
@@ -63,8 +67,10 @@ def test_the_exception_of_an_iterable_comes_back_as_itself(make_from_iterable):
     ):
         with pytest.raises(SourceBrokeError) as caught:
             use()
-        assert caught.value is source.error
-    assert cache.error is source.error
+        assert caught.value.args == source.error.args
+        # Who met it gets the exception itself, later readers a copy.
+        assert (caught.value is source.error) == (use == cache.ingest_all)
+    assert (type(cache.error), cache.error.args) == (SourceBrokeError, source.error.args)
     assert source.pulls == 4
 
 
@@ -85,11 +91,11 @@ def test_what_ends_a_program_is_raised_once_and_told_afterwards(make_from_iterab
     for use in (lambda: list(cache), cache.ingest_all, cache.to_arrow):
         with pytest.raises(IncompleteStreamError, match="after 2 batches") as told:
             use()
-        assert told.value.__cause__ is error
+        assert (type(told.value.__cause__), told.value.__cause__.args) == (type(error), error.args)
     for consumer in ("pyarrow", "duckdb", "polars"):
         with pytest.raises(Exception, match="IncompleteStreamError: the source was interrupted"):
             ALL[consumer](cache)
-    assert cache.error is error
+    assert (type(cache.error), cache.error.args) == (type(error), error.args)
     assert not cache.complete
     assert pa.table(cache.prefix()).equals(expected(2))
 
@@ -207,3 +213,101 @@ assert not cache.complete
 @pytest.mark.parametrize("use", ["next", "stream", "another", "number"])
 def test_a_generator_that_reads_the_reader_that_pulls_it_gets_an_error(use):
     assert processes.run(OWN_READER, use).strip() in {"RuntimeError", "ValueError"}
+
+
+class OddError(Exception):
+    """Can't be made from its args."""
+
+    def __init__(self, one, other):
+        super().__init__(f"{one} {other}")
+        self.one = one
+
+
+def frames_of(error):
+    return [frame.name for frame in traceback.extract_tb(error.__traceback__)]
+
+
+@pytest.mark.parametrize(
+    "error", [SourceBrokeError("broke"), OSError(5, "io", "a file"), OddError(1, 2)]
+)
+def test_each_reader_sees_the_sources_frames_and_its_own(error):
+    def failing():
+        yield batch(0)
+        deep()
+
+    def deep():
+        raise error
+
+    cache = respool.cache(failing(), schema=SCHEMA)
+
+    def reading():
+        return list(cache)
+
+    def asking():
+        return cache.to_arrow()
+
+    for read in (reading, asking, reading):
+        with pytest.raises(type(error)) as caught:
+            read()
+        frames = frames_of(caught.value)
+        assert frames[-2:] == ["failing", "deep"]
+        assert [frame for frame in frames if frame in {"reading", "asking"}] == [read.__name__]
+        assert vars(caught.value) == vars(error)
+        assert str(caught.value) == str(error)
+
+
+def test_a_failed_cache_keeps_nothing_of_its_readers():
+    def failing():
+        yield batch(0)
+        raise SourceBrokeError
+
+    cache = respool.cache(failing(), schema=SCHEMA)
+    held = []
+
+    def read():
+        class Local:
+            pass
+
+        local = Local()
+        held.append(weakref.ref(local))
+        cache.to_arrow()
+
+    for _ in range(5):
+        with pytest.raises(SourceBrokeError):
+            read()
+    gc.collect()
+    assert [reference() for reference in held] == [None] * 5
+
+
+def test_a_value_that_is_no_text_is_told_as_far_as_it_is():
+    column = pa.StringArray.from_buffers(
+        1, pa.py_buffer(b"\0\0\0\0\3\0\0\0"), pa.py_buffer(b"a\xffb")
+    )
+    cache = respool.cache(pa.record_batch([column], ["s"]))
+    numbers = cache.cast(pa.schema({"s": pa.int64()}))
+    for read in (list, pa.table, lambda view: view.head(1)):
+        with pytest.raises(ValueError, match="cannot cast column"):
+            read(numbers)
+
+
+def test_a_swallowed_interrupt_is_raised_where_reading_begins_anew():
+    def interrupted():
+        yield batch(0)
+        raise KeyboardInterrupt
+
+    cache = respool.cache(interrupted(), schema=SCHEMA)
+    cleaned = []
+
+    class Guard:
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *_):
+            cleaned.append(True)
+
+    with pytest.raises(OSError, match="KeyboardInterrupt"), Guard():
+        pa.table(cache)
+    assert cleaned == [True]
+    with pytest.raises(KeyboardInterrupt):
+        pa.table(cache.prefix())
+    assert pa.table(cache.prefix()).equals(expected(1))

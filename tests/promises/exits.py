@@ -55,6 +55,21 @@ for _ in range(4):
     daemon(lambda: pa.table(source if OURS else reader()))
 running.wait(10)
 """,
+    "an exit handler of before us that joins a reader": """
+stopped = threading.Event()
+def read_on():
+    while not stopped.is_set():
+        for one in (source if OURS else [batch(0)]):
+            pass
+def join():
+    stopped.set()
+    reading.join()
+atexit.register(join)
+source = stream(3)
+reading = threading.Thread(target=read_on, daemon=True)
+reading.start()
+time.sleep(0.1)
+""",
     "daemon threads that ask": """
 source = stream()
 daemon(lambda: [(repr(source), source.schema) for _ in iter(int, 1)])

@@ -106,7 +106,8 @@ WORK = {
 
 
 def interrupted(call: Callable[[respool.StreamCache], object], cache: object) -> tuple[float, str]:
-    """When and how the call ended: with KeyboardInterrupt, or with another error and then that."""
+    """When and how the call ended: with KeyboardInterrupt, or with another error and then that where it is
+    read again."""
     ends: list[float] = []
     errors: list[str] = []
     try:
@@ -118,6 +119,8 @@ def interrupted(call: Callable[[respool.StreamCache], object], cache: object) ->
             except Exception as error:
                 ends.append(time.monotonic())
                 errors.append(f"{type(error).__name__}: {error}"[:200])
+                if isinstance(cache, respool.StreamCache):
+                    cache.reader()  # as a loop does that takes it for a failure
                 time.sleep(1)
                 return ends[0], f"no KeyboardInterrupt after {errors[0]}"
         finally:

@@ -6,7 +6,8 @@ reference cycle, and exit handlers that read. The worst exit of many runs is com
 control: the same consumer over a plain pyarrow reader or generator.
 
 Not promised: a clean exit where the control has none. Python ends threads that come back to it in the middle
-of an engine's code, and some engines abort over that.
+of an engine's code, and some engines abort over that; so does a daemon thread that is in the Python code of a
+source for more than two seconds after the end began.
 """
 
 import pytest

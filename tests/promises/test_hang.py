@@ -6,7 +6,8 @@ dropped, and `close`. A watchdog in each child prints all stacks. Sums are compa
 `close` an error that says so will do, a wrong sum never.
 
 Not promised: that an engine's own pool has threads left, where several queries that wait for each other
-run on it.
+run on it; an error in place of a wait, where a source reads its own cache on another thread, or two caches
+read each other: Ctrl-C ends that.
 """
 
 import itertools

@@ -2,8 +2,8 @@
 
 Children read endless sources, in C (DuckDB) and in Python, with every consumer and from the thread that
 waits for another's pull; others encode and prove a cache of 2e9 strings. SIGINT has to end the call, with
-KeyboardInterrupt or the engine's error and then that; the worst time is recorded. Afterwards the cache goes
-on or has failed.
+KeyboardInterrupt, or with the engine's error and then that where it is read again; the worst time is
+recorded. Afterwards the cache goes on or has failed.
 
 Not promised: the end of a wait for a source that gives no batch and does not look at signals itself, be it
 in C or in Python code on another thread; that DuckDB stops pulling a source in C on its own threads, which

@@ -92,7 +92,7 @@ impl PyCache {
         options: &Options,
     ) -> PyResult<PyClassInitializer<Self>> {
         let Sourced { source, origin } = sourced;
-        let cache = detached(py, || Cache::from_boxed(source, options)).or_raise(py)?;
+        let cache = detached(py, || Cache::from_boxed(source, options))?;
         let view = PyView::whole(cache.view(), origin.is_some());
         Ok(PyClassInitializer::from(view).add_subclass(Self { origin }))
     }
@@ -171,21 +171,25 @@ impl PyCache {
     ///
     /// Readers raise ``ValueError`` afterwards; batches that were handed out stay valid. Closing
     /// again does nothing.
-    fn close(slf: &Bound<'_, Self>) {
+    fn close(slf: &Bound<'_, Self>) -> PyResult<()> {
         let py = slf.py();
         let cache = Self::cache(slf);
-        detached(py, || cache.close());
+        detached(py, || {
+            cache.close();
+            Ok(())
+        })?;
         // A generator is closed now, as a file would be.
         if let Some(origin) = &slf.get().origin {
             origin.end(py);
         }
+        Ok(())
     }
 
     /// Whether the cache was closed.
     #[getter]
     fn closed(slf: &Bound<'_, Self>) -> PyResult<bool> {
         let cache = Self::cache(slf);
-        let snapshot = detached(slf.py(), || cache.snapshot()).or_raise(slf.py())?;
+        let snapshot = detached(slf.py(), || cache.snapshot())?;
         Ok(snapshot.is_closed)
     }
 
@@ -194,7 +198,7 @@ impl PyCache {
     fn error(slf: &Bound<'_, Self>) -> PyResult<Option<PyErr>> {
         let py = slf.py();
         let cache = Self::cache(slf);
-        let snapshot = detached(py, || cache.snapshot()).or_raise(py)?;
+        let snapshot = detached(py, || cache.snapshot())?;
         Ok(match &snapshot.end {
             respool::End::Failed(failure) => Some(cause(py, failure)),
             respool::End::Open | respool::End::Complete => None,
@@ -205,7 +209,7 @@ impl PyCache {
     #[getter]
     fn ingested_count(slf: &Bound<'_, Self>) -> PyResult<usize> {
         let cache = Self::cache(slf);
-        let snapshot = detached(slf.py(), || cache.snapshot()).or_raise(slf.py())?;
+        let snapshot = detached(slf.py(), || cache.snapshot())?;
         Ok(snapshot.batches)
     }
 
@@ -213,7 +217,7 @@ impl PyCache {
     #[getter]
     fn upstream_exhausted(slf: &Bound<'_, Self>) -> PyResult<bool> {
         let cache = Self::cache(slf);
-        let snapshot = detached(slf.py(), || cache.snapshot()).or_raise(slf.py())?;
+        let snapshot = detached(slf.py(), || cache.snapshot())?;
         Ok(snapshot.is_complete())
     }
 
@@ -250,7 +254,7 @@ impl PyCache {
     fn resize(slf: &Bound<'_, Self>, bounds: Option<&Bound<'_, PyDict>>) -> PyResult<()> {
         let py = slf.py();
         let cache = Self::cache(slf);
-        let (mut memory, mut disk) = detached(py, || cache.capacities()).or_raise(py)?;
+        let (mut memory, mut disk) = detached(py, || cache.capacities())?;
         for (name, value) in bounds.into_iter().flatten() {
             let value: Option<SizeArgument> = value.extract()?;
             match name.cast::<PyString>()?.to_cow()?.as_ref() {
@@ -273,7 +277,7 @@ impl PyCache {
                 }
             }
         }
-        detached(py, || cache.resize(memory, disk)).or_raise(py)
+        detached(py, || cache.resize(memory, disk))
     }
 
     /// What the cache did so far and what it holds; sizes in bytes, times in seconds.
@@ -288,7 +292,7 @@ impl PyCache {
     fn metrics<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyDict>> {
         let py = slf.py();
         let cache = Self::cache(slf);
-        let metrics = detached(py, || cache.metrics()).or_raise(py)?;
+        let metrics = detached(py, || cache.metrics())?;
         let dict = PyDict::new(py);
         dict.set_item("batches", metrics.batches)?;
         dict.set_item("rows", metrics.rows)?;
@@ -320,15 +324,15 @@ impl PyCache {
         exc_type: &Bound<'_, PyAny>,
         exc_value: &Bound<'_, PyAny>,
         traceback: &Bound<'_, PyAny>,
-    ) {
+    ) -> PyResult<()> {
         let _ = (exc_type, exc_value, traceback);
-        Self::close(slf);
+        Self::close(slf)
     }
 
-    fn __repr__(slf: &Bound<'_, Self>) -> String {
+    fn __repr__(slf: &Bound<'_, Self>) -> PyResult<String> {
         let view = slf.as_super().get().view();
-        let text = detached(slf.py(), || describe(view));
-        format!("<respool.StreamCache {text}>")
+        let text = detached(slf.py(), || Ok(describe(view)))?;
+        Ok(format!("<respool.StreamCache {text}>"))
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {

@@ -116,7 +116,7 @@ fn disk_directory(py: Python<'_>) -> PyResult<PathBuf> {
     let usable = |directory: &Path| {
         Log::temporary(Arc::new(Schema::empty()), LogOptions::new(directory)).is_ok()
     };
-    let found = detached(py, || candidates.into_iter().find(|path| usable(path)));
+    let found = detached(py, || Ok(candidates.into_iter().find(|path| usable(path))))?;
     found.ok_or_else(|| {
         PyOSError::new_err(
             "no directory for a log: the temporary directory, /var/tmp and the current directory \

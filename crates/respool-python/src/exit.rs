@@ -3,7 +3,7 @@
 //! An engine may pull ahead on threads of its own; DuckDB 1 does, even after a LIMIT was reached. Such a
 //! thread attaches to Python to ask a source, and CPython ends a thread that attaches, or comes back
 //! from a detached stretch, while it finalises: in the middle of somebody's frames. So at exit no
-//! thread but the main one is let in any more, those that are in are waited for, and who comes too
+//! thread but the main one is let in any more, those that are in are waited for, and who comes out too
 //! late stays where it is, as threads do since Python 3.14.
 
 use std::cell::Cell;
@@ -12,17 +12,24 @@ use std::time::{Duration, Instant};
 
 use pyo3::prelude::*;
 
+/// What is said where nothing can be asked of Python any more.
+pub(crate) const SHUTTING_DOWN: &str = "Python is shutting down";
+
 /// A source that stalls for longer than this at exit is not waited for.
 const PATIENCE: Duration = Duration::from_secs(2);
 
 static NEAR: AtomicBool = AtomicBool::new(false);
 static GONE: AtomicBool = AtomicBool::new(false);
+/// Set when Python has ended: what C releases afterwards finds no interpreter.
+static ENDED: AtomicBool = AtomicBool::new(false);
 static INSIDE: AtomicIsize = AtomicIsize::new(0);
 /// Whether any thread is known to be the main one.
 static KNOWN: AtomicBool = AtomicBool::new(false);
 
 thread_local! {
     static IS_MAIN: Cell<bool> = const { Cell::new(false) };
+    /// Passes that this thread has.
+    static PASSES: Cell<isize> = const { Cell::new(0) };
 }
 
 /// Leave to attach to Python.
@@ -33,13 +40,16 @@ impl Pass {
     pub(crate) fn ask() -> Option<Self> {
         // First in, then a look: who looked before the end was near is waited for.
         INSIDE.fetch_add(1, Ordering::SeqCst);
+        let _ = PASSES.try_with(|passes| passes.set(passes.get() + 1));
         let pass = Self(());
-        (!is_near() || is_main()).then_some(pass)
+        let is_let_in = !is_near() || (is_main() && !ENDED.load(Ordering::SeqCst));
+        is_let_in.then_some(pass)
     }
 }
 
 impl Drop for Pass {
     fn drop(&mut self) {
+        let _ = PASSES.try_with(|passes| passes.set(passes.get() - 1));
         INSIDE.fetch_sub(1, Ordering::SeqCst);
     }
 }
@@ -47,17 +57,15 @@ impl Drop for Pass {
 /// Runs the work of a thread that attaches afterwards; one that would come too late stays here.
 pub(crate) fn leaving<T>(work: impl FnOnce() -> T) -> T {
     let done = work();
-    if GONE.load(Ordering::SeqCst) && !is_main() {
-        stay();
+    while GONE.load(Ordering::SeqCst) && !is_main() {
+        std::thread::park();
     }
     done
 }
 
-/// Never comes back, but in the child of a fork.
-pub(crate) fn stay() {
-    while is_near() && !is_main() {
-        std::thread::park();
-    }
+/// Python has ended. For `Py_AtExit`.
+pub(crate) extern "C" fn ended() {
+    ENDED.store(true, Ordering::SeqCst);
 }
 
 /// Lets nobody in any more, and waits for who is in. For `atexit`, which runs on the main thread.
@@ -74,9 +82,10 @@ pub(crate) fn shut_down(py: Python<'_>) {
     GONE.store(true, Ordering::SeqCst);
 }
 
-/// In the child of a fork: the threads that were in don't exist there, and this one is the main one.
+/// In the child of a fork: the other threads that were in don't exist there, and this one is the main one.
 pub(crate) fn forked() {
-    INSIDE.store(0, Ordering::SeqCst);
+    let own = PASSES.try_with(Cell::get).unwrap_or(0);
+    INSIDE.store(own, Ordering::SeqCst);
     this_is_main();
 }
 
@@ -86,7 +95,7 @@ pub(crate) fn this_is_main() {
     KNOWN.store(true, Ordering::SeqCst);
 }
 
-fn is_main() -> bool {
+pub(crate) fn is_main() -> bool {
     IS_MAIN.try_with(Cell::get).unwrap_or(false)
 }
 

@@ -8,7 +8,6 @@ use respool::{Polled, Reader};
 
 use crate::arrow::export_batches;
 use crate::attach::{Detached, detached};
-use crate::error::OrRaise;
 use crate::origin::Owner;
 use crate::signals::Signals;
 use crate::turns::Turns;
@@ -63,7 +62,7 @@ impl PyFrames {
                 Ok((!batches.is_empty()).then(|| (reader.schema(), batches)))
             })
         });
-        let taken = taken.or_raise(py)?.flatten();
+        let taken = taken?.flatten();
         taken
             .map(|(schema, batches)| export_batches(py, schema, batches))
             .transpose()
@@ -71,7 +70,7 @@ impl PyFrames {
 
     /// Let the reader go.
     fn close(&self, py: Python<'_>) -> PyResult<()> {
-        detached(py, || self.turns.take_away().map(drop)).or_raise(py)
+        detached(py, || self.turns.take_away().map(drop))
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {

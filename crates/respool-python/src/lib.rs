@@ -65,6 +65,7 @@ mod _native {
         if current.is(&threading.call_method0("main_thread")?) {
             crate::exit::this_is_main();
         }
+        crate::attach::tell_of_the_end();
         let shut_down = wrap_pyfunction!(crate::exit::shut_down, module)?;
         py.import("atexit")?
             .call_method1("register", (shut_down,))?;

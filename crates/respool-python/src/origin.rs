@@ -12,7 +12,7 @@ use pyo3::PyTraverseError;
 use pyo3::exceptions::PyBaseException;
 use pyo3::gc::PyVisit;
 use pyo3::prelude::*;
-use pyo3::types::PyIterator;
+use pyo3::types::{PyIterator, PyTraceback};
 
 /// Locked for a moment and by attached threads only, and nothing of Python runs meanwhile.
 #[derive(Debug, Default)]
@@ -23,14 +23,19 @@ pub(crate) struct Origin {
 #[derive(Debug, Default)]
 struct Held {
     iterator: Option<Py<PyIterator>>,
+    /// The exception itself, until who met it has got it.
+    first: Option<Py<PyBaseException>>,
+    /// What later readers get copies of. Never raised, so that it holds no frames but the source's.
     raised: Option<Py<PyBaseException>>,
+    /// The source's frames.
+    traceback: Option<Py<PyTraceback>>,
 }
 
 impl Origin {
     pub(crate) fn new(iterator: Py<PyIterator>) -> Arc<Self> {
         let held = Held {
             iterator: Some(iterator),
-            raised: None,
+            ..Held::default()
         };
         Arc::new(Self {
             held: Mutex::new(held),
@@ -52,14 +57,40 @@ impl Origin {
 
     /// Keeps the exception that ended the source.
     pub(crate) fn keep(&self, py: Python<'_>, raised: &PyErr) {
-        let raised = raised.value(py).clone().unbind();
-        self.held.lock().raised = Some(raised);
+        let exception = raised.value(py);
+        let traceback = raised.traceback(py);
+        let kept = copied(exception, traceback.as_ref());
+        let mut held = self.held.lock();
+        held.first = Some(exception.clone().unbind());
+        held.raised = Some(kept.unbind());
+        held.traceback = traceback.map(Bound::unbind);
     }
 
-    /// The exception that ended the source.
+    /// The exception itself, once.
+    pub(crate) fn first(&self, py: Python<'_>) -> Option<PyErr> {
+        let (first, traceback) = {
+            let mut held = self.held.lock();
+            let traceback = held.traceback.as_ref().map(|it| it.bind(py).clone());
+            (held.first.take()?, traceback)
+        };
+        let error = PyErr::from_value(first.into_bound(py).into_any());
+        error.set_traceback(py, traceback);
+        Some(error)
+    }
+
+    /// The exception that ended the source, with the source's frames and no reader's.
+    ///
+    /// A copy: an exception that is raised takes on the frames that it comes through, and keeps what they hold.
     pub(crate) fn raised(&self, py: Python<'_>) -> Option<PyErr> {
-        let raised = self.held.lock().raised.as_ref()?.bind(py).clone();
-        Some(PyErr::from_value(raised.into_any()))
+        let (raised, traceback) = {
+            let held = self.held.lock();
+            let traceback = held.traceback.as_ref().map(|it| it.bind(py).clone());
+            (held.raised.as_ref()?.bind(py).clone(), traceback)
+        };
+        let copy = copied(&raised, traceback.as_ref());
+        let error = PyErr::from_value(copy.into_any());
+        error.set_traceback(py, traceback);
+        Some(error)
     }
 
     /// For `__traverse__`: what is locked is in use, so it is reachable anyhow.
@@ -68,7 +99,9 @@ impl Origin {
             return Ok(());
         };
         visit.call(&held.iterator)?;
-        visit.call(&held.raised)
+        visit.call(&held.first)?;
+        visit.call(&held.raised)?;
+        visit.call(&held.traceback)
     }
 
     /// For `__clear__`: nothing that could be reached reads the cache.
@@ -76,6 +109,32 @@ impl Origin {
         let held = std::mem::take(&mut *self.held.lock());
         drop(held);
     }
+}
+
+/// A copy of an exception, with that traceback; the exception itself where it can't be copied.
+fn copied<'py>(
+    exception: &Bound<'py, PyBaseException>,
+    traceback: Option<&Bound<'py, PyTraceback>>,
+) -> Bound<'py, PyBaseException> {
+    let copy = copy_of(exception).unwrap_or_else(|_| exception.clone());
+    // An exception takes nothing but a traceback or None there, and this is one of them.
+    let _ = copy.setattr("__traceback__", traceback);
+    copy
+}
+
+fn copy_of<'py>(exception: &Bound<'py, PyBaseException>) -> PyResult<Bound<'py, PyBaseException>> {
+    let py = exception.py();
+    let copy = py.import("copy")?.call_method1("copy", (exception,))?;
+    let copy = copy.cast_into::<PyBaseException>()?;
+    let is_same = copy.get_type().is(exception.get_type())
+        && copy.getattr("args")?.eq(exception.getattr("args")?)?;
+    if !is_same {
+        return Ok(exception.clone());
+    }
+    for name in ["__cause__", "__context__", "__suppress_context__"] {
+        copy.setattr(name, exception.getattr(name)?)?;
+    }
+    Ok(copy)
 }
 
 /// The `StreamCache` that something reads: to be held, and shown to the collector, by whatever does.

@@ -8,7 +8,6 @@ use respool::{SLICE, View};
 
 use crate::attach::detached;
 use crate::describe::size;
-use crate::error::OrRaise;
 
 /// Tells how far an ingest is.
 pub(crate) enum Progress<'py> {
@@ -55,7 +54,7 @@ impl<'py> Progress<'py> {
         if matches!(self, Self::Silent) {
             return Ok(());
         }
-        let extent = detached(py, || view.extent()).or_raise(py)?;
+        let extent = detached(py, || view.extent())?;
         let (batches, rows, bytes) = (extent.batches, extent.rows, extent.cache.bytes);
         match self {
             Self::Silent => {}

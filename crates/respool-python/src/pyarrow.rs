@@ -35,7 +35,7 @@ pub(crate) fn batch_to_pyarrow<'py>(
     schema: &Bound<'py, PyAny>,
 ) -> PyResult<Bound<'py, PyAny>> {
     let py = schema.py();
-    let _inside = inside(py);
+    let _inside = inside()?;
     let mut array = ffi_batch(batch);
     // pyarrow moves the array out and leaves a released one, as the interface asks.
     let import = method(py, &BATCH_IMPORTER, "RecordBatch", "_import_from_c")?;
@@ -47,7 +47,7 @@ pub(crate) fn schema_to_pyarrow<'py>(
     py: Python<'py>,
     schema: &Schema,
 ) -> PyResult<Bound<'py, PyAny>> {
-    let _inside = inside(py);
+    let _inside = inside()?;
     let mut schema = ffi_schema(schema)?;
     let import = method(py, &SCHEMA_IMPORTER, "Schema", "_import_from_c")?;
     import.bind(py).call1((&raw mut schema as usize,))
@@ -58,7 +58,7 @@ pub(crate) fn table_of<'py>(
     reader: &Bound<'py, PyAny>,
     schema: &Bound<'py, PyAny>,
 ) -> PyResult<Bound<'py, PyAny>> {
-    let _inside = inside(reader.py());
+    let _inside = inside()?;
     let batches = reader.try_iter()?.collect::<PyResult<Vec<_>>>()?;
     let py = reader.py();
     let make = method(py, &TABLE_MAKER, "Table", "from_batches")?;

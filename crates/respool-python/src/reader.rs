@@ -10,10 +10,9 @@ use respool::Reader;
 
 use crate::arrow::{export_schema, export_stream, import_schema, schema_in};
 use crate::attach::{Detached, detached};
-use crate::error::OrRaise;
 use crate::origin::Owner;
 use crate::pyarrow::{batch_to_pyarrow, schema_to_pyarrow, table_of};
-use crate::signals::Signals;
+use crate::signals::{Signals, owed};
 use crate::turns::Turns;
 
 /// One replay of a cache or a view, with its own position.
@@ -57,7 +56,7 @@ impl PyReader {
     /// Takes the reader for good.
     fn consume(&self, py: Python<'_>) -> PyResult<Reader> {
         let taken = detached(py, || self.turns.take_away());
-        taken.or_raise(py)?.ok_or_else(consumed)
+        taken?.ok_or_else(consumed)
     }
 }
 
@@ -78,14 +77,14 @@ impl PyReader {
     /// Whether the reader was consumed or closed.
     #[getter]
     fn closed(&self, py: Python<'_>) -> PyResult<bool> {
-        detached(py, || self.turns.is_gone()).or_raise(py)
+        detached(py, || self.turns.is_gone())
     }
 
     /// Number of the batch that comes next, as in the cache.
     #[getter]
     fn position(&self, py: Python<'_>) -> PyResult<usize> {
         let position = detached(py, || self.turns.with(|reader| Ok(reader.at().batch)));
-        position.or_raise(py)?.ok_or_else(consumed)
+        position?.ok_or_else(consumed)
     }
 
     /// Read the rest into a ``pyarrow.Table`` that shares the cache's buffers.
@@ -105,7 +104,7 @@ impl PyReader {
 
     /// Let the reader go. Closing again does nothing.
     fn close(&self, py: Python<'_>) -> PyResult<()> {
-        detached(py, || self.turns.take_away().map(drop)).or_raise(py)
+        detached(py, || self.turns.take_away().map(drop))
     }
 
     /// Hand the rest of the replay over as a ``pyarrow.RecordBatchReader`` of another schema.
@@ -132,10 +131,8 @@ impl PyReader {
         schema: &Bound<'py, PyAny>,
     ) -> PyResult<Bound<'py, PyAny>> {
         let schema = import_schema(schema)?;
-        let reader = self
-            .consume(py)?
-            .shown_as(|view| view.cast(&schema))
-            .or_raise(py)?;
+        let reader = self.consume(py)?;
+        let reader = detached(py, || reader.shown_as(|view| view.cast(&schema)))?;
         let stream = Py::new(py, Self::new(py, reader, self.owner.clone_ref(py))?)?;
         py.import("pyarrow")?
             .getattr("RecordBatchReader")?
@@ -147,8 +144,9 @@ impl PyReader {
     }
 
     fn __next__<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
+        owed()?;
         let next = detached(py, || self.turns.with(|reader| reader.next_batch(&Signals)));
-        match next.or_raise(py)? {
+        match next? {
             None => Err(consumed()),
             Some(None) => Ok(None),
             Some(Some(batch)) => batch_to_pyarrow(batch, self.pyarrow_schema.bind(py)).map(Some),
@@ -164,7 +162,7 @@ impl PyReader {
         let requested = requested_schema.map(schema_in).transpose()?;
         let mut reader = self.consume(py)?;
         if let Some(schema) = requested {
-            reader = reader.shown_as(|view| view.conform(&schema)).or_raise(py)?;
+            reader = detached(py, || reader.shown_as(|view| view.conform(&schema)))?;
         }
         export_stream(py, reader, self.owner.keeper(py))
     }

@@ -1,17 +1,22 @@
-//! How a call that waits or works for long learns of Ctrl-C.
+//! How a call that waits or works for long learns of Ctrl-C, and who still has to be told of it.
 
+use std::cell::Cell;
+use std::time::{Duration, Instant};
+
+use pyo3::exceptions::PyKeyboardInterrupt;
+use pyo3::prelude::*;
 use respool::{BoxError, Interrupt};
 
 use crate::attach::attached;
 use crate::error::Exception;
-use crate::exit;
+use crate::exit::{self, SHUTTING_DOWN};
 
 /// Runs Python's signal handlers. The engine calls it with no lock held and the thread detached.
 pub(crate) struct Signals;
 
 impl Interrupt for Signals {
     fn check(&self) -> Result<(), BoxError> {
-        if exit::is_near() {
+        if exit::is_near() && !exit::is_main() {
             return Err(SHUTTING_DOWN.into());
         }
         // Handlers run on the main thread alone; no other has to wait for the GIL to learn nothing.
@@ -26,5 +31,31 @@ impl Interrupt for Signals {
     }
 }
 
-/// What is said where nothing can be asked of Python any more.
-pub(crate) const SHUTTING_DOWN: &str = "Python is shutting down";
+/// How long a thread that was told of Ctrl-C in other words is to be told again.
+const OWED: Duration = Duration::from_secs(1);
+
+thread_local! {
+    static SWALLOWED: Cell<Option<Instant>> = const { Cell::new(None) };
+}
+
+/// Notes that Ctrl-C left this thread as the error of an engine.
+///
+/// Through a C stream goes a number and a text only. A loop that takes that for a failure and tries again
+/// would swallow Ctrl-C, so what it does next is interrupted: see [`owed`]. To raise it here and now, in
+/// whatever Python runs next, would skip somebody's `finally`.
+pub(crate) fn swallowed() {
+    SWALLOWED.with(|swallowed| swallowed.set(Some(Instant::now())));
+}
+
+/// To be asked where a read begins.
+///
+/// # Errors
+/// `KeyboardInterrupt`, where one was swallowed a moment ago.
+pub(crate) fn owed() -> PyResult<()> {
+    match SWALLOWED.with(Cell::take) {
+        Some(since) if since.elapsed() < OWED => Err(PyKeyboardInterrupt::new_err(
+            "the read before this one was interrupted",
+        )),
+        _ => Ok(()),
+    }
+}

@@ -2,10 +2,10 @@
 
 use std::path::Path;
 
-use pyo3::exceptions::{PyOSError, PyTypeError, PyValueError};
+use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyInt, PyString};
-use respool::ByteSize;
+use respool::{ByteSize, LogError};
 
 use crate::error::OrRaise;
 
@@ -50,7 +50,7 @@ impl SizeArgument {
     }
 
     /// Bytes; a share is one of what is free where the directory lies. To be called detached.
-    pub(crate) fn of_disk(&self, directory: &Path) -> PyResult<u64> {
+    pub(crate) fn of_disk(&self, directory: &Path) -> respool::Result<u64> {
         Ok(match self.0 {
             ByteSize::Bytes(bytes) => bytes,
             share @ ByteSize::Share(_) => share.bytes_of(free(directory)?),
@@ -59,10 +59,11 @@ impl SizeArgument {
 }
 
 /// Free bytes where the directory lies.
-pub(crate) fn free(directory: &Path) -> PyResult<u64> {
-    let system = rustix::fs::statvfs(directory).map_err(|error| {
-        let text = format!("cannot tell how much is free: {error}");
-        PyOSError::new_err((error.raw_os_error(), text, directory.as_os_str().to_owned()))
+pub(crate) fn free(directory: &Path) -> respool::Result<u64> {
+    let system = rustix::fs::statvfs(directory).map_err(|error| LogError::Io {
+        action: "cannot tell how much is free in",
+        path: directory.to_owned(),
+        source: error.into(),
     })?;
     Ok(system.f_bavail.saturating_mul(system.f_frsize))
 }

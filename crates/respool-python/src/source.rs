@@ -12,9 +12,9 @@ use respool::{BoxError, Source};
 use crate::arrow::{ImportedStream, import_batch, import_schema};
 use crate::attach::attached;
 use crate::error::Raised;
+use crate::exit::SHUTTING_DOWN;
 use crate::origin::Origin;
 use crate::pyarrow::schema_to_pyarrow;
-use crate::signals::SHUTTING_DOWN;
 
 /// A source, and what it has of Python that the garbage collector has to see.
 pub(crate) struct Sourced {

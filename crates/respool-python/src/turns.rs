@@ -103,6 +103,11 @@ impl<T> Turns<T> {
     }
 
     fn give_back(&self, turn: Turn<T>) {
+        if self.check_process().is_err() {
+            // The child of a fork in the middle of a turn: somebody who is not here may have the lock.
+            Box::leak(Box::new(turn));
+            return;
+        }
         *self.turn.lock() = turn;
         self.done.notify_one();
     }

@@ -12,7 +12,7 @@ use respool::predicate::{Term, Verdict};
 use respool::{Position, Residence, View};
 
 use crate::arrow::{export_schema, export_stream, import_schema, schema_in};
-use crate::attach::{Detached, detached, interrupt_this_thread};
+use crate::attach::{Detached, detached};
 use crate::describe::{describe, describe_in_html};
 use crate::error::OrRaise;
 use crate::frames::PyFrames;
@@ -21,7 +21,7 @@ use crate::predicate::{PyPredicate, PyTerm};
 use crate::progress::Progress;
 use crate::pyarrow::{batch_to_pyarrow, schema_to_pyarrow, table_of};
 use crate::reader::PyReader;
-use crate::signals::Signals;
+use crate::signals::{Signals, owed, swallowed};
 
 /// A replayable view of a cache: a projection, a cast, a slice, a filter, or everything.
 ///
@@ -86,6 +86,7 @@ impl PyView {
     }
 
     fn open(&self, py: Python<'_>, from_start: bool) -> PyResult<respool::Reader> {
+        owed()?;
         detached(py, || {
             if from_start {
                 self.view.reader_at(Position::default(), &Signals)
@@ -93,7 +94,6 @@ impl PyView {
                 self.view.reader_from_frontier()
             }
         })
-        .or_raise(py)
     }
 }
 
@@ -160,26 +160,26 @@ impl PyView {
     #[getter]
     fn num_rows(&self, py: Python<'_>) -> PyResult<u64> {
         let counted = detached(py, || self.view.count(&Signals));
-        counted.or_raise(py).map(|(_, rows)| rows)
+        counted.map(|(_, rows)| rows)
     }
 
     /// Batches shown of what is stored so far. Of a filtered view, as for ``num_rows``.
     #[getter]
     fn num_batches(&self, py: Python<'_>) -> PyResult<usize> {
         let counted = detached(py, || self.view.count(&Signals));
-        counted.or_raise(py).map(|(batches, _)| batches)
+        counted.map(|(batches, _)| batches)
     }
 
     /// Bytes that the stored batches show, wherever they are. Those of a part are found by reading it.
     #[getter]
     fn nbytes(&self, py: Python<'_>) -> PyResult<u64> {
-        detached(py, || self.view.num_bytes(&Signals)).or_raise(py)
+        detached(py, || self.view.num_bytes(&Signals))
     }
 
     /// Whether everything that this view shows is stored, and the source ended without an error.
     #[getter]
     fn complete(&self, py: Python<'_>) -> PyResult<bool> {
-        let extent = detached(py, || self.view.extent()).or_raise(py)?;
+        let extent = detached(py, || self.view.extent())?;
         Ok(extent.is_complete)
     }
 
@@ -346,7 +346,8 @@ impl PyView {
                 "no batch {i}: batches are numbered from 0"
             )));
         };
-        let batch = detached(py, || self.view.batch(index, &Signals)).or_raise(py)?;
+        owed()?;
+        let batch = detached(py, || self.view.batch(index, &Signals))?;
         let Some(batch) = batch else {
             let batches = self.num_batches(py)?;
             return Err(PyIndexError::new_err(format!(
@@ -367,7 +368,7 @@ impl PyView {
     fn prefix(slf: &Bound<'_, Self>) -> PyResult<Self> {
         let py = slf.py();
         let shown = slf.get().view();
-        let view = detached(py, || shown.prefix()).or_raise(py)?;
+        let view = detached(py, || shown.prefix())?;
         Ok(Self::with(slf, view))
     }
 
@@ -472,6 +473,7 @@ impl PyView {
     ///     If a batch does not fit. It is kept: call again after ``resize``.
     #[pyo3(signature = (progress=None), text_signature = "($self, progress=False)")]
     fn ingest_all(&self, py: Python<'_>, progress: Option<&Bound<'_, PyAny>>) -> PyResult<usize> {
+        owed()?;
         let mut progress = Progress::new(progress)?;
         loop {
             // A look at signals and progress attaches to Python: not for every batch.
@@ -479,7 +481,7 @@ impl PyView {
             let more = detached(py, || self.view.ingest_for(interval, &Signals));
             // Between two pulls nothing is lost: an interrupted ingest can go on.
             py.check_signals()?;
-            let more = more.or_raise(py)?;
+            let more = more?;
             progress.show(py, &self.view, !more)?;
             if !more {
                 return self.num_batches(py);
@@ -509,13 +511,13 @@ impl PyView {
             };
             view.reader_at(Position::default(), &Signals)
         });
-        export_stream(py, reader.or_raise(py)?, Self::owner(slf).keeper(py))
+        export_stream(py, reader?, Self::owner(slf).keeper(py))
     }
 
     /// Rows stored of the view, of a filtered one at most.
     #[getter]
     fn _rows(&self, py: Python<'_>) -> PyResult<u64> {
-        let extent = detached(py, || self.view.extent()).or_raise(py)?;
+        let extent = detached(py, || self.view.extent())?;
         Ok(extent.rows)
     }
 
@@ -528,10 +530,10 @@ impl PyView {
                 && predicate.supports(&view.schema())
                 && view.is_decided(predicate, &Signals)?)
         });
-        decided.or_raise(py).inspect_err(|error| {
+        decided.inspect_err(|error| {
             // DuckDB, which asks, makes an error of its own of it.
             if error.is_instance_of::<PyKeyboardInterrupt>(py) {
-                interrupt_this_thread(py);
+                swallowed();
             }
         })
     }
@@ -544,7 +546,7 @@ impl PyView {
     ) -> PyResult<Vec<Option<bool>>> {
         let predicate = &predicate.get().0;
         let proved = detached(py, || self.view.prove(predicate, &Signals));
-        let (_, verdicts) = proved.or_raise(py)?;
+        let (_, verdicts) = proved?;
         let known = |verdict: &Verdict| match verdict {
             Verdict::All => Some(true),
             Verdict::None => Some(false),
@@ -594,13 +596,13 @@ impl PyView {
             let reader = view.reader_at(Position::default(), &Signals)?;
             Ok(if from_log { reader.from_log() } else { reader })
         });
-        Ok(PyFrames::new(reader.or_raise(py)?, Self::owner(slf)))
+        Ok(PyFrames::new(reader?, Self::owner(slf)))
     }
 
     /// Where everything can be had for nothing, as often as wanted: `"memory"`, `"log"` (a mapped one), or None.
     #[getter]
     fn _place(&self, py: Python<'_>) -> PyResult<Option<&'static str>> {
-        let residence = detached(py, || self.view.residence()).or_raise(py)?;
+        let residence = detached(py, || self.view.residence())?;
         Ok(residence.map(|residence| match residence {
             Residence::Memory => "memory",
             Residence::MappedLog => "log",
@@ -611,7 +613,7 @@ impl PyView {
     /// that could move what is there.
     #[getter]
     fn _is_settled(&self, py: Python<'_>) -> PyResult<bool> {
-        let extent = detached(py, || self.view.extent()).or_raise(py)?;
+        let extent = detached(py, || self.view.extent())?;
         Ok(extent.cache.is_ended())
     }
 
@@ -621,7 +623,7 @@ impl PyView {
             "cannot pickle a cache, a view or a LazyFrame of one ({}): it reads a stream that belongs \
              to this process; pickle its data, such as pyarrow.table(cache), or make the cache where \
              it is used",
-            detached(py, || describe(&self.view))
+            detached(py, || Ok(describe(&self.view)))?
         )))
     }
 
@@ -643,7 +645,7 @@ impl PyView {
         let py = slf.py();
         let view = slf.get().view();
         let encoded = detached(py, || view.encoded(&Signals));
-        let encoded = encoded.or_raise(py)?;
+        let encoded = encoded?;
         Ok(encoded.map(|cache| Self {
             view: Detached::new(cache.view()),
             ..Self::with(slf, slf.get().view().clone())
@@ -663,7 +665,7 @@ impl PyView {
         let mut reader = slf.get().open(py, true)?;
         if let Some(requested) = requested_schema {
             let schema = schema_in(requested)?;
-            reader = reader.shown_as(|view| view.conform(&schema)).or_raise(py)?;
+            reader = detached(py, || reader.shown_as(|view| view.conform(&schema)))?;
         }
         export_stream(py, reader, Self::owner(slf).keeper(py))
     }
@@ -672,13 +674,13 @@ impl PyView {
         export_schema(py, &self.view.schema())
     }
 
-    fn __repr__(&self, py: Python<'_>) -> String {
-        let text = detached(py, || describe(&self.view));
-        format!("<respool.StreamCacheView {text}>")
+    fn __repr__(&self, py: Python<'_>) -> PyResult<String> {
+        let text = detached(py, || Ok(describe(&self.view)))?;
+        Ok(format!("<respool.StreamCacheView {text}>"))
     }
 
-    fn _repr_html_(&self, py: Python<'_>) -> String {
-        detached(py, || describe_in_html(&self.view))
+    fn _repr_html_(&self, py: Python<'_>) -> PyResult<String> {
+        detached(py, || Ok(describe_in_html(&self.view)))
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {

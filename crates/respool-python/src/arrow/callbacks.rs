@@ -11,10 +11,10 @@ use pyo3::prelude::*;
 use respool::{Error, Polled, Reader};
 
 use super::export::ffi_batch;
-use crate::attach::{attached, enter, interrupt_this_thread, let_go};
+use crate::attach::{attached, enter};
 use crate::error::{EIO, ToldC, c_error};
-use crate::exit::may_be_main;
-use crate::signals::{SHUTTING_DOWN, Signals};
+use crate::exit::SHUTTING_DOWN;
+use crate::signals::{Signals, swallowed};
 
 /// What an exported stream has of its own.
 pub(super) struct Export {
@@ -33,12 +33,17 @@ impl Export {
         }
     }
 
-    fn next(&mut self) -> respool::Result<Option<RecordBatch>> {
-        match self.reader.poll()? {
-            Polled::Batch(batch) => Ok(Some(batch)),
-            Polled::End => Ok(None),
-            Polled::Pending => enter(|| self.reader.pull_batch(&Signals))
-                .unwrap_or_else(|| Err(Error::Interrupted(SHUTTING_DOWN.into()))),
+    fn next(&mut self) -> Result<Option<RecordBatch>, ToldC> {
+        match self.reader.poll() {
+            Ok(Polled::Batch(batch)) => Ok(Some(batch)),
+            Ok(Polled::End) => Ok(None),
+            // Errors are told and dropped inside: one may hold an exception of Python.
+            Ok(Polled::Pending) => {
+                let reader = &mut self.reader;
+                enter(|| reader.pull_batch(&Signals).map_err(|error| c_error(&error)))
+                    .unwrap_or_else(|| Err(c_error(&Error::Interrupted(SHUTTING_DOWN.into()))))
+            }
+            Err(error) => Err(c_error(&error)),
         }
     }
 
@@ -59,7 +64,7 @@ impl Export {
         done.map_err(|(errno, text)| self.fail(errno, &text))
     }
 
-    /// Lets everything go, waiting for the GIL only where foreign code has to be run.
+    /// Lets everything go, waiting for the GIL only where foreign code has to be run, or Python.
     fn end(self) {
         if let Some(remains) = self.reader.retire() {
             let mut remains = Some(remains);
@@ -69,7 +74,14 @@ impl Export {
             }
         }
         if let Some(owner) = self.owner {
-            let_go(owner);
+            let mut owner = Some(owner);
+            // As a stream of pyarrow over Python does: the GIL is waited for.
+            if enter(|| attached(|_| drop(owner.take())))
+                .flatten()
+                .is_none()
+            {
+                Box::leak(Box::new(owner));
+            }
         }
     }
 }
@@ -112,16 +124,11 @@ pub(super) unsafe extern "C" fn get_next(
     let next = export.guard(|export| match export.next() {
         Ok(Some(batch)) => Ok(ffi_batch(batch)),
         Ok(None) => Ok(FFI_ArrowArray::empty()),
-        Err(error) => {
-            let ToldC {
-                errno,
-                text,
-                is_interrupt,
-            } = c_error(&error);
-            if is_interrupt && may_be_main() {
-                enter(|| attached(interrupt_this_thread));
+        Err(told) => {
+            if told.is_interrupt {
+                swallowed();
             }
-            Err((errno, text))
+            Err((told.errno, told.text))
         }
     });
     match next {

@@ -112,10 +112,12 @@ impl Shadow {
     /// Adds a copy of the array and of all in it, and returns where it is.
     ///
     /// # Safety
-    /// `array` points to a valid array of this type.
+    /// `array` is null or points to a valid array of this type.
     unsafe fn add(&mut self, array: *const CArray, data_type: &DataType) -> *mut CArray {
         // SAFETY: as the caller promises.
-        let original = unsafe { &*array };
+        let Some(original) = (unsafe { array.as_ref() }) else {
+            return ptr::null_mut();
+        };
         let mut node = original.clone();
         node.release = None;
         node.private_data = ptr::null_mut();

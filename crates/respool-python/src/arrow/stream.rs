@@ -45,7 +45,7 @@ impl ImportedStream {
         }
         // Asking for the schema may run foreign code that waits: not while attached.
         let py = object.py();
-        detached(py, || Self::new(stream)).map_err(|error| source_error(py, &*error))
+        detached(py, || Ok(Self::new(stream)))?.map_err(|error| source_error(py, &*error))
     }
 
     fn new(mut stream: FFI_ArrowArrayStream) -> Result<Self, BoxError> {

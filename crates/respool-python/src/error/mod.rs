@@ -36,12 +36,16 @@ pub(crate) fn exception(py: Python<'_>, error: &Error) -> PyErr {
 /// What a reader is told of a source that failed: its own exception, but for one that ended a program
 /// some time ago.
 fn failed(py: Python<'_>, failure: &SourceFailure) -> PyErr {
-    if is_over(failure) {
+    let is_now = is_now(failure);
+    if !is_now && ends_a_program(failure) {
         let incomplete = Told::new(Kind::IncompleteStream, incomplete(failure)).raised(py);
         incomplete.set_cause(py, Some(cause(py, failure)));
         return incomplete;
     }
-    cause(py, failure)
+    match failure.error().downcast_ref::<Raised>() {
+        Some(raised) => raised.exception(py, is_now),
+        None => cause(py, failure),
+    }
 }
 
 /// The exception that ended the source, as it was.
@@ -49,16 +53,28 @@ pub(crate) fn cause(py: Python<'_>, failure: &SourceFailure) -> PyErr {
     source_error(py, failure.error())
 }
 
-/// Whether the source ended by something that ended a program, and was told to whom it concerned.
-fn is_over(failure: &SourceFailure) -> bool {
+/// Whether this is the thread where the source ended, and is told of it for the first time.
+fn is_now(failure: &SourceFailure) -> bool {
     let error = failure.error();
     if let Some(raised) = error.downcast_ref::<Raised>() {
-        return raised.ends != Ends::Nothing && !raised.ended.is_now();
+        raised.ended.is_now()
+    } else if let Some(stream) = error.downcast_ref::<StreamError>() {
+        stream.ended.is_now()
+    } else {
+        false
     }
-    if let Some(stream) = error.downcast_ref::<StreamError>() {
-        return stream.is_interrupt() && !stream.ended.is_now();
+}
+
+/// Whether the source ended by something that is to end a program.
+fn ends_a_program(failure: &SourceFailure) -> bool {
+    let error = failure.error();
+    if let Some(raised) = error.downcast_ref::<Raised>() {
+        raised.ends != Ends::Nothing
+    } else if let Some(stream) = error.downcast_ref::<StreamError>() {
+        stream.is_interrupt()
+    } else {
+        false
     }
-    false
 }
 
 fn incomplete(failure: &SourceFailure) -> String {
@@ -76,7 +92,7 @@ pub(crate) fn source_error(
     error: &(dyn StdError + Send + Sync + 'static),
 ) -> PyErr {
     if let Some(raised) = error.downcast_ref::<Raised>() {
-        return raised.exception(py);
+        return raised.exception(py, false);
     }
     if let Some(exception) = error.downcast_ref::<Exception>() {
         return exception.raised.clone_ref(py);
@@ -106,7 +122,7 @@ pub(crate) fn c_error(error: &Error) -> ToldC {
     let told = match error {
         Error::Source(failure) => {
             let error = failure.error();
-            if is_over(failure) {
+            if !is_now(failure) && ends_a_program(failure) {
                 Told::new(Kind::IncompleteStream, incomplete(failure))
             } else if let Some(raised) = error.downcast_ref::<Raised>() {
                 let is_interrupt = raised.ends == Ends::Interrupted;

@@ -59,8 +59,10 @@ impl Raised {
         }
     }
 
-    pub(super) fn exception(&self, py: Python<'_>) -> PyErr {
-        let kept = self.origin.raised(py);
+    /// The exception, as it was to who met it, a copy of it to later readers.
+    pub(super) fn exception(&self, py: Python<'_>, is_now: bool) -> PyErr {
+        let first = is_now.then(|| self.origin.first(py)).flatten();
+        let kept = first.or_else(|| self.origin.raised(py));
         kept.unwrap_or_else(|| PyRuntimeError::new_err(self.told.text.clone()))
     }
 }

@@ -81,7 +81,8 @@ impl Told {
     pub(super) fn new(kind: Kind, text: impl ToString) -> Self {
         Self {
             kind,
-            text: text.to_string(),
+            // A text that names a value of a column may have what C gave for text and is none.
+            text: String::from_utf8_lossy(text.to_string().as_bytes()).into_owned(),
             path: None,
         }
     }
