@@ -78,7 +78,8 @@ con = respool.duckdb.duckdb.connect()
 assert "polars" not in sys.modules
 cache = respool.cache(con.sql("select 1 as n"))
 assert respool.polars.scan(cache).collect().item() == 1
-assert {"duckdb", "polars", "typing"} <= set(dir(respool))
+assert {"duckdb", "polars", "typing", "cache"} <= set(dir(respool))
+assert not {"importlib", "TYPE_CHECKING"} & set(dir(respool))
 try:
     respool.nothing
 except AttributeError as error:
@@ -88,6 +89,48 @@ except AttributeError as error:
 
 def test_modules_over_engines_are_there_when_asked_for():
     assert processes.run(MODULES).strip() == "module 'respool' has no attribute 'nothing'"
+
+
+STAR = """
+import sys
+import typing
+before = typing
+from respool import *
+assert not {"duckdb", "polars"} & set(sys.modules)
+assert typing is before
+print(StreamCache.__name__, cache.__name__)
+"""
+
+
+def test_everything_at_once_loads_no_engine_and_hides_no_module():
+    assert processes.run(STAR).split() == ["StreamCache", "cache"]
+
+
+WITHOUT_ENGINES = """
+import inspect
+import pydoc
+import sys
+sys.modules["duckdb"] = sys.modules["polars"] = None
+import respool
+for name in ("duckdb", "polars"):
+    assert not hasattr(respool, name)
+    assert name in dir(respool)
+    assert name not in dict(inspect.getmembers(respool))
+    try:
+        getattr(respool, name)
+    except AttributeError as error:
+        assert isinstance(error.__cause__, ImportError)
+        print(error)
+assert "Read an Arrow stream once" in pydoc.render_doc(respool)
+"""
+
+
+def test_without_engines_their_modules_are_missing_attributes_that_name_the_extra():
+    duckdb, polars = processes.run(WITHOUT_ENGINES).strip().splitlines()
+    assert duckdb.startswith("respool.duckdb needs DuckDB")
+    assert duckdb.endswith("pip install 'respool[duckdb]'")
+    assert polars.startswith("respool.polars needs Polars")
+    assert polars.endswith("pip install 'respool[polars]'")
 
 
 STUB = Path(respool.__file__).with_name("_native.pyi")

@@ -25,29 +25,41 @@ from respool._native import StreamCache, StreamCacheReader, StreamCacheView, __v
 if TYPE_CHECKING:
     from types import ModuleType
 
-    from respool import duckdb, polars, typing
+    # Written twice, a name is public to type checkers without being in `__all__`.
+    from respool import duckdb as duckdb
+    from respool import polars as polars
+    from respool import typing as typing
 
+# No module of `_LATER`: `from respool import *` must not load an engine, nor hide its name or `typing`.
 __all__ = [
     "StreamCache",
     "StreamCacheReader",
     "StreamCacheView",
     "__version__",
     "cache",
-    "duckdb",
     "exceptions",
-    "polars",
-    "typing",
 ]
 
-_LATER = frozenset({"duckdb", "polars", "typing"})
+_ENGINES = {"duckdb": "DuckDB", "polars": "Polars"}
+
+_LATER = frozenset({*_ENGINES, "typing"})
 """Modules that are imported when somebody asks for them: no engine is loaded for nothing."""
 
 
 def __getattr__(name: str) -> "ModuleType":
-    if name in _LATER:
+    if name not in _LATER:
+        raise AttributeError(f"module 'respool' has no attribute {name!r}")
+    try:
         return importlib.import_module(f"respool.{name}")
-    raise AttributeError(f"module 'respool' has no attribute {name!r}")
+    except ImportError as error:
+        if name not in _ENGINES:
+            raise
+        # What asks for every attribute, such as `help`, goes on without this one.
+        raise AttributeError(
+            f"respool.{name} needs {_ENGINES[name]}, which can't be imported ({error}): "
+            f"pip install 'respool[{name}]'"
+        ) from error
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_LATER})
+    return sorted({*globals(), *_LATER} - {"TYPE_CHECKING", "importlib"})

@@ -25,6 +25,7 @@ import respool
 from respool import StreamCache, StreamCacheView
 from respool._duckdb.scannable import scannable
 from respool._duckdb.version import IS_OLD
+from respool._views import opened
 from respool.typing import ArrowStreamExportable
 
 __all__ = ["from_query", "materialize", "register", "relation"]
@@ -49,7 +50,7 @@ def register(
     name
         The name of the view that SQL sees. It replaces what was registered under it.
     cache
-        A cache, or what ``select``, ``cast`` or ``slice`` make of it.
+        A cache, or what ``select``, ``cast``, ``slice``, ``filter`` or ``prefix`` make of it.
     optimize
         True: answer from a copy in the encodings that DuckDB reads fastest (decimals of 4 or 8 bytes,
         few distinct strings as a dictionary, other strings as views). It is made once, when the cache
@@ -64,9 +65,10 @@ def register(
     Raises
     ------
     TypeError
-        If a column has a type that DuckDB can't scan; the message says what to cast.
+        If it is neither a cache nor a view of one, or a column has a type that DuckDB can't scan; the
+        message says what to do.
     ValueError
-        If there is no column.
+        If there is no column, or the cache is closed.
 
     Examples
     --------
@@ -77,8 +79,13 @@ def register(
     >>> con.execute("select sum(n) from numbers").fetchone()
     (6,)
     """
-    con.register(name, scannable(cache, optimize=optimize))
-    return con.view(name)
+    source = scannable(opened(cache, "register"), optimize=optimize)
+    con.register(name, source)
+    try:
+        return con.view(_quoted(name))
+    except BaseException:
+        con.unregister(name)
+        raise
 
 
 def relation(
@@ -92,7 +99,7 @@ def relation(
     Parameters
     ----------
     cache
-        A cache, or what ``select``, ``cast`` or ``slice`` make of it.
+        A cache, or what ``select``, ``cast``, ``slice``, ``filter`` or ``prefix`` make of it.
     con
         The connection that is to run it; ``duckdb.default_connection()`` if None.
     optimize
@@ -106,9 +113,10 @@ def relation(
     Raises
     ------
     TypeError
-        If a column has a type that DuckDB can't scan; the message says what to cast.
+        If it is neither a cache nor a view of one, or a column has a type that DuckDB can't scan; the
+        message says what to do.
     ValueError
-        If there is no column.
+        If there is no column, or the cache is closed.
 
     Examples
     --------
@@ -117,9 +125,10 @@ def relation(
     >>> respool.duckdb.relation(cache).filter("n > 1").aggregate("sum(n)").fetchall()
     [(5,)]
     """
+    source = scannable(opened(cache, "relation"), optimize=optimize)
     if con is None:
         con = duckdb.default_connection()
-    return con.from_arrow(scannable(cache, optimize=optimize))
+    return con.from_arrow(source)
 
 
 def materialize(
@@ -141,7 +150,7 @@ def materialize(
     name
         The name of the table.
     cache
-        A cache, or what ``select``, ``cast`` or ``slice`` make of it. Read to its end.
+        A cache, or what ``select``, ``cast``, ``slice``, ``filter`` or ``prefix`` make of it. Read to its end.
     temporary
         True: a table that is gone with the connection, also in a database that is a file.
     replace
@@ -157,7 +166,10 @@ def materialize(
     duckdb.CatalogException
         If there is such a table, and ``replace`` is not set.
     TypeError
-        If a column has a type that DuckDB can't scan; the message says what to cast.
+        If it is neither a cache nor a view of one, or a column has a type that DuckDB can't scan; the
+        message says what to do.
+    ValueError
+        If there is no column, or the cache is closed.
 
     Examples
     --------
@@ -170,8 +182,8 @@ def materialize(
     source = f"respool_{secrets.token_hex(8)}"
     create = "create or replace" if replace else "create"
     kind = "temp table" if temporary else "table"
-    table = '"' + name.replace('"', '""') + '"'
-    register(con, source, cache)
+    table = _quoted(name)
+    con.register(source, scannable(opened(cache, "materialize")))
     try:
         con.execute(f"{create} {kind} {table} as from {source}")
     finally:
@@ -224,6 +236,10 @@ def from_query(
         error.add_note("The query ran on a cursor of its own, without your temporary tables.")
         raise
     return respool.cache(reader, **options)
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
 
 
 def _reader(

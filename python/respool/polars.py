@@ -14,6 +14,7 @@ import polars as pl
 from respool._native import cache
 from respool._polars.io_source import io_source
 from respool._polars.types import Table
+from respool._views import checked
 
 try:
     from respool._polars.resolver import CacheResolver
@@ -36,7 +37,7 @@ def scan(cache: StreamCacheView) -> pl.LazyFrame:
     Parameters
     ----------
     cache
-        A cache, or a view of one.
+        A cache, or what ``select``, ``cast``, ``slice``, ``filter`` or ``prefix`` make of it.
 
     Returns
     -------
@@ -52,7 +53,8 @@ def scan(cache: StreamCacheView) -> pl.LazyFrame:
         If two columns have the same name, or the cache is closed when the frame is collected. A query
         that was collected before, over a stream read to its end, may go on with frames that it holds.
     TypeError
-        When a column is collected that Polars has no type for: a union, a calendar interval.
+        If it is neither a cache nor a view of one; or when a column is collected that Polars has no type
+        for: a union, a calendar interval.
 
     Examples
     --------
@@ -64,6 +66,7 @@ def scan(cache: StreamCacheView) -> pl.LazyFrame:
     >>> frame.join(frame, on="n").collect().height
     3
     """
+    cache = checked(cache, "scan")
     if CacheResolver is None:
         return io_source(Table(cache))
     resolver = CacheResolver(cache)

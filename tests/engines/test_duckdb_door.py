@@ -59,7 +59,7 @@ def test_registering_again_replaces(con):
     assert one(con, "select count(*) from t") == (100,)
 
 
-@pytest.mark.parametrize("name", ["two words", 'quo"ted', "select"])
+@pytest.mark.parametrize("name", ["two words", 'quo"ted', "select", "a.b", '"'])
 def test_any_name(con, name):
     cache = respool.cache(Source().reader())
     quoted = name.replace('"', '""')
@@ -269,6 +269,49 @@ def test_a_closed_cache_is_an_error(make, con):
     cache.close()
     with pytest.raises(duckdb.Error, match="closed"):
         con.execute("select sum(n) from t").fetchall()
+
+
+DOORS = {
+    "register": lambda con, cache: respool.duckdb.register(con, "t", cache),
+    "relation": lambda con, cache: respool.duckdb.relation(cache, con=con),
+    "materialize": lambda con, cache: respool.duckdb.materialize(con, "t", cache, replace=True),
+}
+
+
+@pytest.mark.parametrize("door", DOORS)
+def test_a_closed_cache_is_refused_and_touches_nothing(con, door):
+    respool.duckdb.register(con, "t", respool.cache(Source().reader()))
+    closed = respool.cache(Source().reader())
+    view = closed.slice(1)
+    closed.close()
+    for given in (closed, view):
+        with pytest.raises(ValueError, match="the cache is closed"):
+            DOORS[door](con, given)
+    assert one(con, "select count(*), sum(n) from t") == COUNT_AND_SUM
+    assert [name for (name,) in con.execute("show tables").fetchall()] == ["t"]
+
+
+@pytest.mark.parametrize("door", DOORS)
+def test_what_is_no_cache_is_a_type_error(con, door):
+    cache = respool.cache(Source().reader())
+    for given in (pa.table({"n": [1]}), cache.reader(), None):
+        with pytest.raises(TypeError, match=rf"^{door} takes a cache .*respool\.cache\("):
+            DOORS[door](con, given)
+    assert con.execute("show tables").fetchall() == []
+
+
+def test_a_failing_register_leaves_no_name(con, monkeypatch):
+    # What fails after the name is given: a name that another thread took away meanwhile.
+    monkeypatch.setattr(respool.duckdb, "_quoted", lambda name: "missing")
+    with pytest.raises(duckdb.CatalogException, match="missing"):
+        respool.duckdb.register(con, "t", respool.cache(Source().reader()))
+    assert con.execute("show tables").fetchall() == []
+
+
+def test_a_name_with_a_dot_is_not_a_table_of_a_schema(con):
+    con.execute("create table q as select 43 as a")
+    relation = respool.duckdb.register(con, "main.q", respool.cache(Source().reader()))
+    assert relation.aggregate("count(*), sum(n)").fetchall() == [COUNT_AND_SUM]
 
 
 # --- without DuckDB's private module ---

@@ -339,3 +339,10 @@ def test_frames_round_trip_with_every_type_of_polars():
 
 def test_the_expected_frame():
     assert_frame_equal(over(Source()).lazy().collect(), pl.DataFrame(expected(5)))
+
+
+def test_what_is_no_cache_is_a_type_error():
+    cache = respool.StreamCache(pa.table({"n": [1]}))
+    for given in (pa.table({"n": [1]}), cache.reader(), None):
+        with pytest.raises(TypeError, match=r"^scan takes a cache .*respool\.cache\("):
+            respool.polars.scan(given)
