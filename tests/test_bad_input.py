@@ -131,3 +131,54 @@ def test_a_disk_cannot_be_resized_where_there_is_none():
     cache = respool.StreamCache(Source().reader(), "1 MiB")
     with pytest.raises(ValueError, match="disk"):
         cache.resize(disk="1 MiB")
+
+
+def test_what_is_for_a_log_needs_one(log_dir):
+    table = pa.table({"n": [1]})
+    for options in ({"directory": log_dir}, {"compression": "lz4"}):
+        with pytest.raises(ValueError, match="disk=None asks for none"):
+            respool.cache(table, disk=None, **options)
+    with pytest.raises(ValueError, match="give disk_path"):
+        respool.StreamCache(table, compression="lz4")
+
+
+def test_sources_that_are_nearly_right():
+    with pytest.raises(TypeError, match="call it"):
+        respool.cache(lambda: iter([]))
+    for column in (pa.array([1]), pa.chunked_array([[1]])):
+        with pytest.raises(ValueError, match="one column, not a batch"):
+            respool.cache(column)
+
+    class Broken:
+        def __iter__(self):
+            raise RuntimeError("not today")
+
+    with pytest.raises(RuntimeError, match="not today"):
+        respool.cache(Broken(), schema=pa.schema({"n": pa.int64()}))
+
+
+def test_closed_things_say_so():
+    cache = respool.StreamCache(pa.table({"n": [1]}))
+    reader = cache.reader()
+    reader.close()
+    cache.close()
+    for use in (
+        cache.__enter__,
+        reader.__enter__,
+        lambda: cache.num_rows,
+        lambda: cache.num_batches,
+        lambda: cache.nbytes,
+        lambda: cache.filter([("n", ">", 0)]).num_rows,
+    ):
+        with pytest.raises(ValueError, match="closed"):
+            use()
+    assert "closed" in repr(cache)
+
+
+def test_a_cache_contains_columns():
+    cache = respool.StreamCache(pa.table({"n": [1]}))
+    assert "n" in cache
+    assert "m" not in cache
+    assert cache.ingested_count == 0
+    with pytest.raises(TypeError):
+        1 in cache  # noqa: B015

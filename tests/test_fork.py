@@ -7,6 +7,7 @@ import os, signal, sys, threading
 import pyarrow as pa, respool
 from sources import SCHEMA, Source, expected
 
+pa.table(expected(1))  # imports pandas, under a lock of pyarrow's that a child would wait for
 source = Source(200, pause=0.005)
 cache = respool.cache(source, schema=SCHEMA, memory=5000, directory=sys.argv[1])
 readers = [threading.Thread(target=lambda: pa.table(cache)) for _ in range(4)]

@@ -140,7 +140,7 @@ def test_what_holds_other_values_is_refused():
     cache = respool.cache(
         iter([pa.record_batch({"n": pa.array([1], pa.int32())})]), schema=declared
     )
-    with pytest.raises(ValueError, match='column "n" is Int32, not Int64'):
+    with pytest.raises(ValueError, match='column "n" is int32, not int64'):
         cache.ingest_all()
 
 

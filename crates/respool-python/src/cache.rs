@@ -15,6 +15,7 @@ use respool::{Cache, Compression, LogOptions, Options, WritePolicy};
 use crate::attach::detached;
 use crate::describe::describe;
 use crate::error::{OrRaise, cause};
+use crate::number::Number;
 use crate::origin::Origin;
 use crate::size::SizeArgument;
 use crate::source::{Sourced, source_of};
@@ -129,10 +130,10 @@ impl PyCache {
         disk_path: Option<PathBuf>,
         disk_capacity: Option<SizeArgument>,
         write_policy: &str,
-        max_readers: Option<usize>,
+        max_readers: Option<Number>,
         schema: Option<&Bound<'_, PyAny>>,
         compression: Option<&str>,
-        coalesce_rows: Option<usize>,
+        coalesce_rows: Option<Number>,
         allow_tmpfs: bool,
     ) -> PyResult<PyClassInitializer<Self>> {
         let write_policy: WritePolicy = write_policy.parse().or_raise(py)?;
@@ -142,14 +143,20 @@ impl PyCache {
                 .as_ref()
                 .map(|_| SizeArgument::share(MEMORY_BESIDE_LOG))
         });
-        let mut options = options(memory.as_ref(), coalesce_rows)?.with_write_policy(write_policy);
-        if let Some(readers) = max_readers {
+        let mut options =
+            options(memory.as_ref(), coalesce_rows.as_ref())?.with_write_policy(write_policy);
+        if let Some(Number(readers)) = max_readers {
             if readers == 0 {
                 return Err(PyValueError::new_err("max_readers is at least 1"));
             }
-            options = options.with_max_readers(readers);
+            options = options.with_max_readers(usize::try_from(readers).unwrap_or(usize::MAX));
         }
         let compression = compression_of(compression)?;
+        if compression.is_some() && disk_path.is_none() {
+            return Err(PyValueError::new_err(
+                "compression is for the log: give disk_path and disk_capacity too",
+            ));
+        }
         match (disk_path, disk_capacity) {
             (Some(directory), Some(capacity)) => {
                 let capacity = detached(py, || capacity.of_disk(&directory))?;
@@ -314,8 +321,10 @@ impl PyCache {
         Ok(dict)
     }
 
-    fn __enter__(slf: PyRef<'_, Self>) -> PyRef<'_, Self> {
-        slf
+    fn __enter__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, Self>> {
+        let cache = Self::cache(slf);
+        detached(slf.py(), || cache.check_open())?;
+        Ok(slf.clone())
     }
 
     #[pyo3(signature = (exc_type, exc_value, traceback))]
@@ -351,13 +360,14 @@ impl PyCache {
 
 pub(crate) fn options(
     memory: Option<&SizeArgument>,
-    coalesce_rows: Option<usize>,
+    coalesce_rows: Option<&Number>,
 ) -> PyResult<Options> {
     let mut options = Options::new();
     if let Some(size) = memory {
         options = options.with_memory_capacity(size.of_memory());
     }
     if let Some(rows) = coalesce_rows {
+        let rows = usize::try_from(rows.0).unwrap_or(usize::MAX);
         if rows == 0 {
             return Err(PyValueError::new_err("coalesce_rows is at least 1"));
         }

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use respool::{End, View};
+use respool::{End, View, spelled};
 
 /// Bytes as people read them.
 pub(crate) fn size(bytes: u64) -> String {
@@ -56,7 +56,7 @@ pub(crate) fn describe_in_html(view: &View) -> String {
     };
     let mut rows = String::new();
     for field in view.schema().fields() {
-        let (name, kind) = (escape(field.name()), escape(&field.data_type().to_string()));
+        let (name, kind) = (escape(field.name()), escape(&spelled(field.data_type())));
         let _ = write!(rows, "<tr><td>{name}</td><td>{kind}</td></tr>");
     }
     format!(

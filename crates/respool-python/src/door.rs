@@ -4,12 +4,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arrow_schema::Schema;
-use pyo3::exceptions::PyOSError;
+use pyo3::exceptions::{PyOSError, PyValueError};
 use pyo3::prelude::*;
 use respool::{Log, LogOptions, WritePolicy};
 
 use crate::attach::detached;
 use crate::cache::{PyCache, compression_of, log_in, options};
+use crate::number::Number;
 use crate::size::{SizeArgument, free};
 use crate::source::source_of;
 
@@ -68,13 +69,18 @@ pub(crate) fn cache<'py>(
     memory: Option<SizeArgument>,
     disk: Option<Disk>,
     directory: Option<PathBuf>,
-    coalesce_rows: Option<usize>,
+    coalesce_rows: Option<Number>,
     compression: Option<&str>,
     schema: Option<&Bound<'py, PyAny>>,
 ) -> PyResult<Bound<'py, PyCache>> {
     let compression = compression_of(compression)?;
-    let mut options =
-        options(memory.as_ref(), coalesce_rows)?.with_write_policy(WritePolicy::OnEviction);
+    if disk.is_none() && (directory.is_some() || compression.is_some()) {
+        return Err(PyValueError::new_err(
+            "directory and compression are for the log, and disk=None asks for none",
+        ));
+    }
+    let mut options = options(memory.as_ref(), coalesce_rows.as_ref())?
+        .with_write_policy(WritePolicy::OnEviction);
     if let Some(disk) = disk {
         let directory = match directory {
             Some(directory) => directory,

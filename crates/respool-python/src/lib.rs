@@ -21,6 +21,7 @@ mod door;
 mod error;
 mod exit;
 mod frames;
+mod number;
 mod origin;
 mod predicate;
 mod progress;

@@ -171,8 +171,11 @@ impl PyReader {
         export_schema(py, &self.schema)
     }
 
-    fn __enter__(slf: PyRef<'_, Self>) -> PyRef<'_, Self> {
-        slf
+    fn __enter__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, Self>> {
+        if slf.get().closed(slf.py())? {
+            return Err(consumed());
+        }
+        Ok(slf.clone())
     }
 
     #[pyo3(signature = (exc_type, exc_value, traceback))]

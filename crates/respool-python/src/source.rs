@@ -76,7 +76,14 @@ fn iterable(object: &Bound<'_, PyAny>, schema: &Bound<'_, PyAny>) -> PyResult<So
             "schema= is for iterables of batches; a stream has its own schema: use .cast(schema) on the cache",
         ));
     }
-    let mut iterator = object.try_iter().map_err(|_| not_a_source(object))?;
+    let mut iterator = object.try_iter().map_err(|error| {
+        // What `__iter__` itself raises says more than we could.
+        if error.is_instance_of::<PyTypeError>(object.py()) && object.getattr("__iter__").is_err() {
+            not_a_source(object)
+        } else {
+            error
+        }
+    })?;
     let mut first = Item::End;
     let schema = match schema.cast::<PyString>() {
         Ok(text) if text == "first" => {
@@ -117,6 +124,8 @@ fn not_a_source(object: &Bound<'_, PyAny>) -> PyErr {
         .map_or_else(|_| "this object".to_owned(), |name| name.to_string());
     let hint = if object.try_iter().is_ok() {
         "; an iterable of batches needs schema="
+    } else if object.is_callable() {
+        "; call it, if it makes one"
     } else {
         ""
     };

@@ -16,6 +16,7 @@ use crate::attach::{Detached, detached};
 use crate::describe::{describe, describe_in_html};
 use crate::error::OrRaise;
 use crate::frames::PyFrames;
+use crate::number::Number;
 use crate::origin::Owner;
 use crate::predicate::{PyPredicate, PyTerm};
 use crate::progress::Progress;
@@ -159,21 +160,30 @@ impl PyView {
     /// Rows shown of what is stored so far. Of a filtered view, zone maps and what they leave open is read.
     #[getter]
     fn num_rows(&self, py: Python<'_>) -> PyResult<u64> {
-        let counted = detached(py, || self.view.count(&Signals));
+        let counted = detached(py, || {
+            self.view.cache().check_open()?;
+            self.view.count(&Signals)
+        });
         counted.map(|(_, rows)| rows)
     }
 
     /// Batches shown of what is stored so far. Of a filtered view, as for ``num_rows``.
     #[getter]
     fn num_batches(&self, py: Python<'_>) -> PyResult<usize> {
-        let counted = detached(py, || self.view.count(&Signals));
+        let counted = detached(py, || {
+            self.view.cache().check_open()?;
+            self.view.count(&Signals)
+        });
         counted.map(|(batches, _)| batches)
     }
 
     /// Bytes that the stored batches show, wherever they are. Those of a part are found by reading it.
     #[getter]
     fn nbytes(&self, py: Python<'_>) -> PyResult<u64> {
-        detached(py, || self.view.num_bytes(&Signals))
+        detached(py, || {
+            self.view.cache().check_open()?;
+            self.view.num_bytes(&Signals)
+        })
     }
 
     /// Whether everything that this view shows is stored, and the source ended without an error.
@@ -256,14 +266,9 @@ impl PyView {
     /// ValueError
     ///     If a number is negative.
     #[pyo3(signature = (offset, length=None))]
-    fn slice(slf: &Bound<'_, Self>, offset: i64, length: Option<i64>) -> PyResult<Self> {
-        let checked = |name: &str, rows: i64| {
-            u64::try_from(rows)
-                .map_err(|_| PyValueError::new_err(format!("{name} is not negative: {rows}")))
-        };
-        let length = length.map(|rows| checked("length", rows)).transpose()?;
-        let view = slf.get().view.slice(checked("offset", offset)?, length);
-        Ok(Self::with(slf, view))
+    fn slice(slf: &Bound<'_, Self>, offset: Number, length: Option<Number>) -> Self {
+        let length = length.map(|length| length.0);
+        Self::with(slf, slf.get().view.slice(offset.0, length))
     }
 
     /// View the rows for which a condition holds.
@@ -340,11 +345,15 @@ impl PyView {
     /// IndexError
     ///     If there are not so many batches, or the number is negative: the last batch of a stream is not
     ///     known before its end.
-    fn batch<'py>(&self, py: Python<'py>, i: isize) -> PyResult<Bound<'py, PyAny>> {
-        let Ok(index) = usize::try_from(i) else {
-            return Err(PyIndexError::new_err(format!(
-                "no batch {i}: batches are numbered from 0"
-            )));
+    fn batch<'py>(&self, py: Python<'py>, i: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+        let index = match i.extract::<Number>() {
+            Ok(Number(index)) => usize::try_from(index).unwrap_or(usize::MAX),
+            Err(error) if error.is_instance_of::<PyValueError>(py) => {
+                return Err(PyIndexError::new_err(format!(
+                    "no batch {i}: batches are numbered from 0"
+                )));
+            }
+            Err(error) => return Err(error),
         };
         owed()?;
         let batch = detached(py, || self.view.batch(index, &Signals))?;
@@ -373,9 +382,9 @@ impl PyView {
     }
 
     /// Read the first rows into a ``pyarrow.Table``; pulls no more than it needs.
-    #[pyo3(signature = (n=5))]
-    fn head<'py>(slf: &Bound<'py, Self>, n: i64) -> PyResult<Bound<'py, PyAny>> {
-        let head = Self::slice(slf, 0, Some(n))?;
+    #[pyo3(signature = (n=Number(5)), text_signature = "($self, n=5)")]
+    fn head<'py>(slf: &Bound<'py, Self>, n: Number) -> PyResult<Bound<'py, PyAny>> {
+        let head = Self::slice(slf, Number(0), Some(n));
         Self::to_arrow(&Bound::new(slf.py(), head)?)
     }
 
@@ -650,6 +659,12 @@ impl PyView {
             view: Detached::new(cache.view()),
             ..Self::with(slf, slf.get().view().clone())
         }))
+    }
+
+    /// Whether there is a column of that name. Reads nothing.
+    fn __contains__(&self, name: &str) -> bool {
+        let schema = self.view.schema();
+        schema.fields().iter().any(|field| field.name() == name)
     }
 
     fn __iter__(slf: &Bound<'_, Self>) -> PyResult<PyReader> {

@@ -86,6 +86,12 @@ impl Cache {
         self.store.snapshot()
     }
 
+    /// # Errors
+    /// [`Error::Closed`](crate::Error::Closed); [`Error::Forked`](crate::Error::Forked).
+    pub fn check_open(&self) -> Result<()> {
+        self.store.look_open().map(drop)
+    }
+
     /// Pulls for about so long; `false` where the source is at its end.
     ///
     /// # Errors

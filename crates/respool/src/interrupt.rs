@@ -1,9 +1,11 @@
 //! How a caller that waits or works for long can be called off.
 
 use std::fmt;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use crate::error::{BoxError, Error, Result};
+pub use crate::sync::SLICE;
+
 use crate::sync::now;
 
 /// Asked about every [`SLICE`] while a call waits, pulls or works. No lock is held during the call, and
@@ -25,9 +27,6 @@ impl Interrupt for Uninterrupted {
         Ok(())
     }
 }
-
-/// The longest time between two checks, a call of the source apart.
-pub const SLICE: Duration = Duration::from_millis(50);
 
 /// When to look the next time. Kept by a reader from call to call: many short calls are a long one too.
 #[derive(Clone, Copy, Debug, Default)]

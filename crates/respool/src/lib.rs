@@ -27,6 +27,7 @@ mod recode;
 mod replay;
 mod size;
 mod source;
+mod spelled;
 mod store;
 #[cfg_attr(feature = "shuttle", doc(hidden))]
 #[cfg(feature = "shuttle")]
@@ -48,5 +49,6 @@ pub use crate::options::{Options, WritePolicy};
 pub use crate::replay::{Polled, Position, Reader};
 pub use crate::size::ByteSize;
 pub use crate::source::{SchemaMismatch, Source};
+pub use crate::spelled::spelled;
 pub use crate::store::{End, Snapshot};
 pub use crate::view::{Extent, Residence, View};

@@ -8,6 +8,7 @@ use arrow_cast::cast;
 use arrow_schema::{ArrowError, DataType, Schema, SchemaRef};
 
 use crate::error::BoxError;
+use crate::spelled::spelled;
 
 /// A stream of batches that can be read once.
 ///
@@ -87,8 +88,9 @@ fn conform(batch: RecordBatch, schema: &SchemaRef) -> Result<RecordBatch, BoxErr
 fn first_difference(found: &Schema, declared: &Schema) -> Option<String> {
     let (found, declared) = (found.fields(), declared.fields());
     if found.len() != declared.len() {
+        let names: Vec<_> = found.iter().map(|field| field.name().as_str()).collect();
         return Some(format!(
-            "it has {} columns, not {}",
+            "it has {} columns, {names:?}, not {}",
             found.len(),
             declared.len()
         ));
@@ -106,8 +108,8 @@ fn first_difference(found: &Schema, declared: &Schema) -> Option<String> {
         } else {
             Some(format!(
                 "column {name:?} is {}, not {}",
-                found.data_type(),
-                declared.data_type()
+                spelled(found.data_type()),
+                spelled(declared.data_type())
             ))
         }
     });

@@ -1,5 +1,10 @@
 //! The locks, threads and time of the engine, in one place so that a model checker can take theirs.
 
+use std::time::Duration;
+
+/// The longest time between two looks at an interrupt, a call of the source apart.
+pub const SLICE: Duration = Duration::from_millis(50);
+
 #[cfg(feature = "shuttle")]
 pub mod checked;
 #[cfg(feature = "shuttle")]

@@ -37,10 +37,20 @@ pub(super) fn read_schema(schema: &FFI_ArrowSchema) -> Result<Schema, String> {
     let read = catch_unwind(|| Schema::try_from(schema));
     match read {
         Ok(Ok(schema)) => Ok(schema),
+        Ok(Err(_)) if is_column(schema) => Err(
+            "this is one column, not a batch of columns: wrap it, as in \
+             pyarrow.table({\"name\": column})"
+                .to_owned(),
+        ),
         Ok(Err(error)) => Err(private_format(schema, "")
             .unwrap_or_else(|| format!("cannot read an Arrow schema: {error}"))),
         Err(_) => Err("this Arrow schema can't be read".to_owned()),
     }
+}
+
+/// Whether this is the schema of something else than a struct of columns.
+fn is_column(schema: &FFI_ArrowSchema) -> bool {
+    schema.format() != "+s" && !schema.format().starts_with("_pl")
 }
 
 /// Says what to do about a column of a type that Arrow does not have and Polars gives a format of its own.

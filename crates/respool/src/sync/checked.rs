@@ -16,7 +16,7 @@ use shuttle::{sync, thread};
 
 pub(crate) use shuttle::thread::ThreadId;
 
-use crate::interrupt::SLICE;
+use super::SLICE;
 
 pub(crate) type RwLockReadGuard<'a, T> = sync::RwLockReadGuard<'a, T>;
 
