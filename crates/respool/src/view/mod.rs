@@ -1,5 +1,6 @@
 //! `View`: a replayable projection, cast, slice or filter of a cache.
 
+mod cast;
 pub(crate) mod columns;
 mod extent;
 pub(crate) mod filter;
@@ -10,7 +11,6 @@ use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 
-use arrow_cast::can_cast_types;
 use arrow_schema::{Schema, SchemaRef};
 
 pub use self::extent::{Extent, Residence};
@@ -149,10 +149,15 @@ impl View {
     }
 
     /// The same columns with other types. A value that the new type can't hold is an error when its
-    /// batch is read, never a NULL.
+    /// batch is read, never a NULL and never another value.
+    ///
+    /// A float is an approximation: from and to one, numbers other than integers are rounded to the nearest.
+    /// What is not zero is true. A timestamp gives its date or its time of day; one without a zone
+    /// is local time of the zone that it gets. Children of structs are found by their names.
     ///
     /// # Errors
-    /// [`Error::InvalidArgument`] where names or their order differ, or no such cast exists.
+    /// [`Error::InvalidArgument`] where names or their order differ, where children of structs have
+    /// other names, where a time zone is not known, or no such cast exists.
     pub fn cast(&self, schema: &SchemaRef) -> Result<Self> {
         let (from, to) = (names(&self.schema), names(schema));
         if from != to {
@@ -166,14 +171,7 @@ impl View {
             if from.data_type() == to.data_type() {
                 continue;
             }
-            if !can_cast_types(from.data_type(), to.data_type()) {
-                return Err(Error::invalid(format!(
-                    "cannot cast column {:?} from {} to {}",
-                    from.name(),
-                    from.data_type(),
-                    to.data_type()
-                )));
-            }
+            cast::check(from, to)?;
             output.casts.push(Arc::clone(to));
         }
         Ok(self.shaped(Columns::new(Arc::clone(schema), outputs)))
