@@ -178,7 +178,7 @@ impl Store {
     }
 
     /// Another thread may have been told to give up a batch while its copy was still on the way to its slot.
-    fn settle_kept(&self, index: usize) {
+    pub(super) fn settle_kept(&self, index: usize) {
         let advice = self.advice.read().clone();
         if advice.is_some_and(|advice| !advice.contains(index)) {
             self.give_up(&[index]);
