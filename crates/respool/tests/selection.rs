@@ -180,3 +180,24 @@ fn what_is_not_stored_is_pending() {
         Polled::Pending
     ));
 }
+
+#[test]
+fn a_slice_shows_no_batches_without_rows() {
+    let (empty, full) = (batches(1)[0].slice(0, 0), batches(1)[0].slice(0, 2));
+    let given = [empty.clone(), full.clone(), empty].map(Ok::<_, arrow_schema::ArrowError>);
+    let source = arrow_array::RecordBatchIterator::new(given, full.schema());
+    let cache = Cache::new(source, &Options::new()).unwrap();
+    cache.ingest_all().unwrap();
+    assert_eq!(read(&cache.view()).len(), 3);
+    assert_eq!(cache.view().extent().unwrap().batches, 3);
+    for slice in [
+        cache.view().slice(0, Some(2)),
+        cache.view().slice(0, Some(5)),
+    ] {
+        assert_eq!(read(&slice), [full.clone()]);
+        assert_eq!(slice.extent().unwrap().batches, 1);
+        assert_eq!(slice.stored_batches().unwrap(), [1]);
+        assert_eq!(slice.batch(0, &Uninterrupted).unwrap(), Some(full.clone()));
+        assert_eq!(slice.batch(1, &Uninterrupted).unwrap(), None);
+    }
+}

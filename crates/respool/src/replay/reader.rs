@@ -165,24 +165,32 @@ impl Reader {
             // Steps over the stored batches before the slice; of those to come, see below.
             self.next = self.next.max(store.look_open()?.batch_of_row(rows.start));
         }
-        match self.view.selection().at_or_after(self.next) {
-            Some(next) => self.next = next,
-            None => return Ok(Step::End),
-        }
-        match store.find(self.next) {
-            Ok(Found::Stored(stored)) if stored.first_row >= rows.end => Ok(Step::End),
-            Ok(Found::Stored(stored)) => Ok(Step::Stored(stored)),
-            Ok(Found::End) => Ok(Step::End),
-            // A slice that is stored whole does not depend on how the source goes on.
-            Ok(Found::Pending) | Err(Error::Source(_)) if store.look()?.rows >= rows.end => {
-                Ok(Step::End)
+        loop {
+            match self.view.selection().at_or_after(self.next) {
+                Some(next) => self.next = next,
+                None => return Ok(Step::End),
             }
-            Ok(Found::Pending) => Ok(Step::Pending),
-            Err(error) => Err(error),
+            return match store.find(self.next) {
+                Ok(Found::Stored(stored)) if stored.first_row >= rows.end => Ok(Step::End),
+                Ok(Found::Stored(stored)) => {
+                    if !self.view.selection().shows(stored.first_row, stored.rows) {
+                        self.next += 1;
+                        continue;
+                    }
+                    Ok(Step::Stored(stored))
+                }
+                Ok(Found::End) => Ok(Step::End),
+                // A slice that is stored whole does not depend on how the source goes on.
+                Ok(Found::Pending) | Err(Error::Source(_)) if store.look()?.rows >= rows.end => {
+                    Ok(Step::End)
+                }
+                Ok(Found::Pending) => Ok(Step::Pending),
+                Err(error) => Err(error),
+            };
         }
     }
 
-    /// What the view shows of a batch; `None` where no row passes its filters.
+    /// What the view shows of a batch; `None` where it is filtered or sliced and no row is shown.
     fn shown(&mut self, mut stored: Stored) -> Result<Option<RecordBatch>> {
         let at = stored.index.checked_sub(self.first);
         let mut open: Vec<&Filter> = Vec::new();
@@ -200,12 +208,11 @@ impl Reader {
         let batch = if open.is_empty() {
             self.view.read(&stored)?
         } else {
-            let batch = self.view.read_passing(&stored, &open)?;
-            if batch.num_rows() == 0 {
-                return Ok(None);
-            }
-            batch
+            self.view.read_passing(&stored, &open)?
         };
+        if batch.num_rows() == 0 && self.view.is_counted() {
+            return Ok(None);
+        }
         Ok(if self.view.is_counted() {
             self.cut(batch)
         } else {

@@ -11,7 +11,7 @@ use crate::store::slots::{End, State};
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Extent {
-    /// Batches that the view shows something of.
+    /// Batches that the view shows: of a slice, those that it has rows of.
     pub batches: usize,
     /// Rows that it shows.
     pub rows: u64,
@@ -54,19 +54,14 @@ impl View {
     /// [`Error::Forked`](crate::Error::Forked).
     pub fn extent(&self) -> Result<Extent> {
         let state = self.store().look()?;
-        let range = self.stored_range(&state);
         let (batches, rows) = if self.selection().is_prefix() {
+            let range = self.stored_range(&state);
             let stored = |batch: usize| state.slots.get(batch).map_or(state.rows, |s| s.first_row);
             (range.len(), stored(range.end))
         } else {
-            let shown = self.selection().rows();
-            let batches = self.selection().within(range);
+            let batches = self.shown_batches(&state);
             let slots = batches.iter().filter_map(|batch| state.slots.get(*batch));
-            let rows = slots.map(|slot| {
-                let end = slot.first_row + slot.rows as u64;
-                end.min(shown.end)
-                    .saturating_sub(slot.first_row.max(shown.start))
-            });
+            let rows = slots.map(|slot| self.selection().shown_of(slot.first_row, slot.rows));
             (batches.len(), rows.sum())
         };
         Ok(Extent {
@@ -82,8 +77,17 @@ impl View {
     /// # Errors
     /// [`Error::Forked`](crate::Error::Forked).
     pub fn stored_batches(&self) -> Result<Vec<usize>> {
-        let range = self.stored_range(&*self.store().look()?);
-        Ok(self.selection().within(range))
+        let state = self.store().look()?;
+        Ok(self.shown_batches(&state))
+    }
+
+    fn shown_batches(&self, state: &State) -> Vec<usize> {
+        let mut batches = self.selection().within(self.stored_range(state));
+        batches.retain(|batch| {
+            let slot = state.slots.get(*batch);
+            slot.is_some_and(|slot| self.selection().shows(slot.first_row, slot.rows))
+        });
+        batches
     }
 
     /// Numbers between which all stored batches of the view lie.

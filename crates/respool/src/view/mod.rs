@@ -190,7 +190,8 @@ impl View {
     }
 
     /// Rows `offset .. offset + length` of the view; to the end without a length. A slice that
-    /// reaches past the last row is shorter, as in Python.
+    /// reaches past the last row is shorter, as in Python. It shows the batches that it has rows of, and no
+    /// batch of no rows; so does a filtered view.
     #[must_use]
     pub fn slice(&self, offset: u64, length: Option<u64>) -> Self {
         let mut view = self.clone();
