@@ -26,6 +26,8 @@ pub struct Reader {
     /// Rows that passed the filters before that batch.
     pub(super) passed: u64,
     pub(super) registration: Option<Registration>,
+    /// Whether all before the position was gone through, and `passed` was found so.
+    pub(super) has_counted: bool,
     /// For each filter, what zone maps say of the batches from `first` on that were stored when the
     /// replay began.
     pub(super) verdicts: Vec<Vec<Verdict>>,
@@ -191,7 +193,7 @@ impl Reader {
     }
 
     /// What the view shows of a batch; `None` where it is filtered or sliced and no row is shown.
-    fn shown(&mut self, mut stored: Stored) -> Result<Option<RecordBatch>> {
+    pub(super) fn shown(&mut self, mut stored: Stored) -> Result<Option<RecordBatch>> {
         let at = stored.index.checked_sub(self.first);
         let mut open: Vec<&Filter> = Vec::new();
         for (filter, verdicts) in self.view.filters().iter().zip(&self.verdicts) {
@@ -248,6 +250,9 @@ impl Reader {
     /// Steps over the batch at the position, and lets go what every reader has passed.
     pub(super) fn pass(&mut self) {
         self.next += 1;
+        if self.has_counted {
+            self.view.counted().reached(self.at());
+        }
         if let Some(registration) = &self.registration {
             registration.moved(self.next);
         }

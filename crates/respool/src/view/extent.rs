@@ -110,6 +110,7 @@ impl View {
         self.shows_nothing()
             || matches!(state.end, End::Complete)
             || self.selection().rows().end <= state.rows
+            || self.passing().end <= self.counted().position().passed
             || (self.selection().end()).is_some_and(|end| end <= state.slots.len())
     }
 }

@@ -2,6 +2,7 @@
 
 mod cast;
 pub(crate) mod columns;
+mod counted;
 mod extent;
 pub(crate) mod filter;
 pub(crate) mod selection;
@@ -16,6 +17,7 @@ use arrow_schema::{Schema, SchemaRef};
 pub use self::extent::{Extent, Residence};
 
 use self::columns::Columns;
+use self::counted::Counted;
 use self::filter::Filter;
 use self::selection::{Selection, slice};
 use crate::error::{Error, Result};
@@ -52,6 +54,8 @@ pub struct View {
     /// Of the rows that pass the filters, and of those of the batches that are not left out, the ones that
     /// are shown.
     passing: Range<u64>,
+    /// How far somebody counted them, of a slice of them.
+    counted: Counted,
 }
 
 impl View {
@@ -63,6 +67,7 @@ impl View {
             selection: Selection::all(),
             filters: Vec::new(),
             passing: 0..u64::MAX,
+            counted: Counted::default(),
         }
     }
 
@@ -80,6 +85,10 @@ impl View {
 
     pub(crate) fn filters(&self) -> &[Arc<Filter>] {
         &self.filters
+    }
+
+    pub(crate) fn counted(&self) -> &Counted {
+        &self.counted
     }
 
     pub(crate) fn passing(&self) -> Range<u64> {
@@ -196,6 +205,9 @@ impl View {
     pub fn slice(&self, offset: u64, length: Option<u64>) -> Self {
         let mut view = self.clone();
         if self.is_filtered() || self.selection.leaves_out() {
+            if self.can_leave_out() {
+                view.counted = Counted::default();
+            }
             view.passing = slice(&self.passing, offset, length);
         } else {
             view.selection = self.selection.slice(offset, length);
@@ -240,6 +252,7 @@ impl View {
         let stored = self.store.look()?.slots.len();
         Ok(Self {
             selection: self.selection.below(stored),
+            counted: Counted::default(),
             ..self.clone()
         })
     }
