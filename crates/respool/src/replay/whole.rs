@@ -84,7 +84,7 @@ impl View {
         };
         store.advance_until(goal, deadline, &mut watch)?;
         let state = store.look_open()?;
-        if self.is_complete_in(&state) {
+        if self.was_stored_in(&state) {
             return Ok(false);
         }
         match &state.end {
@@ -101,8 +101,8 @@ impl View {
         interrupt: &dyn Interrupt,
     ) -> Result<bool> {
         let store = self.store();
-        let is_complete = || Ok::<_, Error>(self.is_complete_in(&*store.look_open()?));
-        if is_complete()? {
+        let was_stored = || Ok::<_, Error>(self.was_stored_in(&*store.look_open()?));
+        if was_stored()? {
             return Ok(false);
         }
         let from = self.counted().position();
@@ -119,7 +119,7 @@ impl View {
             let time = now();
             watch.look(time)?;
             if deadline.is_some_and(|deadline| time >= deadline) {
-                return Ok(!is_complete()?);
+                return Ok(!was_stored()?);
             }
         }
     }

@@ -7,7 +7,8 @@ use crate::error::Result;
 use crate::store::Snapshot;
 use crate::store::slots::{End, State};
 
-/// What is stored of a view at one moment; for a filtered one, before its filters.
+/// What is stored of a view at one moment; for a filtered one, before its filters. What was stored and let go,
+/// as `max_readers` readers had passed it, still counts.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Extent {
@@ -15,7 +16,8 @@ pub struct Extent {
     pub batches: usize,
     /// Rows that it shows.
     pub rows: u64,
-    /// Whether nothing will be added, and nothing that it shows is behind an error of the source.
+    /// Whether nothing will be added, nothing that it shows is behind an error of the source, and all of
+    /// it can be read again: nothing was let go.
     pub is_complete: bool,
     /// The cache at the same moment.
     pub cache: Snapshot,
@@ -106,7 +108,20 @@ impl View {
         first..last.min(limit).max(first)
     }
 
+    /// Whether all that it shows is stored, and can be read again.
     pub(crate) fn is_complete_in(&self, state: &State) -> bool {
+        self.was_stored_in(state) && !self.is_used_up_in(state)
+    }
+
+    /// Whether something that it shows was let go, as `max_readers` of them had passed it.
+    fn is_used_up_in(&self, state: &State) -> bool {
+        let first = self.stored_range(state).start;
+        let first = self.selection().at_or_after(first);
+        !self.shows_nothing() && first.is_some_and(|first| first < state.released)
+    }
+
+    /// Whether nothing is to come of what it shows.
+    pub(crate) fn was_stored_in(&self, state: &State) -> bool {
         self.shows_nothing()
             || matches!(state.end, End::Complete)
             || self.selection().rows().end <= state.rows
