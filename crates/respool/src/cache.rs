@@ -163,7 +163,8 @@ impl View {
     }
 
     /// A cache of the same rows, converted to the encodings that DuckDB reads as they are; `None`
-    /// where there is nothing to convert.
+    /// where there is nothing to convert, and for a part of a cache whose source is not at its end: what
+    /// comes yet needs the room.
     ///
     /// It has the same number of batches, stays within the bounds of the view's cache together with it,
     /// and is closed with it. That of a whole cache is kept and given again.

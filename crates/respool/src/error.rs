@@ -50,7 +50,8 @@ pub enum Error {
         source: ArrowError,
     },
 
-    /// An argument that can't be used.
+    /// An argument that can't be used, or a batch of the source that can't be stored as its arrays
+    /// contradict themselves.
     #[error("{0}")]
     InvalidArgument(String),
 

@@ -22,6 +22,7 @@ mod interrupt;
 mod ledger;
 mod metrics;
 mod options;
+mod panics;
 pub mod predicate;
 mod recode;
 mod replay;

@@ -62,6 +62,10 @@ pub(crate) fn recoded(view: &View, interrupt: &dyn Interrupt) -> Result<Option<A
     if !extent.is_complete {
         return Err(Error::invalid("what is not complete can't be encoded yet"));
     }
+    if !extent.cache.is_ended() {
+        // What comes yet needs the room.
+        return Ok(None);
+    }
     let store = view.store();
     let is_whole = view.is_whole();
     if is_whole && let Some(known) = store.derived_whole() {

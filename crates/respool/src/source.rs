@@ -1,6 +1,5 @@
 //! What is read once.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use arrow_array::{RecordBatch, RecordBatchReader};
@@ -8,6 +7,7 @@ use arrow_cast::cast;
 use arrow_schema::{ArrowError, DataType, Schema, SchemaRef};
 
 use crate::error::BoxError;
+use crate::panics::caught;
 use crate::spelled::spelled;
 
 /// A stream of batches that can be read once.
@@ -43,15 +43,8 @@ pub(crate) fn pull(
     source: &mut dyn Source,
     schema: &SchemaRef,
 ) -> Result<Option<RecordBatch>, BoxError> {
-    let pulled =
-        catch_unwind(AssertUnwindSafe(|| source.next_batch())).unwrap_or_else(|panic| {
-            let text = panic
-                .downcast_ref::<&str>()
-                .map(ToString::to_string)
-                .or_else(|| panic.downcast_ref::<String>().cloned())
-                .unwrap_or_else(|| "no message".to_owned());
-            Err(format!("the source panicked: {text}").into())
-        })?;
+    let pulled = caught(|| source.next_batch())
+        .unwrap_or_else(|text| Err(format!("the source panicked: {text}").into()))?;
     pulled.map(|batch| conform(batch, schema)).transpose()
 }
 

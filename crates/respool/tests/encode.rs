@@ -127,8 +127,24 @@ fn encoding_is_no_reader_that_uses_batches_up() {
     let cache = filled(&Options::new().with_max_readers(2));
     let encoded = cache.view().encoded(&Uninterrupted).unwrap().unwrap();
     assert_eq!(encoded.snapshot().unwrap().batches, 3);
+    assert_eq!(cache.metrics().unwrap().readers, 0);
     for index in 0..3 {
         let batch = cache.view().batch(index, &Uninterrupted).unwrap();
         assert_eq!(batch.unwrap(), batches()[index]);
     }
+}
+
+#[test]
+fn a_part_is_left_as_it_is_while_the_source_may_need_the_room() {
+    let batches = batches();
+    let schema = batches[0].schema();
+    let source = RecordBatchIterator::new(batches.into_iter().map(Ok::<_, ArrowError>), schema);
+    let held = filled(&Options::new()).metrics().unwrap().memory_bytes;
+    let options = Options::new().with_memory_capacity(held);
+    let cache = Cache::new(source, &options).unwrap();
+    let part = cache.view().slice(0, Some(150));
+    part.batch(1, &Uninterrupted).unwrap();
+    assert!(part.extent().unwrap().is_complete);
+    assert!(part.encoded(&Uninterrupted).unwrap().is_none());
+    assert_eq!(cache.ingest_all().unwrap(), 3);
 }

@@ -2,6 +2,7 @@
 
 mod support;
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use respool::{Cache, Error, LogOptions, Options, Uninterrupted, WritePolicy};
@@ -133,4 +134,43 @@ fn resizing_down_gives_heap_copies_back() {
         cache.metrics().unwrap()
     );
     assert_eq!(replay(&cache), (batches(20), None));
+}
+
+/// Text whose offsets point beyond its bytes, as a producer may hand over.
+fn contradictory() -> arrow_array::RecordBatch {
+    let offsets: Vec<i32> = vec![0, 3, 100_000];
+    let data = arrow_data::ArrayData::builder(arrow_schema::DataType::Utf8)
+        .len(2)
+        .add_buffer(arrow_buffer::Buffer::from_vec(offsets))
+        .add_buffer(arrow_buffer::Buffer::from(b"abcdef"));
+    // SAFETY: it is not valid, on purpose; nobody looks at the values but to copy them, with checks.
+    let data = unsafe { data.build_unchecked() };
+    arrow_array::RecordBatch::try_from_iter([("s", arrow_array::make_array(data))]).unwrap()
+}
+
+#[test]
+fn a_batch_that_contradicts_itself_is_an_error_that_stays() {
+    let texts: arrow_array::ArrayRef = Arc::new(arrow_array::StringArray::from(vec!["a"]));
+    let good = arrow_array::RecordBatch::try_from_iter([("s", texts)]).unwrap();
+    let directory = directory();
+    for compression in [None, Some(respool::Compression::Lz4)] {
+        for policy in [WritePolicy::OnInsertion, WritePolicy::OnEviction] {
+            let given = [good.clone(), contradictory(), good.clone()];
+            let given = given.into_iter().map(Ok::<_, arrow_schema::ArrowError>);
+            let source = arrow_array::RecordBatchIterator::new(given, good.schema());
+            let options = Options::new()
+                .with_memory_capacity(0)
+                .with_log(LogOptions::new(directory.path()).compression(compression))
+                .with_write_policy(policy);
+            let cache = Cache::new(source, &options).unwrap();
+            for _ in 0..2 {
+                let (given, error) = replay(&cache);
+                assert_eq!(given, [good.clone()], "{policy}");
+                let error = error.unwrap();
+                assert!(error.starts_with("cannot store batch 1: "), "{error}");
+            }
+            let snapshot = cache.snapshot().unwrap();
+            assert!(snapshot.batches == 1 && !snapshot.is_ended());
+        }
+    }
 }

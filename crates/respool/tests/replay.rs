@@ -143,3 +143,31 @@ fn small_batches_are_joined_on_demand() {
         .collect();
     assert_eq!((rows, error), (vec![300, 300, 300, 100], None));
 }
+
+#[test]
+fn what_was_let_go_is_not_complete() {
+    let options = Options::new().with_max_readers(1);
+    let cache = Cache::new(Counting::new(4, Then::End), &options).unwrap();
+    let mut reader = cache.view().reader().unwrap();
+    let rest = cache.view().slice(250, None);
+    cache.ingest_all().unwrap();
+    assert!(cache.view().extent().unwrap().is_complete);
+    for is_left in [true, true, false] {
+        reader.next_batch(&Uninterrupted).unwrap().unwrap();
+        assert!(!cache.view().extent().unwrap().is_complete);
+        assert_eq!(rest.extent().unwrap().is_complete, is_left);
+        assert_eq!(rest.batch(0, &Uninterrupted).is_ok(), is_left);
+    }
+    while reader.next_batch(&Uninterrupted).unwrap().is_some() {}
+    let extent = cache.view().extent().unwrap();
+    assert_eq!((extent.batches, extent.rows), (4, 400));
+    assert!(!extent.is_complete && extent.cache.is_ended());
+    assert!(!rest.extent().unwrap().is_complete);
+    assert!(matches!(
+        rest.batch(0, &Uninterrupted),
+        Err(Error::Released { .. })
+    ));
+    // Nothing is left to be ingested either.
+    assert_eq!(cache.ingest_all().unwrap(), 4);
+    assert!(cache.view().encoded(&Uninterrupted).is_err());
+}

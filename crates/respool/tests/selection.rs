@@ -180,3 +180,86 @@ fn what_is_not_stored_is_pending() {
         Polled::Pending
     ));
 }
+
+#[test]
+fn a_slice_shows_no_batches_without_rows() {
+    let (empty, full) = (batches(1)[0].slice(0, 0), batches(1)[0].slice(0, 2));
+    let given = [empty.clone(), full.clone(), empty].map(Ok::<_, arrow_schema::ArrowError>);
+    let source = arrow_array::RecordBatchIterator::new(given, full.schema());
+    let cache = Cache::new(source, &Options::new()).unwrap();
+    cache.ingest_all().unwrap();
+    assert_eq!(read(&cache.view()).len(), 3);
+    assert_eq!(cache.view().extent().unwrap().batches, 3);
+    for slice in [
+        cache.view().slice(0, Some(2)),
+        cache.view().slice(0, Some(5)),
+    ] {
+        assert_eq!(read(&slice), [full.clone()]);
+        assert_eq!(slice.extent().unwrap().batches, 1);
+        assert_eq!(slice.stored_batches().unwrap(), [1]);
+        assert_eq!(slice.batch(0, &Uninterrupted).unwrap(), Some(full.clone()));
+        assert_eq!(slice.batch(1, &Uninterrupted).unwrap(), None);
+    }
+}
+
+/// The view of the numbers that are not below one.
+fn from_number(cache: &Cache, number: i64) -> View {
+    use respool::predicate::{Operator, Predicate, Scalar, Term};
+    let term = Term::new(&cache.schema(), 0, &[]).unwrap();
+    let predicate = Predicate::compare(term, Operator::Ge, &Scalar::from(number));
+    cache.view().filter(&predicate).unwrap()
+}
+
+#[test]
+fn a_slice_of_a_filtered_view_is_ingested_as_far_as_it_shows() {
+    for first in [0, 150] {
+        let source = Counting::new(7, Then::Fail);
+        let asked = source.asked.clone();
+        let cache = Cache::new(source, &Options::new()).unwrap();
+        // Of the rows from 150 on rows 100 to 300: rows 250 to 450.
+        let slice = from_number(&cache, first).slice(100, Some(200));
+        let found = slice.ingest_for(Duration::MAX, &Uninterrupted).unwrap();
+        assert!(!found && slice.extent().unwrap().is_complete);
+        let batches = usize::try_from((first + 300 + 99) / 100).unwrap();
+        assert_eq!(asked.load(Ordering::SeqCst), batches);
+        assert!(!slice.ingest_for(Duration::MAX, &Uninterrupted).unwrap());
+        assert_eq!(slice.count(&Uninterrupted).unwrap().1, 200);
+        // Parts of it were found too; what reaches further was not.
+        let shown = slice.select_indexes(&[1]).unwrap();
+        assert!(shown.slice(0, Some(10)).extent().unwrap().is_complete);
+        let more = from_number(&cache, first).slice(100, Some(400));
+        assert!(!more.extent().unwrap().is_complete);
+    }
+}
+
+#[test]
+fn a_slice_of_a_filtered_view_is_ingested_bit_by_bit() {
+    let cache = Cache::new(Counting::new(7, Then::Fail), &Options::new()).unwrap();
+    let slice = from_number(&cache, 150).slice(100, Some(200));
+    let mut calls = 0;
+    while slice.ingest_for(Duration::ZERO, &Uninterrupted).unwrap() {
+        assert!(!slice.extent().unwrap().is_complete);
+        calls += 1;
+    }
+    assert!(calls > 3 && slice.extent().unwrap().is_complete);
+    assert_eq!(cache.snapshot().unwrap().batches, 5);
+    let beyond = from_number(&cache, 650).slice(0, Some(200));
+    assert!(beyond.ingest_for(Duration::MAX, &Uninterrupted).is_err());
+    assert!(!beyond.extent().unwrap().is_complete);
+}
+
+#[test]
+fn a_slice_of_a_filtered_view_is_complete_once_it_was_read() {
+    let cache = Cache::new(Counting::new(7, Then::Fail), &Options::new()).unwrap();
+    let slice = from_number(&cache, 150).slice(100, Some(200));
+    let mut reader = slice.reader().unwrap();
+    while !slice.extent().unwrap().is_complete {
+        reader.next_batch(&Uninterrupted).unwrap().unwrap();
+    }
+    assert_eq!(reader.next_batch(&Uninterrupted).unwrap(), None);
+    // Of some batches, too.
+    let odd = cache.view().stride(1, 2).unwrap().slice(50, Some(100));
+    assert!(!odd.ingest_for(Duration::MAX, &Uninterrupted).unwrap());
+    assert!(odd.extent().unwrap().is_complete);
+    assert_eq!(cache.snapshot().unwrap().batches, 5);
+}

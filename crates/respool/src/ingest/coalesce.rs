@@ -1,7 +1,5 @@
 //! Joining small batches: engines read batches of 64k rows and more several times faster than small ones.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
-
 use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
 use arrow_select::concat::concat_batches;
@@ -9,6 +7,7 @@ use arrow_select::concat::concat_batches;
 use crate::ledger::Budget;
 use crate::ledger::Charged;
 use crate::ledger::weigh::Weight;
+use crate::panics::caught;
 use crate::store::slots::Feed;
 
 impl Feed {
@@ -23,11 +22,16 @@ impl Feed {
         match rows {
             // A batch that is large enough goes through as it is, uncopied.
             Some(rows) if batch.num_rows() < rows => {
-                let weight = Weight::of(&batch);
-                self.joining_rows += batch.num_rows();
-                self.joining.push(budget.0.hold(batch, &weight));
-                if self.joining_rows >= rows {
+                if let Ok(weight) = caught(|| Weight::of(&batch)) {
+                    self.joining_rows += batch.num_rows();
+                    self.joining.push(budget.0.hold(batch, &weight));
+                    if self.joining_rows >= rows {
+                        self.join(schema);
+                    }
+                } else {
+                    // Who stores it will say what is wrong with it.
                     self.join(schema);
+                    self.pending.push_back(batch);
                 }
             }
             _ => {
@@ -44,7 +48,7 @@ impl Feed {
         let joined = match self.joining.len() {
             0 | 1 => None,
             // Some kernels panic where offsets run over.
-            _ => catch_unwind(AssertUnwindSafe(|| concat_batches(schema, batches())))
+            _ => caught(|| concat_batches(schema, batches()))
                 .ok()
                 .and_then(Result::ok),
         };

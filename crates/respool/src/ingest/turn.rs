@@ -94,10 +94,13 @@ impl<'a> Turn<'a> {
         let mut state = self.store.look()?;
         let feed = self.feed.take();
         let (batches, rows) = (state.slots.len(), state.rows);
-        state.end = match end {
-            Ok(()) => End::Complete,
-            Err(error) => End::Failed(Arc::new(SourceFailure::new(batches, rows, error))),
-        };
+        // Of a closed cache nothing is stored any more: it is not complete, and nobody reads up to a failure.
+        if !state.closed {
+            state.end = match end {
+                Ok(()) => End::Complete,
+                Err(error) => End::Failed(Arc::new(SourceFailure::new(batches, rows, error))),
+            };
+        }
         state.puller = None;
         drop(state);
         self.store.advanced.notify_all();

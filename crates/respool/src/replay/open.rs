@@ -49,6 +49,8 @@ impl Reader {
         counts: bool,
     ) -> Result<Self> {
         let store = view.store();
+        // A position from elsewhere is taken as it is, but nothing is concluded from it.
+        let is_counted = position == Position::default() || position == view.counted().position();
         let mut next = position.batch;
         let rows = view.selection().rows();
         if rows.start > 0 {
@@ -60,6 +62,7 @@ impl Reader {
             next,
             passed: position.passed,
             registration,
+            has_counted: !view.can_leave_out() && is_counted,
             verdicts: Vec::new(),
             first: next,
             from_log: false,

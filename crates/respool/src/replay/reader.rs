@@ -26,6 +26,8 @@ pub struct Reader {
     /// Rows that passed the filters before that batch.
     pub(super) passed: u64,
     pub(super) registration: Option<Registration>,
+    /// Whether all before the position was gone through, and `passed` was found so.
+    pub(super) has_counted: bool,
     /// For each filter, what zone maps say of the batches from `first` on that were stored when the
     /// replay began.
     pub(super) verdicts: Vec<Vec<Verdict>>,
@@ -165,25 +167,33 @@ impl Reader {
             // Steps over the stored batches before the slice; of those to come, see below.
             self.next = self.next.max(store.look_open()?.batch_of_row(rows.start));
         }
-        match self.view.selection().at_or_after(self.next) {
-            Some(next) => self.next = next,
-            None => return Ok(Step::End),
-        }
-        match store.find(self.next) {
-            Ok(Found::Stored(stored)) if stored.first_row >= rows.end => Ok(Step::End),
-            Ok(Found::Stored(stored)) => Ok(Step::Stored(stored)),
-            Ok(Found::End) => Ok(Step::End),
-            // A slice that is stored whole does not depend on how the source goes on.
-            Ok(Found::Pending) | Err(Error::Source(_)) if store.look()?.rows >= rows.end => {
-                Ok(Step::End)
+        loop {
+            match self.view.selection().at_or_after(self.next) {
+                Some(next) => self.next = next,
+                None => return Ok(Step::End),
             }
-            Ok(Found::Pending) => Ok(Step::Pending),
-            Err(error) => Err(error),
+            return match store.find(self.next) {
+                Ok(Found::Stored(stored)) if stored.first_row >= rows.end => Ok(Step::End),
+                Ok(Found::Stored(stored)) => {
+                    if !self.view.selection().shows(stored.first_row, stored.rows) {
+                        self.next += 1;
+                        continue;
+                    }
+                    Ok(Step::Stored(stored))
+                }
+                Ok(Found::End) => Ok(Step::End),
+                // A slice that is stored whole does not depend on how the source goes on.
+                Ok(Found::Pending) | Err(Error::Source(_)) if store.look()?.rows >= rows.end => {
+                    Ok(Step::End)
+                }
+                Ok(Found::Pending) => Ok(Step::Pending),
+                Err(error) => Err(error),
+            };
         }
     }
 
-    /// What the view shows of a batch; `None` where no row passes its filters.
-    fn shown(&mut self, mut stored: Stored) -> Result<Option<RecordBatch>> {
+    /// What the view shows of a batch; `None` where it is filtered or sliced and no row is shown.
+    pub(super) fn shown(&mut self, mut stored: Stored) -> Result<Option<RecordBatch>> {
         let at = stored.index.checked_sub(self.first);
         let mut open: Vec<&Filter> = Vec::new();
         for (filter, verdicts) in self.view.filters().iter().zip(&self.verdicts) {
@@ -200,12 +210,11 @@ impl Reader {
         let batch = if open.is_empty() {
             self.view.read(&stored)?
         } else {
-            let batch = self.view.read_passing(&stored, &open)?;
-            if batch.num_rows() == 0 {
-                return Ok(None);
-            }
-            batch
+            self.view.read_passing(&stored, &open)?
         };
+        if batch.num_rows() == 0 && self.view.is_counted() {
+            return Ok(None);
+        }
         Ok(if self.view.is_counted() {
             self.cut(batch)
         } else {
@@ -241,6 +250,9 @@ impl Reader {
     /// Steps over the batch at the position, and lets go what every reader has passed.
     pub(super) fn pass(&mut self) {
         self.next += 1;
+        if self.has_counted {
+            self.view.counted().reached(self.at());
+        }
         if let Some(registration) = &self.registration {
             registration.moved(self.next);
         }

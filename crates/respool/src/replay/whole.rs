@@ -1,6 +1,6 @@
 //! Questions about a view that are answered by going through it.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use arrow_array::RecordBatch;
 
@@ -72,6 +72,9 @@ impl View {
         let deadline = now().checked_add(time);
         let store = self.store();
         let mut watch = Watch::new(interrupt);
+        if self.passing().end < u64::MAX && !self.shows_nothing() {
+            return self.ingest_counted(deadline, &mut watch, interrupt);
+        }
         let goal = match (self.selection().end(), self.selection().rows().end) {
             (Some(0), _) => return Ok(false),
             _ if self.shows_nothing() => return Ok(false),
@@ -81,12 +84,43 @@ impl View {
         };
         store.advance_until(goal, deadline, &mut watch)?;
         let state = store.look_open()?;
-        if self.is_complete_in(&state) {
+        if self.was_stored_in(&state) {
             return Ok(false);
         }
         match &state.end {
             End::Failed(failure) => Err(Error::Source(failure.clone())),
             End::Open | End::Complete => Ok(true),
+        }
+    }
+
+    /// As [`View::ingest_for`], for a slice of rows that have to be counted.
+    fn ingest_counted(
+        &self,
+        deadline: Option<Instant>,
+        watch: &mut Watch<'_>,
+        interrupt: &dyn Interrupt,
+    ) -> Result<bool> {
+        let store = self.store();
+        let was_stored = || Ok::<_, Error>(self.was_stored_in(&*store.look_open()?));
+        if was_stored()? {
+            return Ok(false);
+        }
+        let from = self.counted().position();
+        let mut reader = Reader::open(self.select_indexes(&[])?, from, interrupt, false)?;
+        loop {
+            match reader.step()? {
+                Step::Stored(stored) => {
+                    reader.shown(stored)?;
+                    reader.pass();
+                }
+                Step::End => return Ok(false),
+                Step::Pending => store.advance_until(Goal::Batch(reader.next), deadline, watch)?,
+            }
+            let time = now();
+            watch.look(time)?;
+            if deadline.is_some_and(|deadline| time >= deadline) {
+                return Ok(!was_stored()?);
+            }
         }
     }
 

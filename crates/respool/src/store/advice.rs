@@ -22,7 +22,13 @@ pub(crate) struct Advice {
 }
 
 impl Advice {
-    pub(crate) fn new(capacity: u64) -> Self {
+    /// `None` without a bound or a log: nothing is to be chosen then.
+    pub(crate) fn within(capacity: Option<u64>, log: bool) -> Option<Arc<Self>> {
+        let capacity = capacity.filter(|_| log)?;
+        Some(Arc::new(Self::new(capacity)))
+    }
+
+    fn new(capacity: u64) -> Self {
         let unit = (capacity >> 31) + 1;
         let evicted = Arc::new(Mutex::new(Vec::new()));
         let note = Arc::clone(&evicted);
@@ -32,7 +38,12 @@ impl Advice {
             .weigher(|_, weight: &u32| *weight)
             // Replays are cyclic scans: an LRU would have a hit rate of zero.
             .eviction_policy(EvictionPolicy::tiny_lfu())
-            .eviction_listener(move |batch, _, _| note.lock().push(*batch))
+            // Told also of what is proposed again or forgotten, which gives nothing up.
+            .eviction_listener(move |batch, _, cause| {
+                if cause.was_evicted() {
+                    note.lock().push(*batch);
+                }
+            })
             .build();
         Self {
             residents,
@@ -81,6 +92,17 @@ mod tests {
         }
         let gone = tier.settle();
         assert_eq!(gone.len(), 5, "{gone:?}");
+    }
+
+    #[test]
+    fn what_is_proposed_again_or_forgotten_is_not_given_up() {
+        let tier = Advice::new(100);
+        tier.propose(0, 20);
+        tier.propose(0, 20);
+        tier.propose(1, 20);
+        tier.forget(1);
+        assert!(tier.settle().is_empty());
+        assert!(tier.contains(0) && !tier.contains(1));
     }
 
     #[test]

@@ -24,6 +24,7 @@ pub(crate) enum Found {
 pub(crate) struct Stored {
     pub(crate) index: usize,
     pub(crate) first_row: u64,
+    pub(crate) rows: usize,
     place: Place,
 }
 
@@ -54,6 +55,7 @@ impl Store {
         Ok(Found::Stored(Stored {
             index,
             first_row: slot.first_row,
+            rows: slot.rows,
             place,
         }))
     }

@@ -7,6 +7,7 @@ pub(crate) mod advice;
 pub(crate) mod lookup;
 mod place;
 pub(crate) mod release;
+mod resize;
 mod shrink;
 pub(crate) mod slots;
 mod snapshot;
@@ -79,7 +80,7 @@ impl Store {
             .transpose()?
             .map(Arc::new);
         let budget = options.budget();
-        let advice = advice(budget.capacity(), log.is_some());
+        let advice = Advice::within(budget.capacity(), log.is_some());
         let state = State {
             feed: Some(Feed::new(source)),
             log,
@@ -168,37 +169,6 @@ impl Store {
         }
     }
 
-    /// Changes the bounds, in bytes; `None` is no bound. What memory then holds too much goes to the
-    /// log, the oldest batches first.
-    ///
-    /// # Errors
-    /// [`Error::Closed`]; [`Error::Log`] where the log can't take it: the bounds are changed then too,
-    /// and the next attempt goes on.
-    pub(crate) fn resize(&self, memory: Option<u64>, disk: Option<u64>) -> Result<()> {
-        let log = self.look_open()?.log.clone();
-        if let Some(log) = &log {
-            log.set_capacity(disk);
-        }
-        self.budget.0.set_capacity(memory);
-        let advice = advice(memory, log.is_some());
-        if let Some(advice) = &advice {
-            let state = self.look()?;
-            for (batch, slot) in state.slots.iter().enumerate().take(state.clean) {
-                if let Some(heap) = &slot.heap {
-                    advice.propose(batch, heap.cost());
-                }
-            }
-        }
-        (*self.advice.write()).clone_from(&advice);
-        if let Some(advice) = advice {
-            self.give_up(&advice.settle());
-        }
-        if let Some(log) = &log {
-            while self.budget.0.is_over() && self.clean_oldest(log)? {}
-        }
-        Ok(())
-    }
-
     /// The bounds now in force, in bytes: memory and log.
     ///
     /// # Errors
@@ -267,12 +237,6 @@ impl Store {
         let derived = self.derived.lock();
         derived.all.iter().filter_map(Weak::upgrade).collect()
     }
-}
-
-fn advice(capacity: Option<u64>, log: bool) -> Option<Arc<Advice>> {
-    capacity
-        .filter(|_| log)
-        .map(|capacity| Arc::new(Advice::new(capacity)))
 }
 
 impl Drop for Store {

@@ -11,6 +11,7 @@ use crate::error::{Error, Result};
 use crate::ledger::weigh::{PER_COLUMN, Weight};
 use crate::ledger::{Charged, Full};
 use crate::options::WritePolicy;
+use crate::panics::caught;
 use crate::sync::reach_files;
 
 impl Store {
@@ -19,7 +20,7 @@ impl Store {
     /// # Errors
     /// What the store says that has no room. Nothing is published then, and the same call may be made again.
     pub(crate) fn push(&self, index: usize, batch: &RecordBatch) -> Result<()> {
-        let weight = Weight::of(batch);
+        let weight = caught(|| Weight::of(batch)).map_err(|text| unstorable(index, &text))?;
         let heap = self.place(index, batch, &weight)?;
         let is_kept = heap.is_some();
         {
@@ -83,7 +84,8 @@ impl Store {
     fn write(&self, log: &Log, index: usize, batch: &RecordBatch) -> Result<()> {
         if log.len() <= index {
             reach_files();
-            log.append(batch)?;
+            // Arrays that contradict themselves may be anything: nothing is written of what can't be read.
+            caught(|| log.append(batch)).map_err(|text| unstorable(index, &text))??;
             self.count_held_by_log(log);
         }
         Ok(())
@@ -120,7 +122,7 @@ impl Store {
         if weight.is_wasteful()
             && ledger.cost(weight) > 2 * weight.shown + PER_COLUMN * batch.num_columns() as u64
             // What can't be copied is kept as it is, and counted as it is.
-            && let Ok(copy) = shrink(batch)
+            && let Ok(Ok(copy)) = caught(|| shrink(batch))
         {
             let weight = Weight::of(&copy);
             return ledger.charge(copy, &weight).map(Arc::new);
@@ -178,7 +180,7 @@ impl Store {
     }
 
     /// Another thread may have been told to give up a batch while its copy was still on the way to its slot.
-    fn settle_kept(&self, index: usize) {
+    pub(super) fn settle_kept(&self, index: usize) {
         let advice = self.advice.read().clone();
         if advice.is_some_and(|advice| !advice.contains(index)) {
             self.give_up(&[index]);
@@ -206,4 +208,11 @@ impl Store {
         };
         drop(freed);
     }
+}
+
+/// That a batch made the code panic that looks at its arrays.
+fn unstorable(index: usize, text: &str) -> Error {
+    Error::invalid(format!(
+        "cannot store batch {index}: its arrays contradict themselves ({text})"
+    ))
 }

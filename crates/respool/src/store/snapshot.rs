@@ -24,7 +24,8 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
-    /// Whether the source said end and every batch is stored.
+    /// Whether the source said end and every batch was stored; whether all can still be read says
+    /// [`Extent::is_complete`](crate::Extent::is_complete).
     pub fn is_complete(&self) -> bool {
         matches!(self.end, End::Complete)
     }

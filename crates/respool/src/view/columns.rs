@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use arrow_array::{ArrayRef, RecordBatch, RecordBatchOptions};
-use arrow_cast::{CastOptions, cast_with_options};
 use arrow_schema::{FieldRef, SchemaRef};
 
+use super::cast::cast_exactly;
 use crate::error::{Error, Result};
 
 /// Columns of a cache, each cast or not.
@@ -111,19 +111,9 @@ impl Columns {
 
 impl Output {
     fn show(&self, column: &ArrayRef) -> Result<ArrayRef> {
-        let strict = CastOptions {
-            safe: false,
-            ..CastOptions::default()
-        };
         let mut column = Arc::clone(column);
         for field in &self.casts {
-            let (name, to) = (field.name(), field.data_type());
-            column = cast_with_options(&column, to, &strict).map_err(|error| {
-                let from = column.data_type();
-                Error::invalid(format!(
-                    "cannot cast column {name:?} from {from} to {to}: {error}"
-                ))
-            })?;
+            column = cast_exactly(&column, field)?;
         }
         Ok(column)
     }

@@ -7,15 +7,17 @@ use crate::error::Result;
 use crate::store::Snapshot;
 use crate::store::slots::{End, State};
 
-/// What is stored of a view at one moment; for a filtered one, before its filters.
+/// What is stored of a view at one moment; for a filtered one, before its filters. What was stored and let go,
+/// as `max_readers` readers had passed it, still counts.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Extent {
-    /// Batches that the view shows something of.
+    /// Batches that the view shows: of a slice, those that it has rows of.
     pub batches: usize,
     /// Rows that it shows.
     pub rows: u64,
-    /// Whether nothing will be added, and nothing that it shows is behind an error of the source.
+    /// Whether nothing will be added, nothing that it shows is behind an error of the source, and all of
+    /// it can be read again: nothing was let go.
     pub is_complete: bool,
     /// The cache at the same moment.
     pub cache: Snapshot,
@@ -54,19 +56,14 @@ impl View {
     /// [`Error::Forked`](crate::Error::Forked).
     pub fn extent(&self) -> Result<Extent> {
         let state = self.store().look()?;
-        let range = self.stored_range(&state);
         let (batches, rows) = if self.selection().is_prefix() {
+            let range = self.stored_range(&state);
             let stored = |batch: usize| state.slots.get(batch).map_or(state.rows, |s| s.first_row);
             (range.len(), stored(range.end))
         } else {
-            let shown = self.selection().rows();
-            let batches = self.selection().within(range);
+            let batches = self.shown_batches(&state);
             let slots = batches.iter().filter_map(|batch| state.slots.get(*batch));
-            let rows = slots.map(|slot| {
-                let end = slot.first_row + slot.rows as u64;
-                end.min(shown.end)
-                    .saturating_sub(slot.first_row.max(shown.start))
-            });
+            let rows = slots.map(|slot| self.selection().shown_of(slot.first_row, slot.rows));
             (batches.len(), rows.sum())
         };
         Ok(Extent {
@@ -82,8 +79,17 @@ impl View {
     /// # Errors
     /// [`Error::Forked`](crate::Error::Forked).
     pub fn stored_batches(&self) -> Result<Vec<usize>> {
-        let range = self.stored_range(&*self.store().look()?);
-        Ok(self.selection().within(range))
+        let state = self.store().look()?;
+        Ok(self.shown_batches(&state))
+    }
+
+    fn shown_batches(&self, state: &State) -> Vec<usize> {
+        let mut batches = self.selection().within(self.stored_range(state));
+        batches.retain(|batch| {
+            let slot = state.slots.get(*batch);
+            slot.is_some_and(|slot| self.selection().shows(slot.first_row, slot.rows))
+        });
+        batches
     }
 
     /// Numbers between which all stored batches of the view lie.
@@ -102,10 +108,24 @@ impl View {
         first..last.min(limit).max(first)
     }
 
+    /// Whether all that it shows is stored, and can be read again.
     pub(crate) fn is_complete_in(&self, state: &State) -> bool {
+        self.was_stored_in(state) && !self.is_used_up_in(state)
+    }
+
+    /// Whether something that it shows was let go, as `max_readers` of them had passed it.
+    fn is_used_up_in(&self, state: &State) -> bool {
+        let first = self.stored_range(state).start;
+        let first = self.selection().at_or_after(first);
+        !self.shows_nothing() && first.is_some_and(|first| first < state.released)
+    }
+
+    /// Whether nothing is to come of what it shows.
+    pub(crate) fn was_stored_in(&self, state: &State) -> bool {
         self.shows_nothing()
             || matches!(state.end, End::Complete)
             || self.selection().rows().end <= state.rows
+            || self.passing().end <= self.counted().position().passed
             || (self.selection().end()).is_some_and(|end| end <= state.slots.len())
     }
 }

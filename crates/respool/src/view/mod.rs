@@ -1,6 +1,8 @@
 //! `View`: a replayable projection, cast, slice or filter of a cache.
 
+mod cast;
 pub(crate) mod columns;
+mod counted;
 mod extent;
 pub(crate) mod filter;
 pub(crate) mod selection;
@@ -10,12 +12,12 @@ use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 
-use arrow_cast::can_cast_types;
 use arrow_schema::{Schema, SchemaRef};
 
 pub use self::extent::{Extent, Residence};
 
 use self::columns::Columns;
+use self::counted::Counted;
 use self::filter::Filter;
 use self::selection::{Selection, slice};
 use crate::error::{Error, Result};
@@ -52,6 +54,8 @@ pub struct View {
     /// Of the rows that pass the filters, and of those of the batches that are not left out, the ones that
     /// are shown.
     passing: Range<u64>,
+    /// How far somebody counted them, of a slice of them.
+    counted: Counted,
 }
 
 impl View {
@@ -63,6 +67,7 @@ impl View {
             selection: Selection::all(),
             filters: Vec::new(),
             passing: 0..u64::MAX,
+            counted: Counted::default(),
         }
     }
 
@@ -80,6 +85,10 @@ impl View {
 
     pub(crate) fn filters(&self) -> &[Arc<Filter>] {
         &self.filters
+    }
+
+    pub(crate) fn counted(&self) -> &Counted {
+        &self.counted
     }
 
     pub(crate) fn passing(&self) -> Range<u64> {
@@ -149,10 +158,15 @@ impl View {
     }
 
     /// The same columns with other types. A value that the new type can't hold is an error when its
-    /// batch is read, never a NULL.
+    /// batch is read, never a NULL and never another value.
+    ///
+    /// A float is an approximation: from and to one, numbers other than integers are rounded to the nearest.
+    /// What is not zero is true. A timestamp gives its date or its time of day; one without a zone
+    /// is local time of the zone that it gets. Children of structs are found by their names.
     ///
     /// # Errors
-    /// [`Error::InvalidArgument`] where names or their order differ, or no such cast exists.
+    /// [`Error::InvalidArgument`] where names or their order differ, where children of structs have
+    /// other names, where a time zone is not known, or no such cast exists.
     pub fn cast(&self, schema: &SchemaRef) -> Result<Self> {
         let (from, to) = (names(&self.schema), names(schema));
         if from != to {
@@ -166,14 +180,7 @@ impl View {
             if from.data_type() == to.data_type() {
                 continue;
             }
-            if !can_cast_types(from.data_type(), to.data_type()) {
-                return Err(Error::invalid(format!(
-                    "cannot cast column {:?} from {} to {}",
-                    from.name(),
-                    from.data_type(),
-                    to.data_type()
-                )));
-            }
+            cast::check(from, to)?;
             output.casts.push(Arc::clone(to));
         }
         Ok(self.shaped(Columns::new(Arc::clone(schema), outputs)))
@@ -192,11 +199,15 @@ impl View {
     }
 
     /// Rows `offset .. offset + length` of the view; to the end without a length. A slice that
-    /// reaches past the last row is shorter, as in Python.
+    /// reaches past the last row is shorter, as in Python. It shows the batches that it has rows of, and no
+    /// batch of no rows; so does a filtered view.
     #[must_use]
     pub fn slice(&self, offset: u64, length: Option<u64>) -> Self {
         let mut view = self.clone();
         if self.is_filtered() || self.selection.leaves_out() {
+            if self.can_leave_out() {
+                view.counted = Counted::default();
+            }
             view.passing = slice(&self.passing, offset, length);
         } else {
             view.selection = self.selection.slice(offset, length);
@@ -241,6 +252,7 @@ impl View {
         let stored = self.store.look()?.slots.len();
         Ok(Self {
             selection: self.selection.below(stored),
+            counted: Counted::default(),
             ..self.clone()
         })
     }

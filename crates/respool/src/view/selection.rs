@@ -53,6 +53,17 @@ impl Selection {
         self.rows == (0..u64::MAX)
     }
 
+    /// Whether it shows something of a batch with these rows: a slice shows no batch of no rows.
+    pub(crate) fn shows(&self, first_row: u64, rows: usize) -> bool {
+        self.shows_all_rows() || self.shown_of(first_row, rows) > 0
+    }
+
+    /// How many of these rows are selected.
+    pub(crate) fn shown_of(&self, first_row: u64, rows: usize) -> u64 {
+        let end = (first_row + rows as u64).min(self.rows.end);
+        end.saturating_sub(first_row.max(self.rows.start))
+    }
+
     /// Whether batch `i` of what is selected is batch `i` of the cache, as far as there is one.
     pub(crate) fn is_prefix(&self) -> bool {
         self.shows_all_rows()
