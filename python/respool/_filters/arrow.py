@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from respool._filters.expression import COMPARISONS, Call, Field, Literal, Node, read
-from respool._filters.refusal import refused
+from respool._filters.refusal import missing, refused
 from respool._native import Predicate
 from respool._predicates import SWAPPED, plain_term
 
@@ -98,6 +98,8 @@ def _parts(node: Call) -> Iterator[Node]:
 
 def _term(node: Node, field: Field, view: StreamCacheView) -> Term:
     term = plain_term(field.path, view)
+    if term is None and (error := missing(node, field.path[:1], view)):
+        raise error
     if term is None:
         raise refused(
             node, f"no single plain column {str(field)!r}; the columns are {view.schema.names}"
@@ -179,7 +181,7 @@ def _test(node: Call, field: Field, view: StreamCacheView) -> Predicate:
 def _is_in(node: Call, term: Term) -> Predicate:
     """Translate membership, which is never NULL in pyarrow: NULL is in a list that holds it."""
     values = node.value_set()
-    known = values.drop_null()
+    known = _known(values)
     if pa.types.is_floating(term.data_type) and any(
         value == 0 or value != value  # noqa: PLR0124 - NaN
         for value in known.to_pylist()
@@ -195,6 +197,18 @@ def _is_in(node: Call, term: Term) -> Predicate:
     if values.null_count and node.option("null_matching_behavior") == 0:
         return Predicate.any_of([Predicate.is_null(term), found])
     return Predicate.all_of([Predicate.is_not_null(term), found])
+
+
+def _known(values: pa.Array[Any]) -> pa.Array[Any]:
+    """Leave NULL out."""
+    types: Any = pa.types
+    if not values.null_count or not (
+        types.is_string_view(values.type) or types.is_binary_view(values.type)
+    ):
+        known: pa.Array[Any] = values.drop_null()
+        return known
+    # pyarrow has no kernel that leaves out views, and casts short ones to what can't be handed over.
+    return pa.array([value for value in values.to_pylist() if value is not None], values.type)
 
 
 def _is_bytes(kind: pa.DataType) -> bool:

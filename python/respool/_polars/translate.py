@@ -103,6 +103,7 @@ class Translator:
     def __init__(self, table: Table, *, exact: bool = False) -> None:
         self._exact = exact
         self.unknown: list[pl.Expr] = []
+        self.is_too_deep = False
         self._view = table.view
         self._columns = {column.name: column for column in table.columns}
 
@@ -116,6 +117,7 @@ class Translator:
 
     def _predicate(self, expression: pl.Expr, depth: int) -> Predicate | None:
         if depth > MAX_DEPTH:
+            self.is_too_deep = True
             return None
         if expression.meta.is_column():
             return self._boolean(expression)
