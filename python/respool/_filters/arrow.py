@@ -8,7 +8,7 @@ round a constant or a column to do so, the comparison is refused.
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pyarrow as pa
 
@@ -205,8 +205,8 @@ def _known(values: pa.Array[Any]) -> pa.Array[Any]:
     if not values.null_count or not (
         types.is_string_view(values.type) or types.is_binary_view(values.type)
     ):
-        known: pa.Array[Any] = values.drop_null()
-        return known
+        known: Any = values.drop_null()
+        return cast("pa.Array[Any]", known)
     # pyarrow has no kernel that leaves out views, and casts short ones to what can't be handed over.
     return pa.array([value for value in values.to_pylist() if value is not None], values.type)
 
