@@ -37,7 +37,8 @@ def translated(expression: pl.Expr, view: StreamCacheView) -> Predicate:
         raise known or refused(expression, str(error)) from error
     translator = Translator(table, exact=True)
     try:
-        found = translator.predicate(expression, 0)
+        # What a column is called on the way changes no row.
+        found = translator.predicate(expression.meta.undo_aliases(), 0)
     except (Exception, pl.exceptions.PanicException) as error:
         raise refused(expression, str(error)) from error
     if found is None or not found.is_exact:

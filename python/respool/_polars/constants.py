@@ -10,23 +10,21 @@ from respool._polars.same import same
 UNITS = ["ms", "us", "ns"]
 
 
-def literal(expression: pl.Expr, dtype: pl.DataType | None) -> pl.Series | None:
-    """Evaluate a literal, or one that is brought to the type of a column."""
-    if not expression.meta.is_literal(allow_aliasing=True):
-        operands = expression.meta.pop() if not expression.meta.root_names() else []
-        if dtype is None or not operands or not operands[-1].meta.is_literal():
-            return None
-        inner = operands[-1] if len(operands) == 1 else None
-        if inner is None or not any(
-            same(expression, inner.cast(dtype, strict=strict)) for strict in (False, True)
-        ):
-            return None
-    return pl.select(expression.alias("value")).to_series()
+def literal(expression: pl.Expr) -> pl.Series | None:
+    """Evaluate a literal, or one that is cast."""
+    if expression.meta.is_literal(allow_aliasing=True):
+        return pl.select(expression.alias("value")).to_series()
+    operands = [] if expression.meta.root_names() else expression.meta.pop()
+    if len(operands) != 1 or not operands[0].meta.is_literal():
+        return None
+    value = pl.select(expression.alias("value")).to_series()
+    casts = (operands[0].cast(value.dtype, strict=strict) for strict in (False, True))
+    return value if any(same(expression, cast) for cast in casts) else None
 
 
 def constant(expression: pl.Expr) -> Predicate | None:
     """Translate a literal that is a condition."""
-    value = literal(expression, None)
+    value = literal(expression)
     if value is None or value.dtype != pl.Boolean:
         return None
     return Predicate.constant(value.item())
@@ -34,6 +32,8 @@ def constant(expression: pl.Expr) -> Predicate | None:
 
 def compares_by_value(column: pl.DataType, value: pl.DataType) -> bool:
     """Whether Polars compares values of these types as they are, without rounding one of them."""
+    if isinstance(column, pl.Categorical):
+        return False
     if column == value:
         return True
     if isinstance(column, pl.Datetime) and isinstance(value, pl.Datetime):

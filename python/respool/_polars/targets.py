@@ -76,15 +76,20 @@ class Targets:
         self._columns = {column.name: column for column in table.columns}
         self._empty = table.empty(list(range(len(table.columns)))) if exact else None
 
+    def selected(self, expression: pl.Expr) -> pl.Expr:
+        """Return the column that a selector selects, if it selects one; otherwise the expression."""
+        if self._empty is None or expression.meta.is_column():
+            return expression
+        if not expression.meta.is_column_selection():
+            return expression
+        names = self._empty.select(expression).columns
+        return pl.col(names[0]) if len(names) == 1 else expression
+
     def of(self, expression: pl.Expr) -> Target | None:
         """Translate a column, a field of one, or a monotone function of these."""
+        expression = self.selected(expression)
         if expression.meta.is_column():
-            name = expression.meta.output_name()
-            column = self._columns.get(name)
-            term = self._view._term([name])  # noqa: SLF001
-            if column is None or term is None or column.refusal is not None:
-                return None
-            return _plain(term, column.dtype)
+            return self._column(expression.meta.output_name())
         operands = expression.meta.pop()
         if len(operands) != 1:
             return None
@@ -96,6 +101,15 @@ class Targets:
         if inner is None or (self._exact and inner.dtype.is_decimal()):
             return None
         return _transformed(expression, operands[0], inner)
+
+    def _column(self, name: str) -> Target | None:
+        column = self._columns.get(name)
+        term = self._view._term([name])  # noqa: SLF001
+        if column is None or term is None or column.refusal is not None:
+            return None
+        if self._exact and isinstance(column.dtype, pl.Categorical):
+            return Target(term, column.dtype)
+        return _plain(term, column.dtype)
 
     def _path(self, expression: pl.Expr) -> Iterator[tuple[str, pl.DataType]]:
         """Walk down from a column to the field of a struct that the expression is; nothing if it is none."""
@@ -118,6 +132,8 @@ class Targets:
 
 def _transformed(expression: pl.Expr, operand: pl.Expr, inner: Target) -> Target | None:
     """Translate a function that keeps order; the engine says which do."""
+    if isinstance(inner.dtype, pl.Categorical):
+        return None
     for dtype, kind in CASTS:
         casts = (operand.cast(dtype, strict=strict) for strict in (False, True))
         if any(same(expression, cast) for cast in casts):

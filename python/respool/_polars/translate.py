@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from respool._native import Predicate
+from respool._polars import written
 from respool._polars.constants import compares_by_value, constant, literal
 from respool._polars.same import same
 from respool._polars.targets import Targets
@@ -74,6 +75,7 @@ class Translator:
         if depth > MAX_DEPTH:
             self.is_too_deep = True
             return None
+        expression = self._targets.selected(expression)
         if expression.meta.is_column():
             return self._boolean(expression)
         if expression.meta.is_literal():
@@ -90,6 +92,18 @@ class Translator:
                 found = self._between(expression, order[0], order[1], order[2])
             if found is not None:
                 return found
+        return self._horizontal(expression, operands, depth)
+
+    def _horizontal(
+        self, expression: pl.Expr, operands: list[pl.Expr], depth: int
+    ) -> Predicate | None:
+        for order in (operands[::-1], operands):
+            for join, combine in (
+                (pl.all_horizontal, Predicate.all_of),
+                (pl.any_horizontal, Predicate.any_of),
+            ):
+                if same(expression, join(*order)):
+                    return self._all_or_any(combine, order, depth)
         return None
 
     def _boolean(self, column: pl.Expr) -> Predicate | None:
@@ -102,6 +116,8 @@ class Translator:
         if same(expression, ~operand):
             inner = self.predicate(operand, depth + 1)
             return None if inner is None else inner.negate()
+        if (joined := self._horizontal(expression, [operand], depth)) is not None:
+            return joined
         target = self._targets.of(operand)
         if target is None:
             return None
@@ -121,9 +137,9 @@ class Translator:
         self, expression: pl.Expr, left: pl.Expr, right: pl.Expr, depth: int
     ) -> Predicate | None:
         if same(expression, left & right):
-            return self._all_or_any(Predicate.all_of, left, right, depth)
+            return self._all_or_any(Predicate.all_of, [left, right], depth)
         if same(expression, left | right):
-            return self._all_or_any(Predicate.any_of, left, right, depth)
+            return self._all_or_any(Predicate.any_of, [left, right], depth)
         for operator, compared in COMPARISONS.items():
             if same(expression, compared(left, right)):
                 return self._compare(left, operator, right)
@@ -134,7 +150,7 @@ class Translator:
         return None
 
     def _starts_with(self, left: pl.Expr, right: pl.Expr) -> Predicate | None:
-        target, prefix = self._targets.of(left), literal(right, None)
+        target, prefix = self._targets.of(left), literal(right)
         if target is None or target.dtype != pl.String or prefix is None:
             return None
         if prefix.dtype != pl.String or prefix.null_count():
@@ -144,11 +160,10 @@ class Translator:
     def _all_or_any(
         self,
         combine: Callable[[list[Predicate]], Predicate],
-        left: pl.Expr,
-        right: pl.Expr,
+        parts: list[pl.Expr],
         depth: int,
     ) -> Predicate:
-        sides = (self.predicate(side, depth + 1) for side in (left, right))
+        sides = (self.predicate(part, depth + 1) for part in parts)
         return combine([Predicate.unknown() if side is None else side for side in sides])
 
     def _between(
@@ -169,7 +184,7 @@ class Translator:
             target = self._targets.of(left)
         if target is None:
             return None
-        value = literal(right, target.dtype)
+        value = literal(right)
         if value is None or value.len() != 1:
             return None
         if value.null_count():
@@ -181,14 +196,14 @@ class Translator:
         ):
             # A number that was written without a type gets the type of the column.
             value = value.cast(pl.Float32)
-        if not compares_by_value(target.dtype, value.dtype):
-            return None
         if value.dtype.is_float() and value.is_nan().item():
             return None
+        if not compares_by_value(target.dtype, value.dtype):
+            return written.compare(target, operator, value) if self._exact else None
         return Predicate.compare(target.term, operator, value.to_arrow())
 
     def _is_in(self, left: pl.Expr, right: pl.Expr) -> Predicate | None:
-        target, values = self._targets.of(left), literal(right, None)
+        target, values = self._targets.of(left), literal(right)
         if target is None or values is None:
             return None
         if isinstance(values.dtype, (pl.List, pl.Array)):
@@ -197,6 +212,7 @@ class Translator:
             values = values.item()
         # NULL is in no list, and a list with NULL has no more in it than without.
         values = values.drop_nulls()
-        if not compares_by_value(target.dtype, values.dtype):
+        is_text = isinstance(target.dtype, pl.Categorical) and values.dtype == pl.String
+        if not is_text and not compares_by_value(target.dtype, values.dtype):
             return None
         return Predicate.is_in(target.term, values.to_arrow())
