@@ -1,10 +1,13 @@
-"""What every translator of filters needs: terms that mean one column, and operators turned round."""
+"""What every translator of filters needs: terms that mean one column, and comparisons made of others."""
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
+
+from respool._native import Predicate
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -14,6 +17,32 @@ if TYPE_CHECKING:
 
 SWAPPED = {"=": "=", "!=": "!=", "<": ">", "<=": ">=", ">": "<", ">=": "<="}
 """What each comparison becomes when its sides are exchanged."""
+
+EXACT_IN_DOUBLE = 1 << 53
+"""Integers up to here are floats of double precision."""
+
+
+def compare_integers(term: Term, operator: str, number: float) -> Predicate:
+    """Compare integers with a float, as the integers that lie next to it; unknown beyond `EXACT_IN_DOUBLE`."""
+    if abs(number) > EXACT_IN_DOUBLE:
+        return Predicate.unknown()
+    floor = math.floor(number)
+    below: pa.Array[Any] = pa.array([floor], pa.int64())
+    if floor == number:
+        return Predicate.compare(term, operator, below)
+    return between(term, operator, below)
+
+
+def between(term: Term, operator: str, below: pa.Array[Any]) -> Predicate:
+    """Compare with what lies between this value and the next one that the term can have."""
+    if operator in ("=", "!="):
+        return nowhere(term) if operator == "=" else nowhere(term).negate()
+    return Predicate.compare(term, "<=" if operator in ("<", "<=") else ">", below)
+
+
+def nowhere(term: Term) -> Predicate:
+    """Make what is false where the term is not NULL, and NULL where it is."""
+    return Predicate.is_in(term, pa.nulls(0))
 
 
 def plain_term(path: Sequence[str], view: StreamCacheView) -> Term | None:

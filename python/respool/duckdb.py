@@ -82,7 +82,8 @@ def register(
     source = scannable(opened(cache, "register"), optimize=optimize)
     con.register(name, source)
     try:
-        return con.view(_quoted(name))
+        # DuckDB 1 takes a name as it is; DuckDB 2 parses it, and a dot in it leads to another schema.
+        return con.view(name if IS_OLD else _quoted(name))
     except BaseException:
         con.unregister(name)
         raise

@@ -300,11 +300,15 @@ def test_what_is_no_cache_is_a_type_error(con, door):
     assert con.execute("show tables").fetchall() == []
 
 
-def test_a_failing_register_leaves_no_name(con, monkeypatch):
-    # What fails after the name is given: a name that another thread took away meanwhile.
-    monkeypatch.setattr(respool.duckdb, "_quoted", lambda name: "missing")
-    with pytest.raises(duckdb.CatalogException, match="missing"):
-        respool.duckdb.register(con, "t", respool.cache(Source().reader()))
+def test_a_failing_register_leaves_no_name(con):
+    class Failing:
+        register, unregister = con.register, con.unregister
+
+        def view(self, name):
+            raise duckdb.CatalogException("taken away meanwhile")
+
+    with pytest.raises(duckdb.CatalogException, match="taken away"):
+        respool.duckdb.register(Failing(), "t", respool.cache(Source().reader()))
     assert con.execute("show tables").fetchall() == []
 
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pyarrow.compute as pc
 
-from respool._filters import arrow
-from respool._filters.refusal import refused
+from respool._filters import arrow, tuples
+from respool._filters.refusal import FORMS
 
 if TYPE_CHECKING:
     from respool import StreamCacheView
@@ -37,9 +37,10 @@ def predicate(what: object, view: StreamCacheView) -> Predicate:
     Raises
     ------
     ValueError
-        If a part of it can't be translated exactly, or names a column that is not there.
+        If a part of it can't be translated exactly, or names a column that is not there; or if there is no
+        condition in it.
     TypeError
-        If it is none of these.
+        If it has none of these forms.
 
     Examples
     --------
@@ -57,24 +58,11 @@ def predicate(what: object, view: StreamCacheView) -> Predicate:
     if isinstance(what, pc.Expression):
         return arrow.translated(what, view)
     if isinstance(what, (list, tuple)):
-        return arrow.translated(_joined(what), view)
+        return arrow.translated(tuples.joined(what), view)
     # Who has an expression of Polars has imported it.
     polars = sys.modules.get("polars")
     if polars is not None and isinstance(what, polars.Expr):
         from respool._filters.polars import translated  # noqa: PLC0415 - imports polars
 
         return translated(what, view)
-    raise TypeError(
-        f"cannot filter by {type(what).__name__}: expected a pyarrow.compute.Expression, "
-        "a list of (column, operator, value) tuples, or a polars.Expr"
-    )
-
-
-def _joined(filters: Any) -> pc.Expression:  # noqa: ANN401 - pyarrow says what is wrong with it
-    """Let pyarrow itself say what its tuples mean."""
-    from pyarrow.parquet import filters_to_expression  # noqa: PLC0415 - slow, and rarely needed
-
-    try:
-        return filters_to_expression(filters)
-    except (NotImplementedError, AttributeError, IndexError, KeyError) as error:
-        raise refused(repr(filters), str(error)) from error
+    raise TypeError(f"cannot filter by {type(what).__name__}: expected {FORMS}")

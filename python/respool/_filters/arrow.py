@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
+from respool._filters.decimals import compare_decimals
 from respool._filters.expression import COMPARISONS, Call, Field, Literal, Node, read
-from respool._filters.refusal import refused
+from respool._filters.refusal import missing, refused
 from respool._native import Predicate
-from respool._predicates import SWAPPED, plain_term
+from respool._predicates import EXACT_IN_DOUBLE, SWAPPED, compare_integers, nowhere, plain_term
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,9 +28,6 @@ if TYPE_CHECKING:
 
 MAX_DEPTH = 100
 """Deeper expressions are refused: applying them recurses."""
-
-EXACT_IN_DOUBLE = 1 << 53
-"""Integers up to here are floats of double precision; where pyarrow compares others with a float, it fails."""
 
 
 def translated(expression: pc.Expression, view: StreamCacheView) -> Predicate:
@@ -98,6 +96,8 @@ def _parts(node: Call) -> Iterator[Node]:
 
 def _term(node: Node, field: Field, view: StreamCacheView) -> Term:
     term = plain_term(field.path, view)
+    if term is None and (error := missing(node, field.path[:1], view)):
+        raise error
     if term is None:
         raise refused(
             node, f"no single plain column {str(field)!r}; the columns are {view.schema.names}"
@@ -113,10 +113,12 @@ def _comparison(
     is_float = pa.types.is_floating(kind)
     if value.null_count:
         return Predicate.constant(None)
-    if pa.types.is_floating(value.type) and (is_float or pa.types.is_integer(kind)):
+    if pa.types.is_floating(value.type) and (
+        is_float or pa.types.is_integer(kind) or pa.types.is_decimal128(kind)
+    ):
         number = value[0].as_py()
         if math.isnan(number):
-            return _nowhere(term).negate() if operator == "!=" else _nowhere(term)
+            return nowhere(term).negate() if operator == "!=" else nowhere(term)
         compared = _compare_with_float(term, operator, number)
     else:
         compared = Predicate.compare(term, operator, value)
@@ -130,28 +132,12 @@ def _comparison(
 def _compare_with_float(term: Term, operator: str, number: float) -> Predicate:
     value: pa.Array[Any] = pa.array([number], pa.float64())
     if pa.types.is_integer(term.data_type):
-        return _compare_integers(term, operator, number)
+        return compare_integers(term, operator, number)
+    if pa.types.is_decimal128(term.data_type):
+        return compare_decimals(term, operator, number)
     compared = Predicate.compare(term, operator, value)
     wide = None if compared.is_exact else term.cast(pa.schema([("value", pa.float64())]))
     return compared if wide is None else Predicate.compare(wide, operator, value)
-
-
-def _compare_integers(term: Term, operator: str, number: float) -> Predicate:
-    """Compare integers with a float, as the integers that lie next to it."""
-    if abs(number) > EXACT_IN_DOUBLE:
-        return Predicate.unknown()
-    floor = math.floor(number)
-    below: pa.Array[Any] = pa.array([floor], pa.int64())
-    if floor == number:
-        return Predicate.compare(term, operator, below)
-    if operator in ("=", "!="):
-        return _nowhere(term) if operator == "=" else _nowhere(term).negate()
-    return Predicate.compare(term, "<=" if operator in ("<", "<=") else ">", below)
-
-
-def _nowhere(term: Term) -> Predicate:
-    """Make what is false where the term is not NULL, and NULL where it is."""
-    return Predicate.is_in(term, pa.nulls(0))
 
 
 def _test(node: Call, field: Field, view: StreamCacheView) -> Predicate:
@@ -179,7 +165,7 @@ def _test(node: Call, field: Field, view: StreamCacheView) -> Predicate:
 def _is_in(node: Call, term: Term) -> Predicate:
     """Translate membership, which is never NULL in pyarrow: NULL is in a list that holds it."""
     values = node.value_set()
-    known = values.drop_null()
+    known = _known(values)
     if pa.types.is_floating(term.data_type) and any(
         value == 0 or value != value  # noqa: PLR0124 - NaN
         for value in known.to_pylist()
@@ -189,12 +175,35 @@ def _is_in(node: Call, term: Term) -> Predicate:
         )
     if pa.types.is_date64(term.data_type) and pa.types.is_timestamp(values.type):
         raise refused(node, "is_in takes a point in time for its day")
+    if pa.types.is_floating(known.type) and pa.types.is_integer(term.data_type):
+        known = _integers(node, known)
     found = Predicate.is_in(term, known)
     if not found.is_exact:
         raise refused(node, f"{term.data_type} can't hold all of the list ({values.type}) exactly")
     if values.null_count and node.option("null_matching_behavior") == 0:
         return Predicate.any_of([Predicate.is_null(term), found])
     return Predicate.all_of([Predicate.is_not_null(term), found])
+
+
+def _integers(node: Call, floats: pa.Array[Any]) -> pa.Array[Any]:
+    """Return floats that are integers as integers."""
+    values: list[Any] = floats.to_pylist()
+    if not all(value.is_integer() and abs(value) <= EXACT_IN_DOUBLE for value in values):
+        raise refused(node, "not all of the list are integers that a double can hold")
+    return pa.array([int(value) for value in values], pa.int64())
+
+
+def _known(values: pa.Array[Any]) -> pa.Array[Any]:
+    """Leave NULL out."""
+    types: Any = pa.types
+    if not values.null_count or not (
+        types.is_string_view(values.type) or types.is_binary_view(values.type)
+    ):
+        return values.drop_null()
+    # pyarrow has no kernel that leaves out views, and casts short ones to what can't be handed over.
+    known = [value for value in values.to_pylist() if value is not None]
+    views: pa.Array[Any] = pa.array(known, values.type)
+    return views
 
 
 def _is_bytes(kind: pa.DataType) -> bool:
