@@ -66,7 +66,10 @@ fn a_cache_that_is_closed_while_it_is_read_leaves_nothing_in_its_budget() {
         .map(|batch| {
             let texts = (0..200).map(|row| format!("a text {row} of batch {batch}"));
             let texts: Vec<String> = texts.collect();
-            let column = DictionaryArray::<Int32Type>::from_iter(texts.iter().map(String::as_str));
+            let column = texts
+                .iter()
+                .map(String::as_str)
+                .collect::<DictionaryArray<Int32Type>>();
             RecordBatch::try_from_iter([("s", Arc::new(column) as ArrayRef)]).unwrap()
         })
         .collect();

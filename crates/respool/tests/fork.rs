@@ -7,11 +7,15 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
-use respool::{BoxError, Cache, Error, Options, Source, Uninterrupted};
+use respool::{BoxError, Budget, Cache, Error, Options, Source, Uninterrupted};
 use support::batch;
 
-/// Forks while it is asked, as seen by the child.
-struct Forking(Arc<AtomicBool>, usize);
+/// Forks while it is asked, as seen by the child; then gives that, and nothing more.
+struct Forking {
+    gives: Option<RecordBatch>,
+    asked: bool,
+    is_gone: Arc<AtomicBool>,
+}
 
 impl Source for Forking {
     fn schema(&self) -> SchemaRef {
@@ -19,26 +23,44 @@ impl Source for Forking {
     }
 
     fn next_batch(&mut self) -> Result<Option<RecordBatch>, BoxError> {
-        self.1 += 1;
-        assert_eq!(self.1, 1);
+        assert!(!self.asked);
+        self.asked = true;
         respool::fork::happened();
-        Ok(None)
+        Ok(self.gives.clone())
     }
 }
 
 impl Drop for Forking {
     fn drop(&mut self) {
-        self.0.store(true, Ordering::SeqCst);
+        self.is_gone.store(true, Ordering::SeqCst);
     }
 }
 
 #[test]
-fn a_source_that_forks_at_its_end_is_not_let_go_in_the_child() {
-    let is_gone = Arc::new(AtomicBool::new(false));
-    let cache = Cache::new(Forking(Arc::clone(&is_gone), 0), &Options::new()).unwrap();
-    let mut reader = cache.view().reader().unwrap();
-    let given = reader.next_batch(&Uninterrupted);
-    assert!(matches!(given, Err(Error::Forked)), "{given:?}");
-    drop((reader, cache));
-    assert!(!is_gone.load(Ordering::SeqCst));
+fn a_source_that_forks_is_not_let_go_in_the_child_and_nothing_is_counted_there() {
+    for gives in [None, Some(batch(0))] {
+        for joins in [false, true] {
+            let is_gone = Arc::new(AtomicBool::new(false));
+            let source = Forking {
+                gives: gives.clone(),
+                asked: false,
+                is_gone: Arc::clone(&is_gone),
+            };
+            // In the child another thread may have held the budget's lock for ever.
+            let budget = Budget::new(None);
+            let options = Options::new().with_budget(&budget);
+            let options = if joins {
+                options.with_coalesce_rows(1000)
+            } else {
+                options
+            };
+            let cache = Cache::new(source, &options).unwrap();
+            let mut reader = cache.view().reader().unwrap();
+            let given = reader.next_batch(&Uninterrupted);
+            assert!(matches!(given, Err(Error::Forked)), "{given:?}");
+            drop((reader, cache));
+            assert!(!is_gone.load(Ordering::SeqCst));
+            assert_eq!(budget.used(), 0);
+        }
+    }
 }

@@ -54,6 +54,8 @@ impl<'a> Turn<'a> {
                 return Ok(begun);
             }
             let pulled = pull(&mut *feed.source, &store.schema);
+            // The source may have forked: in the child no lock is taken, not even to count what came.
+            store.check_process()?;
             pulled_at = now();
             store.counters.pulled(pulled_at - begun);
             match pulled {

@@ -93,8 +93,11 @@ impl Store {
 
     /// Moves the oldest dirty batch into the log; `false` where there is none.
     pub(super) fn clean_oldest(&self, log: &Log) -> Result<bool> {
-        let writing = self.spilling.lock();
-        let (oldest, heap) = {
+        // Let go after the lock, whatever happens: the last one to hold a batch runs foreign code.
+        let (heap, _freed);
+        let _writing = self.spilling.lock();
+        let oldest;
+        (oldest, heap) = {
             let state = self.look_open()?;
             let Some(slot) = state.slots.get(state.clean) else {
                 return Ok(false);
@@ -105,14 +108,12 @@ impl Store {
             (state.clean, heap)
         };
         self.write(log, oldest, heap.batch())?;
-        let freed = {
+        _freed = {
             let mut state = self.look_open()?;
             state.clean = state.clean.max(oldest + 1);
             let slot = state.slots.get_mut(oldest);
             slot.and_then(|slot| slot.heap.take())
         };
-        drop(writing);
-        drop((heap, freed));
         Ok(true)
     }
 
