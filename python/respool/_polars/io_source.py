@@ -54,12 +54,11 @@ def read(
             kept = kept_batches(table, [predicate])
     table.check(needed)
     names = [table.columns[number].name for number in wanted]
+    # Let go with the generator. A `finally` here could be where Ctrl-C is raised when Polars drops a generator
+    # half way; Python ignores exceptions there, and Polars would take what there is for all.
     frames = table.shown(needed, n_rows)._frames(kept=kept)  # noqa: SLF001
-    try:
-        while (stream := frames.take(ROWS)) is not None:
-            frame = pl.DataFrame(Stream(stream))
-            if predicate is not None:
-                frame = frame.filter(predicate)
-            yield frame if needed == wanted else frame[names]
-    finally:
-        frames.close()
+    while (stream := frames.take(ROWS)) is not None:
+        frame = pl.DataFrame(Stream(stream))
+        if predicate is not None:
+            frame = frame.filter(predicate)
+        yield frame if needed == wanted else frame[names]
