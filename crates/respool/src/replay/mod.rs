@@ -4,4 +4,4 @@ mod open;
 mod reader;
 mod whole;
 
-pub use self::reader::{Polled, Position, Reader};
+pub use self::reader::{Polled, Reader};

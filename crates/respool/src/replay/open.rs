@@ -1,9 +1,10 @@
 //! Where a replay begins.
 
-use super::reader::{Position, Reader};
+use super::reader::Reader;
 use crate::error::{Error, Result};
 use crate::interrupt::{Interrupt, Pace, Uninterrupted, Watch};
 use crate::store::release::Registration;
+use crate::view::Position;
 use crate::view::View;
 
 impl View {

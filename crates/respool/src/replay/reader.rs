@@ -11,8 +11,8 @@ use crate::interrupt::{Interrupt, Pace, Uninterrupted, Watch};
 use crate::predicate::Verdict;
 use crate::store::lookup::{Found, Stored};
 use crate::store::release::Registration;
-use crate::view::View;
 use crate::view::filter::Filter;
+use crate::view::{Position, View};
 
 /// One replay of a view. Readers don't share a position, and none waits for another.
 ///
@@ -46,15 +46,6 @@ pub enum Polled {
     End,
     /// The source has to be asked: [`Reader::next_batch`] would wait.
     Pending,
-}
-
-/// Where a reader is. It can be saved, and taken up by another reader of the same view of the same batches.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Position {
-    /// Number of the next batch to look at, as in the cache.
-    pub batch: usize,
-    /// For a slice of a filtered view, or of some batches: rows that were shown before that batch.
-    pub passed: u64,
 }
 
 /// What a reader finds at its position.

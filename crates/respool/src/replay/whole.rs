@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use arrow_array::RecordBatch;
 
-use super::reader::{Polled, Position, Reader, Step};
+use super::reader::{Polled, Reader, Step};
 use crate::error::{Error, Result};
 use crate::ingest::Goal;
 use crate::interrupt::{Interrupt, Watch};
@@ -13,6 +13,7 @@ use crate::predicate::{Predicate, Verdict};
 use crate::store::lookup::Found;
 use crate::store::slots::End;
 use crate::sync::now;
+use crate::view::Position;
 use crate::view::View;
 use crate::view::filter::prove;
 

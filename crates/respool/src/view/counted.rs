@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::replay::Position;
+use super::Position;
 use crate::sync::Mutex;
 
 /// Where a replay was that went from the first batch to there. Shared by views of the same batches and

@@ -5,6 +5,7 @@ pub(crate) mod columns;
 mod counted;
 mod extent;
 pub(crate) mod filter;
+mod position;
 pub(crate) mod selection;
 mod shown;
 
@@ -15,6 +16,7 @@ use std::sync::Arc;
 use arrow_schema::{Schema, SchemaRef};
 
 pub use self::extent::{Extent, Residence};
+pub use self::position::Position;
 
 use self::columns::Columns;
 use self::counted::Counted;
