@@ -12,6 +12,7 @@ use parking_lot::Mutex;
 use crate::append::Writer;
 use crate::decode::Decoder;
 use crate::encode::{DictionaryRecord, check_nesting};
+use crate::format::Failure;
 use crate::published::Published;
 use crate::quota::Quota;
 use crate::segment::Reach;
@@ -149,7 +150,14 @@ impl Log {
     /// appended again.
     pub fn append(&self, batch: &RecordBatch) -> Result<()> {
         check_batch(self.schema(), batch)?;
-        self.writer.lock().append(batch)
+        self.writer.lock().append(batch, None)
+    }
+
+    /// Stores a batch as [`append`](Self::append) does, and says how many bytes its rows show: what
+    /// the index of a persistent log remembers. `append` counts them itself.
+    pub fn append_shown(&self, batch: &RecordBatch, shown: u64) -> Result<()> {
+        check_batch(self.schema(), batch)?;
+        self.writer.lock().append(batch, Some(shown))
     }
 
     /// Reads a batch. `projection` lists top-level columns in any order; the bytes of other columns
@@ -281,6 +289,12 @@ impl Log {
     /// sealed and, once all that is durable, the closing entry that proves that it is whole. When
     /// this returns that entry is durable too. After an error, it can be tried again.
     pub fn finish(&self) -> Result<()> {
-        self.writer.lock().finish()
+        self.writer.lock().finish(None)
+    }
+
+    /// Ends the log as [`finish`](Self::finish) does, and says that what it was filled from failed:
+    /// the batches are good, and there should have been more.
+    pub fn fail(&self, failure: &Failure) -> Result<()> {
+        self.writer.lock().finish(Some(failure))
     }
 }

@@ -2,13 +2,12 @@
 
 use std::fs::File;
 use std::io::{self, IoSlice};
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use parking_lot::RwLock;
 
 use super::StorageFile;
-use super::open::{Identity, for_reading};
+use super::directory::{Directory, FileId};
 use super::sealed::Sealed;
 use crate::map::Map;
 
@@ -16,8 +15,16 @@ use crate::map::Map;
 #[derive(Debug)]
 pub(super) struct OsFile {
     file: RwLock<Option<Arc<File>>>,
-    /// The name of the file, and what tells it from another file of that name.
-    name: Option<(PathBuf, Identity)>,
+    name: Option<Name>,
+}
+
+/// Where a file can be opened again.
+#[derive(Debug)]
+struct Name {
+    directory: Arc<Directory>,
+    name: RwLock<String>,
+    /// What tells it from another file of that name.
+    id: FileId,
 }
 
 impl OsFile {
@@ -28,8 +35,12 @@ impl OsFile {
         }
     }
 
-    pub(super) fn named(file: File, path: PathBuf) -> io::Result<Self> {
-        let name = Some((path, Identity::of(&file)?));
+    pub(super) fn named(file: File, directory: &Arc<Directory>, name: &str) -> io::Result<Self> {
+        let name = Some(Name {
+            directory: Arc::clone(directory),
+            name: RwLock::new(name.to_owned()),
+            id: FileId::of(&file)?,
+        });
         Ok(Self {
             file: RwLock::new(Some(Arc::new(file))),
             name,
@@ -41,9 +52,9 @@ impl OsFile {
         if let Some(file) = self.file.read().as_ref() {
             return Ok(Arc::clone(file));
         }
-        let (path, identity) = self.name.as_ref().ok_or(io::ErrorKind::NotFound)?;
-        let file = for_reading().open(path)?;
-        if Identity::of(&file)? == *identity {
+        let name = self.name.as_ref().ok_or(io::ErrorKind::NotFound)?;
+        let file = name.directory.open_file(&name.name.read(), false)?;
+        if FileId::of(&file)? == name.id {
             Ok(Arc::new(file))
         } else {
             Err(io::Error::other("another file has taken its name"))
@@ -96,6 +107,16 @@ impl StorageFile for OsFile {
 
     fn truncate(&self, len: u64) -> io::Result<()> {
         self.open()?.set_len(len)
+    }
+
+    fn len(&self) -> io::Result<u64> {
+        self.open()?.metadata().map(|metadata| metadata.len())
+    }
+
+    fn renamed(&self, name: &str) {
+        if let Some(known) = &self.name {
+            name.clone_into(&mut known.name.write());
+        }
     }
 
     fn release(&self) -> bool {

@@ -16,6 +16,8 @@ use crate::storage::{Storage, StorageFile};
 pub enum Operation {
     /// Create a file.
     Create,
+    /// Open a file.
+    Open,
     /// Rename a file.
     Rename,
     /// Write to a file.
@@ -194,6 +196,28 @@ impl Storage for Faulty {
         }))
     }
 
+    fn open(&self, name: &str, to_write: bool) -> io::Result<Arc<dyn StorageFile>> {
+        self.state.check(Operation::Open, name, 0, 0)?;
+        Ok(Arc::new(FaultyFile {
+            name: name.to_owned(),
+            inner: self.inner.open(name, to_write)?,
+            state: Arc::clone(&self.state),
+        }))
+    }
+
+    fn list(&self) -> io::Result<Vec<String>> {
+        self.inner.list()
+    }
+
+    fn replace(&self, from: &str, to: &str) -> io::Result<()> {
+        self.state.check(Operation::Rename, from, 0, 0)?;
+        self.inner.replace(from, to)
+    }
+
+    fn has_writer(&self) -> io::Result<bool> {
+        self.inner.has_writer()
+    }
+
     fn rename(&self, from: &str, to: &str) -> io::Result<()> {
         self.state.check(Operation::Rename, from, 0, 0)?;
         self.inner.rename(from, to)
@@ -258,6 +282,14 @@ impl StorageFile for FaultyFile {
         self.state
             .check(Operation::Map, &self.name, 0, len as u64)?;
         self.inner.map(len)
+    }
+
+    fn len(&self) -> io::Result<u64> {
+        self.inner.len()
+    }
+
+    fn renamed(&self, name: &str) {
+        self.inner.renamed(name);
     }
 
     fn release(&self) -> bool {
