@@ -37,6 +37,7 @@ mod map;
 mod options;
 mod published;
 mod quota;
+mod reader;
 mod segment;
 pub mod storage;
 #[cfg(feature = "testing")]
@@ -47,3 +48,4 @@ pub use error::{Error, Result};
 pub use log::Log;
 pub use options::{Access, Compression, LogOptions};
 pub use quota::Quota;
+pub use reader::{LogReader, Progress, RecordInfo, State};

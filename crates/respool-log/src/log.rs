@@ -1,7 +1,7 @@
 //! The log as its callers see it: begun, appended to, read.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arrow_array::RecordBatch;
@@ -10,7 +10,7 @@ use arrow_schema::SchemaRef;
 use parking_lot::Mutex;
 
 use crate::append::Writer;
-use crate::decode::Decoder;
+use crate::decode::{Decoder, Trust};
 use crate::encode::{DictionaryRecord, check_nesting};
 use crate::format::Failure;
 use crate::published::Published;
@@ -18,7 +18,7 @@ use crate::quota::Quota;
 use crate::segment::Reach;
 use crate::storage::{FileStorage, Storage};
 use crate::types::check_batch;
-use crate::{Error, LogOptions, Result};
+use crate::{Error, LogOptions, LogReader, Result};
 
 /// An append-only log of record batches of one schema. Cheap to read from many threads at once
 /// while another appends.
@@ -91,7 +91,7 @@ impl Log {
     /// the options does not count.
     pub fn create_within(schema: SchemaRef, options: LogOptions, quota: &Quota) -> Result<Self> {
         // A schema that can't be stored is refused before a directory is made for it.
-        Decoder::new(Arc::clone(&schema), false)?;
+        Decoder::new(Arc::clone(&schema), None, true)?;
         check_nesting(&schema)?;
         let storage = FileStorage::named(&options)?;
         Self::begin(schema, options, quota, Arc::new(storage))
@@ -115,7 +115,7 @@ impl Log {
     ) -> Result<Self> {
         let directory = options.directory.clone();
         let compressed = options.compression.is_some();
-        let decoder = Decoder::new(schema, compressed)?;
+        let decoder = Decoder::new(schema, options.compression, storage.is_named())?;
         if storage.is_named() {
             check_nesting(decoder.schema())?;
         }
@@ -144,6 +144,11 @@ impl Log {
         })
     }
 
+    /// Opens the log in a directory, to read it.
+    pub fn open(directory: impl AsRef<Path>) -> Result<LogReader> {
+        LogReader::open(directory)
+    }
+
     /// Stores a batch; its record number is the length of the log before.
     ///
     /// After an error everything stored before is still readable, and the same batch can be
@@ -163,18 +168,7 @@ impl Log {
     /// Reads a batch. `projection` lists top-level columns in any order; the bytes of other columns
     /// are not touched.
     pub fn read(&self, record: usize, projection: Option<&[usize]>) -> Result<RecordBatch> {
-        let columns = self.schema().fields().len();
-        if let Some(&index) = projection
-            .unwrap_or_default()
-            .iter()
-            .find(|&&c| c >= columns)
-        {
-            return Err(Error::OutOfRange {
-                what: "column",
-                index,
-                len: columns,
-            });
-        }
+        check_projection(projection, self.schema().fields().len())?;
         let (place, segment) = self
             .published
             .record(record)
@@ -186,7 +180,9 @@ impl Log {
         let len = u64::from(place.metadata_len) + place.body_len;
         let bytes = match projection {
             Some(columns) if !self.reach.maps() => {
-                let wanted = |metadata: &[u8]| self.decoder.wanted(metadata, columns);
+                let body_len = usize::try_from(place.body_len).unwrap_or(usize::MAX);
+                let wanted =
+                    |metadata: &[u8]| self.decoder.wanted(metadata, body_len, columns, false);
                 segment.read_parts(place.offset, place.metadata_len as usize, len, &wanted)
             }
             _ => segment.published(place.offset, len),
@@ -199,6 +195,7 @@ impl Log {
                     place.dictionaries.as_deref().unwrap_or_default(),
                     projection,
                     &|dictionary| self.fetch(dictionary),
+                    Trust::Own,
                 )
             })
             .map_err(|e| match e {
@@ -296,5 +293,18 @@ impl Log {
     /// the batches are good, and there should have been more.
     pub fn fail(&self, failure: &Failure) -> Result<()> {
         self.writer.lock().finish(Some(failure))
+    }
+}
+
+/// Refuses columns that are not there.
+pub(crate) fn check_projection(projection: Option<&[usize]>, columns: usize) -> Result<()> {
+    let mut asked = projection.unwrap_or_default().iter();
+    match asked.find(|&&column| column >= columns) {
+        None => Ok(()),
+        Some(&index) => Err(Error::OutOfRange {
+            what: "column",
+            index,
+            len: columns,
+        }),
     }
 }

@@ -137,7 +137,7 @@ impl Storage for FileStorage {
     }
 
     fn path(&self, name: &str) -> PathBuf {
-        if self.directory.is_some() {
+        if self.directory.is_some() && !name.is_empty() {
             self.path.join(name)
         } else {
             self.path.clone()

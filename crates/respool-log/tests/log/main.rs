@@ -22,6 +22,7 @@ mod model;
 mod persistent;
 mod projection;
 mod quota;
+mod reopened;
 mod round_trip;
 mod slices;
 mod support;
