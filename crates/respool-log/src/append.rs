@@ -15,7 +15,7 @@ use crate::published::{Published, Record};
 use crate::quota::{Account, Quota};
 use crate::segment::{Growing, Reach};
 use crate::storage::{Beginning, Storage};
-use crate::{Error, LogOptions, Result};
+use crate::{Error, LogOptions, LogReader, Result};
 
 #[derive(Debug)]
 pub(crate) struct Writer {
@@ -48,6 +48,13 @@ struct Headers {
 }
 
 impl Headers {
+    fn new(schema: &SchemaRef) -> Self {
+        let stream = schema_message(schema, 0);
+        let mut file = MAGIC.to_vec();
+        file.extend_from_slice(&schema_message(schema, MAGIC.len()));
+        Self { file, stream }
+    }
+
     fn of(&self, layout: Layout) -> &[u8] {
         match layout {
             Layout::File => &self.file,
@@ -65,16 +72,8 @@ impl Writer {
         published: Arc<Published>,
         quota: &Quota,
     ) -> Result<Self> {
-        let compressor = match options.compression {
-            None => None,
-            Some(compression) => Some(
-                Compressor::new(compression)
-                    .map_err(|e| Error::io("cannot begin", &options.directory, e))?,
-            ),
-        };
-        let stream = schema_message(schema, 0);
-        let mut file = MAGIC.to_vec();
-        file.extend_from_slice(&schema_message(schema, MAGIC.len()));
+        let compressor = compressor(&options)?;
+        let Headers { file, stream } = Headers::new(schema);
         // What cannot work is found out before anything is made: a quota too small for a log without
         // batches, and then a directory in which no segment can be made.
         let (bytes, end) = Journal::size(storage.as_ref(), &options, &stream);
@@ -106,6 +105,45 @@ impl Writer {
             journal,
             finished: false,
         })
+    }
+
+    /// The writer of a log that another writer has left, and what it has published.
+    pub(crate) fn resume(
+        reader: &LogReader,
+        options: LogOptions,
+        storage: Arc<dyn Storage>,
+        reach: &Arc<Reach>,
+        quota: &Quota,
+    ) -> Result<(Self, Arc<Published>)> {
+        let compressor = compressor(&options)?;
+        let headers = Headers::new(reader.schema());
+        let header = |layout| headers.of(layout).to_vec();
+        let resumed = Journal::resume(&storage, reader, reach, &header)?;
+        let journal = Journal::Persistent(Box::new(resumed.journal));
+        let bytes = resumed.bytes;
+        let published = Published::resumed(resumed.segments, reader.num_rows(), bytes);
+        let published = Arc::new(published);
+        let mut account = Account::new(quota, options.directory.clone());
+        // What is there takes its room, whether the quota has it or not.
+        account.settle(bytes + journal.close_size());
+        let writer = Self {
+            encoder: Encoder::new(compressor, true),
+            options,
+            storage,
+            reach: Arc::clone(reach),
+            published: Arc::clone(&published),
+            account,
+            plan: Plan::default(),
+            headers,
+            layout: resumed.layout,
+            open: None,
+            segments: resumed.segments,
+            kept_open: 0,
+            dictionaries: None,
+            journal,
+            finished: false,
+        };
+        Ok((writer, published))
     }
 
     /// Stores a batch of the schema of the log, of which `shown` bytes show.
@@ -261,6 +299,11 @@ impl Writer {
             Journal::Persistent(_) => self.options.segment_bytes,
         }
     }
+}
+
+fn compressor(options: &LogOptions) -> Result<Option<Compressor>> {
+    let compressor = options.compression.map(Compressor::new).transpose();
+    compressor.map_err(|e| Error::io("cannot begin", &options.directory, e))
 }
 
 /// The bytes that a batch shows of its buffers.

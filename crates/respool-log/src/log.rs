@@ -29,6 +29,8 @@ pub struct Log {
     reach: Arc<Reach>,
     published: Arc<Published>,
     quota: Quota,
+    /// The batches that another writer has left.
+    earlier: Option<LogReader>,
     writer: Mutex<Writer>,
 }
 
@@ -140,6 +142,78 @@ impl Log {
             reach,
             published,
             quota: quota.clone(),
+            earlier: None,
+            writer: Mutex::new(writer),
+        })
+    }
+
+    /// Goes on with a log that was not finished, or that failed: everything whole and good is kept,
+    /// what is left of a batch that was not is cut off, and batches are appended behind.
+    ///
+    /// Codec and size of segments are those of the log, whatever the options say.
+    ///
+    /// # Errors
+    /// [`Error::Finished`] where the log is complete, and [`Error::Locked`] where it has a writer.
+    ///
+    /// ```
+    /// use arrow_array::record_batch;
+    /// use respool_log::{Log, LogOptions};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let parent = tempfile::tempdir()?;
+    /// # let directory = parent.path().join("log");
+    /// let options = LogOptions::new(&directory).allow_tmpfs(true);
+    /// let batch = record_batch!(("n", Int64, [1, 2, 3]))?;
+    /// let log = Log::create(batch.schema(), options.clone())?;
+    /// log.append(&batch)?;
+    /// drop(log); // or a crash
+    ///
+    /// let log = Log::resume(options)?;
+    /// assert_eq!(log.len(), 1);
+    /// log.append(&batch)?;
+    /// log.finish()?;
+    /// assert_eq!(Log::open(&directory)?.len(), 2);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn resume(options: LogOptions) -> Result<Self> {
+        let quota = Quota::new(options.capacity);
+        Self::resume_within(options, &quota)
+    }
+
+    /// [Goes on](Self::resume) with a log within a quota that other logs share; the capacity of the
+    /// options does not count. What the log has already is charged whether the quota has it or not.
+    pub fn resume_within(options: LogOptions, quota: &Quota) -> Result<Self> {
+        let storage = FileStorage::claimed(&options)?;
+        Self::resume_storage(options, quota, Arc::new(storage))
+    }
+
+    /// [Goes on](Self::resume) with a log in a storage that is claimed.
+    pub fn resume_storage(
+        options: LogOptions,
+        quota: &Quota,
+        storage: Arc<dyn Storage>,
+    ) -> Result<Self> {
+        let earlier = LogReader::to_resume(&options, Arc::clone(&storage))?;
+        let options = LogOptions {
+            compression: earlier.compression(),
+            segment_bytes: earlier.manifest().header.segment_bytes,
+            ..options
+        };
+        let schema = Arc::clone(earlier.schema());
+        let decoder = Decoder::new(schema, options.compression, true)?;
+        let refuses_maps = storage.refuses_maps();
+        let reach = Arc::new(Reach::new(&options, quota.capacity(), refuses_maps));
+        let directory = options.directory.clone();
+        let (writer, published) = Writer::resume(&earlier, options, storage, &reach, quota)?;
+        Ok(Self {
+            directory,
+            compressed: earlier.compression().is_some(),
+            decoder,
+            reach,
+            published,
+            quota: quota.clone(),
+            earlier: Some(earlier),
             writer: Mutex::new(writer),
         })
     }
@@ -169,14 +243,18 @@ impl Log {
     /// are not touched.
     pub fn read(&self, record: usize, projection: Option<&[usize]>) -> Result<RecordBatch> {
         check_projection(projection, self.schema().fields().len())?;
-        let (place, segment) = self
-            .published
-            .record(record)
-            .map_err(|len| Error::OutOfRange {
-                what: "record",
-                index: record,
-                len,
-            })?;
+        let before = self.earlier.as_ref().map_or(0, LogReader::len);
+        if let Some(earlier) = self.earlier.as_ref().filter(|_| record < before) {
+            return earlier.read(record, projection);
+        }
+        let (place, segment) =
+            self.published
+                .record(record - before)
+                .map_err(|len| Error::OutOfRange {
+                    what: "record",
+                    index: record,
+                    len: before + len,
+                })?;
         let len = u64::from(place.metadata_len) + place.body_len;
         let bytes = match projection {
             Some(columns) if !self.reach.maps() => {
@@ -218,7 +296,8 @@ impl Log {
 
     /// How many batches are stored.
     pub fn len(&self) -> usize {
-        self.published.len()
+        let before = self.earlier.as_ref().map_or(0, LogReader::len);
+        before + self.published.len()
     }
 
     /// Whether no batch is stored.
@@ -245,7 +324,8 @@ impl Log {
         } else {
             self.decoder.decoded_bytes()
         };
-        self.published.dictionary_bytes() + decoded
+        let earlier = self.earlier.as_ref().map_or(0, LogReader::held_bytes);
+        self.published.dictionary_bytes() + decoded + earlier
     }
 
     /// The quota that the log is within.

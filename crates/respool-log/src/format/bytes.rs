@@ -53,13 +53,18 @@ pub(super) fn take<const N: usize>(bytes: &[u8], at: usize) -> Result<[u8; N], D
 
 /// Writes a number of six bytes; a larger one as the largest.
 pub(super) fn put_u48(out: &mut [u8; ENTRY_LEN], at: usize, number: u64) {
-    let [a, b, c, d, e, f, ..] = number.min(MAX_U48).to_le_bytes();
-    put(out, at, &[a, b, c, d, e, f]);
+    let bytes = number.min(MAX_U48).to_le_bytes();
+    let (low, _) = bytes.split_at(6);
+    put(out, at, low);
 }
 
 pub(super) fn take_u48(bytes: &[u8], at: usize) -> Result<u64, Damage> {
-    let [a, b, c, d, e, f] = take(bytes, at)?;
-    Ok(u64::from_le_bytes([a, b, c, d, e, f, 0, 0]))
+    let low: [u8; 6] = take(bytes, at)?;
+    let mut bytes = [0; 8];
+    for (place, byte) in bytes.iter_mut().zip(low) {
+        *place = byte;
+    }
+    Ok(u64::from_le_bytes(bytes))
 }
 
 /// Writes the checksum of what stands before it.

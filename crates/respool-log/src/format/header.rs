@@ -133,7 +133,7 @@ pub(super) mod tests {
         // No upgrade reads what never was.
         let mut bytes = header().encode(INDEX_MAGIC);
         bytes[HEADER_VERSION] = 0;
-        let never = Header::decode(&bytes, INDEX_MAGIC).unwrap_err();
-        assert!(!never.is_newer() && !never.to_string().contains("upgrade"));
+        let zero = Header::decode(&bytes, INDEX_MAGIC).unwrap_err();
+        assert!(!zero.is_newer() && !zero.to_string().contains("upgrade"));
     }
 }

@@ -6,18 +6,21 @@
 mod begin;
 mod index;
 mod persistent;
+mod resume;
 
 use std::sync::Arc;
 
 use arrow_schema::SchemaRef;
 
 use crate::encode::Plan;
-use crate::format::Failure;
-use crate::segment::Growing;
+use crate::format::{Failure, Layout};
+use crate::reader::LogReader;
+use crate::segment::{Growing, Reach};
 use crate::storage::{Beginning, Storage};
 use crate::{LogOptions, Result};
 
 use persistent::Persistent;
+pub(crate) use resume::Resumed;
 
 /// The name of the index of a persistent log.
 pub(crate) const INDEX: &str = "_index";
@@ -66,6 +69,16 @@ impl Journal {
         }
         let journal = Persistent::begin(storage, beginning, options, schema, message)?;
         Ok(Self::Persistent(Box::new(journal)))
+    }
+
+    /// Goes on with the log of a reader. `header` begins a segment.
+    pub(crate) fn resume(
+        storage: &Arc<dyn Storage>,
+        reader: &LogReader,
+        reach: &Arc<Reach>,
+        header: &dyn Fn(Layout) -> Vec<u8>,
+    ) -> Result<Resumed> {
+        resume::resume(storage, reader, reach, header)
     }
 
     pub(crate) fn is_persistent(&self) -> bool {

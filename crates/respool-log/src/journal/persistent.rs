@@ -21,9 +21,9 @@ use crate::{Error, LogOptions, Result};
 const MOST_UNSYNCED: usize = 32;
 
 #[derive(Debug)]
-struct Unsynced {
-    segment: Arc<Segment>,
-    file: Arc<dyn StorageFile>,
+pub(super) struct Unsynced {
+    pub(super) segment: Arc<Segment>,
+    pub(super) file: Arc<dyn StorageFile>,
 }
 
 /// What the closing entry takes, and the failure file.
@@ -45,11 +45,11 @@ pub(crate) struct Persistent {
     schema_len: u64,
     index: Index,
     /// The messages of the segment under way.
-    batches: Vec<Block>,
-    dictionaries: Vec<Block>,
+    pub(super) batches: Vec<Block>,
+    pub(super) dictionaries: Vec<Block>,
     /// Segments with bytes that were not synced yet, in the order of their numbers. Their files stay
     /// open: one that is opened again may not tell of what failed before.
-    unsynced: VecDeque<Unsynced>,
+    pub(super) unsynced: VecDeque<Unsynced>,
     /// The first failure to sync, which is final.
     failed: Option<(PathBuf, Arc<io::Error>)>,
 }
@@ -63,17 +63,43 @@ impl Persistent {
         message: &[u8],
     ) -> Result<Self> {
         let (file, header, walk) = begin(storage.as_ref(), beginning, options, message)?;
-        Ok(Self {
+        let index = Index::new(file, walk);
+        let schema_len = message.len() as u64;
+        Ok(Self::new(storage, header, schema, schema_len, index))
+    }
+
+    /// The account of a log with this index.
+    pub(super) fn new(
+        storage: &Arc<dyn Storage>,
+        header: Header,
+        schema: &SchemaRef,
+        schema_len: u64,
+        index: Index,
+    ) -> Self {
+        Self {
             storage: Arc::clone(storage),
             header,
             schema: Arc::clone(schema),
-            schema_len: message.len() as u64,
-            index: Index::new(file, walk),
+            schema_len,
+            index,
             batches: Vec::new(),
             dictionaries: Vec::new(),
             unsynced: VecDeque::new(),
             failed: None,
-        })
+        }
+    }
+
+    /// What a segment of these messages ends with.
+    pub(super) fn ending(
+        &self,
+        layout: Layout,
+        dictionaries: &[Block],
+        batches: &[Block],
+    ) -> Vec<u8> {
+        match layout {
+            Layout::File => footer(&self.schema, dictionaries, batches),
+            Layout::Stream => END_OF_STREAM.to_vec(),
+        }
     }
 
     pub(super) fn check(&self) -> Result<()> {
@@ -128,13 +154,8 @@ impl Persistent {
         if segment.end() == 0 {
             seal.extend_from_slice(header);
         }
-        match segment.layout {
-            Layout::File => {
-                let footer = footer(&self.schema, &self.dictionaries, &self.batches);
-                seal.extend_from_slice(&footer);
-            }
-            Layout::Stream => seal.extend_from_slice(&END_OF_STREAM),
-        }
+        let ending = self.ending(segment.layout, &self.dictionaries, &self.batches);
+        seal.extend_from_slice(&ending);
         segment.close(&seal)?;
         let walk = self.index.walk();
         let written = self.index.write_entry(EntryKind::Seal {

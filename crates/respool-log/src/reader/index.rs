@@ -60,7 +60,7 @@ impl IndexFile {
     }
 
     pub(super) fn len(&self) -> Result<u64> {
-        self.file.len().map_err(|e| self.unreadable(e))
+        self.file.size().map_err(|e| self.unreadable(e))
     }
 
     /// Reads `count` entries from a slot on.
@@ -188,7 +188,7 @@ impl IndexFile {
 
     fn unreadable(&self, e: io::Error) -> Error {
         if e.kind() == io::ErrorKind::UnexpectedEof {
-            let end = self.file.len().unwrap_or_default();
+            let end = self.file.size().unwrap_or_default();
             return Error::damage(&self.path, end, Damage::Truncated);
         }
         Error::io("cannot read", &self.path, e)

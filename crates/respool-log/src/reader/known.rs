@@ -98,6 +98,20 @@ impl Known {
         Ok((header, known))
     }
 
+    /// Goes back to before the closing entry.
+    pub(super) fn reopen(&mut self, index: &IndexFile) -> Result<()> {
+        let header = index.read(0, 1)?;
+        let (_, walk) = Walk::begin(&header).map_err(|e| index.damage(0, e))?;
+        let close = self.walk.slot - 1;
+        (self.walk, self.seals) = (walk, Vec::new());
+        self.scan_up_to(index, close)?;
+        let slot = self.walk.slot;
+        match self.damage {
+            Some(damage) => Err(index.damage(slot, damage)),
+            None => Ok(()),
+        }
+    }
+
     /// Takes the closing entry at its word, and follows the seals.
     fn leap(&mut self, index: &IndexFile, slot: u64, close: &Entry) -> Result<()> {
         let EntryKind::Close {
@@ -145,10 +159,13 @@ impl Known {
         Ok(())
     }
 
-    /// Goes on from where everything was whole, as far as the entries are a chain. Says whether that
-    /// is any further.
+    /// Goes on from where everything was whole, as far as the entries are a chain.
     pub(super) fn scan(&mut self, index: &IndexFile) -> Result<()> {
         let slots = index.len()? / ENTRY_LEN as u64;
+        self.scan_up_to(index, slots)
+    }
+
+    fn scan_up_to(&mut self, index: &IndexFile, slots: u64) -> Result<()> {
         let mut walk = self.walk;
         let mut seals = Vec::new();
         self.damage = None;

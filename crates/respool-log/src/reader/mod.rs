@@ -35,6 +35,7 @@ pub use follow::Progress;
 use index::{Found, IndexFile};
 pub(crate) use known::{Known, Sealed};
 use segments::Segments;
+pub(crate) use sidecars::is_sidecar;
 
 /// How a log stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -168,6 +169,19 @@ impl LogReader {
             dictionaries: Dictionaries::default(),
             bits: VerifiedBits::new(columns),
         })
+    }
+
+    /// Opens a log to go on with it: without its end, if it failed, and without what is not good.
+    pub(crate) fn to_resume(options: &LogOptions, storage: Arc<dyn Storage>) -> Result<Self> {
+        let reader = Self::of_storage(options, storage)?;
+        let closed = reader.known.read().walk.closed;
+        match closed {
+            Some(Status::Complete) => return Err(Error::Finished),
+            Some(Status::Failed) => reader.known.write().reopen(&reader.index)?,
+            None => {}
+        }
+        reader.cut_tail()?;
+        Ok(reader)
     }
 
     /// How the log stood when it was opened, or when it was last [looked at](Self::refresh).
@@ -519,7 +533,7 @@ fn compression(header: &Header) -> Option<Compression> {
 fn read_file(storage: &dyn Storage, name: &str) -> Result<Vec<u8>> {
     let read = || -> io::Result<Vec<u8>> {
         let file = storage.open(name, false)?;
-        let len = usize::try_from(file.len()?).map_err(io::Error::other)?;
+        let len = usize::try_from(file.size()?).map_err(io::Error::other)?;
         let mut bytes = Vec::new();
         let out_of_memory = |e| io::Error::new(io::ErrorKind::OutOfMemory, e);
         bytes.try_reserve_exact(len).map_err(out_of_memory)?;

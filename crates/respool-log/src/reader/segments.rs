@@ -29,7 +29,7 @@ impl Opened {
         if extent.end() <= self.len.load(Ordering::Relaxed) {
             return Ok(());
         }
-        let len = self.file.len();
+        let len = self.file.size();
         let len = len.map_err(|e| Error::io("cannot read", self.segment.path(), e))?;
         self.len.store(len, Ordering::Relaxed);
         if extent.end() <= len {
@@ -116,7 +116,7 @@ impl Segments {
 
     fn open(&self, name: &str, sealed: Option<&Sealed>) -> io::Result<Opened> {
         let file = self.storage.open(name, false)?;
-        let len = file.len()?;
+        let len = file.size()?;
         let path = self.storage.path(name);
         let segment = Segment::new(Arc::clone(&file), path, Arc::clone(&self.reach));
         if sealed.is_some() && !name.starts_with('_') {

@@ -67,6 +67,33 @@ impl Growing {
         })
     }
 
+    /// A segment that another writer has left, with so many batches up to `end`.
+    pub(crate) fn reopened(
+        segment: Arc<Segment>,
+        file: Arc<dyn StorageFile>,
+        number: u32,
+        layout: Layout,
+        end: u64,
+        records: u64,
+    ) -> Self {
+        let mut tail = Tail::new(file);
+        tail.commit(end);
+        Self {
+            segment,
+            number,
+            layout,
+            tail,
+            records,
+            is_sealed: false,
+            is_published: false,
+        }
+    }
+
+    /// Cuts off all that is past the committed end, whoever wrote it.
+    pub(crate) fn drop_rest(&mut self) -> Result<()> {
+        self.written(Tail::drop_rest)
+    }
+
     pub(crate) fn file(&self) -> &Arc<dyn StorageFile> {
         self.tail.file()
     }

@@ -74,7 +74,7 @@ pub trait StorageFile: sealed::Sealed + fmt::Debug + Send + Sync {
     /// Cuts off what is past `len`, of which nothing counts.
     fn truncate(&self, len: u64) -> io::Result<()>;
     /// The length of the file.
-    fn len(&self) -> io::Result<u64>;
+    fn size(&self) -> io::Result<u64>;
     /// Takes note of another name that the file was given.
     fn renamed(&self, name: &str);
     /// Gives the descriptor back, if the file can be opened again by its name; says whether. Nothing

@@ -15,12 +15,12 @@ use crate::map::Map;
 #[derive(Debug)]
 pub(super) struct OsFile {
     file: RwLock<Option<Arc<File>>>,
-    name: Option<Name>,
+    place: Option<Place>,
 }
 
 /// Where a file can be opened again.
 #[derive(Debug)]
-struct Name {
+struct Place {
     directory: Arc<Directory>,
     name: RwLock<String>,
     /// What tells it from another file of that name.
@@ -31,19 +31,19 @@ impl OsFile {
     pub(super) fn nameless(file: File) -> Self {
         Self {
             file: RwLock::new(Some(Arc::new(file))),
-            name: None,
+            place: None,
         }
     }
 
     pub(super) fn named(file: File, directory: &Arc<Directory>, name: &str) -> io::Result<Self> {
-        let name = Some(Name {
+        let place = Some(Place {
             directory: Arc::clone(directory),
             name: RwLock::new(name.to_owned()),
             id: FileId::of(&file)?,
         });
         Ok(Self {
             file: RwLock::new(Some(Arc::new(file))),
-            name,
+            place,
         })
     }
 
@@ -52,9 +52,9 @@ impl OsFile {
         if let Some(file) = self.file.read().as_ref() {
             return Ok(Arc::clone(file));
         }
-        let name = self.name.as_ref().ok_or(io::ErrorKind::NotFound)?;
-        let file = name.directory.open_file(&name.name.read(), false)?;
-        if FileId::of(&file)? == name.id {
+        let place = self.place.as_ref().ok_or(io::ErrorKind::NotFound)?;
+        let file = place.directory.open_file(&place.name.read(), false)?;
+        if FileId::of(&file)? == place.id {
             Ok(Arc::new(file))
         } else {
             Err(io::Error::other("another file has taken its name"))
@@ -109,21 +109,21 @@ impl StorageFile for OsFile {
         self.open()?.set_len(len)
     }
 
-    fn len(&self) -> io::Result<u64> {
+    fn size(&self) -> io::Result<u64> {
         self.open()?.metadata().map(|metadata| metadata.len())
     }
 
     fn renamed(&self, name: &str) {
-        if let Some(known) = &self.name {
-            name.clone_into(&mut known.name.write());
+        if let Some(place) = &self.place {
+            name.clone_into(&mut place.name.write());
         }
     }
 
     fn release(&self) -> bool {
-        if self.name.is_some() {
+        if self.place.is_some() {
             self.file.write().take();
         }
-        self.name.is_some()
+        self.place.is_some()
     }
 
     fn sync(&self) -> io::Result<()> {

@@ -284,8 +284,8 @@ impl StorageFile for FaultyFile {
         self.inner.map(len)
     }
 
-    fn len(&self) -> io::Result<u64> {
-        self.inner.len()
+    fn size(&self) -> io::Result<u64> {
+        self.inner.size()
     }
 
     fn renamed(&self, name: &str) {

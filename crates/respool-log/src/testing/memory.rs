@@ -152,7 +152,7 @@ impl StorageFile for MemoryFile {
         Err(io::ErrorKind::Unsupported.into())
     }
 
-    fn len(&self) -> io::Result<u64> {
+    fn size(&self) -> io::Result<u64> {
         Ok(self.0.lock().len() as u64)
     }
 

@@ -174,7 +174,7 @@ fn what_the_owner_says_comes_back() -> Outcome {
     let said = vec![("a".to_owned(), vec![1, 2]), ("b".to_owned(), vec![])];
     let options = at(&path)
         .key(Some(b"the key".to_vec()))
-        .time_to_live(Some(Duration::from_secs(60)))
+        .time_to_live(Some(Duration::from_mins(1)))
         .metadata(said.clone());
     let log = Log::create(batch.schema(), options)?;
     log.append_shown(batch, 4711)?;
@@ -182,7 +182,7 @@ fn what_the_owner_says_comes_back() -> Outcome {
     log.finish()?;
     let reader = Log::open(&path)?;
     assert_eq!(reader.key(), Some(&b"the key"[..]));
-    assert_eq!(reader.time_to_live(), Some(Duration::from_secs(60)));
+    assert_eq!(reader.time_to_live(), Some(Duration::from_mins(1)));
     assert_eq!(reader.metadata(), said);
     assert_eq!(reader.shown_bytes(), 4712);
     assert_eq!(reader.info(0)?.shown_bytes, 4711);
