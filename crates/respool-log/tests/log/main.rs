@@ -12,11 +12,15 @@
 
 mod anything;
 mod beginnings;
+mod child;
 mod concurrency;
+mod damage;
 mod descriptors;
 mod dictionaries;
 mod durability;
 mod faults;
+mod golden;
+mod kills;
 mod limits;
 mod model;
 mod persistent;
