@@ -3,6 +3,8 @@
 //! One writer at a time does all the writing, and readers never wait for it. The order is always:
 //! data, index entry, publication.
 
+mod resume;
+
 use std::sync::Arc;
 
 use arrow_array::{Array, ArrayRef, RecordBatch};
@@ -15,7 +17,7 @@ use crate::published::{Published, Record};
 use crate::quota::{Account, Quota};
 use crate::segment::{Growing, Reach};
 use crate::storage::{Beginning, Storage};
-use crate::{Error, LogOptions, LogReader, Result};
+use crate::{Error, LogOptions, Result};
 
 #[derive(Debug)]
 pub(crate) struct Writer {
@@ -105,45 +107,6 @@ impl Writer {
             journal,
             finished: false,
         })
-    }
-
-    /// The writer of a log that another writer has left, and what it has published.
-    pub(crate) fn resume(
-        reader: &LogReader,
-        options: LogOptions,
-        storage: Arc<dyn Storage>,
-        reach: &Arc<Reach>,
-        quota: &Quota,
-    ) -> Result<(Self, Arc<Published>)> {
-        let compressor = compressor(&options)?;
-        let headers = Headers::new(reader.schema());
-        let header = |layout| headers.of(layout).to_vec();
-        let resumed = Journal::resume(&storage, reader, reach, &header)?;
-        let journal = Journal::Persistent(Box::new(resumed.journal));
-        let bytes = resumed.bytes;
-        let published = Published::resumed(resumed.segments, reader.num_rows(), bytes);
-        let published = Arc::new(published);
-        let mut account = Account::new(quota, options.directory.clone());
-        // What is there takes its room, whether the quota has it or not.
-        account.settle(bytes + journal.close_size());
-        let writer = Self {
-            encoder: Encoder::new(compressor, true),
-            options,
-            storage,
-            reach: Arc::clone(reach),
-            published: Arc::clone(&published),
-            account,
-            plan: Plan::default(),
-            headers,
-            layout: resumed.layout,
-            open: None,
-            segments: resumed.segments,
-            kept_open: 0,
-            dictionaries: None,
-            journal,
-            finished: false,
-        };
-        Ok((writer, published))
     }
 
     /// Stores a batch of the schema of the log, of which `shown` bytes show.

@@ -24,7 +24,7 @@
 //!    to the format change nothing that counts. A program that does not could shorten a file that is
 //!    mapped, as it could write to the memory of this process: neither is defended against.
 //! 8. **What was verified stays good.** A column of a record is decoded without validation only after
-//!    its checksum, its bounds and one full validation ([`Verified`](crate::decode::Verified)).
+//!    its checksum, its bounds and one full validation (`Verified` in `decode`).
 //! 9. **Within the file.** An extent becomes a buffer only if the file was at least as long as that
 //!    when it was opened, or after; by 4 and 7 it does not get shorter.
 #![expect(

@@ -4,26 +4,26 @@
 //! for one entry at a time and never held, so a log of a million batches is opened as fast as a small
 //! one, and takes as little memory.
 
+mod about;
 mod dictionaries;
 mod follow;
 mod index;
 mod known;
+mod read;
 mod segments;
 mod sidecars;
+mod tail;
 
 use std::fmt;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
-use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
 use parking_lot::RwLock;
 
-use crate::decode::{Decoder, Trust, VerifiedBits, caught};
-use crate::encode::DictionaryRecord;
-use crate::format::{ENTRY_LEN, EntryKind, Extent, Failure, Header, Manifest, Status, Totals};
+use crate::decode::{Decoder, VerifiedBits, caught};
+use crate::format::{ENTRY_LEN, Failure, Header, Manifest, Status};
 use crate::journal::{FAILURE, INDEX, MANIFEST};
 use crate::options::Compression;
 use crate::segment::Reach;
@@ -32,8 +32,9 @@ use crate::{Error, LogOptions, Result};
 
 use dictionaries::Dictionaries;
 pub use follow::Progress;
-use index::{Found, IndexFile};
+use index::IndexFile;
 pub(crate) use known::{Known, Sealed};
+pub use read::RecordInfo;
 use segments::Segments;
 pub(crate) use sidecars::is_sidecar;
 
@@ -90,19 +91,6 @@ impl fmt::Debug for LogReader {
             .field("state", &*self.state.read())
             .finish_non_exhaustive()
     }
-}
-
-/// What a batch is, without a look at it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct RecordInfo {
-    /// Its first row, counted over the log.
-    pub first_row: u64,
-    /// Its rows.
-    pub rows: u64,
-    /// The bytes that its rows showed when it was appended.
-    pub shown_bytes: u64,
-    /// The bytes that it takes in its segment, dictionaries left out.
-    pub stored_bytes: u64,
 }
 
 impl LogReader {
@@ -239,253 +227,6 @@ impl LogReader {
         header.identity == self.manifest.header.identity && header.records == records
     }
 
-    /// Reads a batch. `projection` lists top-level columns in any order; the bytes of other columns
-    /// are not touched.
-    ///
-    /// What is read of a batch for the first time is verified: damage is an error that names the file
-    /// and the place, never other data.
-    pub fn read(&self, record: usize, projection: Option<&[usize]>) -> Result<RecordBatch> {
-        let columns = self.schema().fields().len();
-        crate::log::check_projection(projection, columns)?;
-        let (found, among) = self.find(record)?;
-        let extent = found.extent;
-        let opened = self.segments.get(extent.segment, among.sealed.as_ref())?;
-        let corrupt = |e| match e {
-            Error::Arrow(e) => opened.segment.corrupt(extent.offset, e.to_string()),
-            e => e,
-        };
-        let dictionaries = self.dictionaries.needed(
-            &self.index,
-            &self.decoder,
-            extent.segment,
-            &among,
-            found.slot,
-            projection,
-        )?;
-        let verified = match projection {
-            None => self.bits.look(record, 0..columns),
-            Some(some) => self.bits.look(record, some.iter().copied()),
-        };
-        let trust = match &verified {
-            Ok(verified) => Trust::Verified(*verified),
-            Err(fresh) => Trust::Unverified {
-                crc: extent.crc,
-                rows: found.rows,
-                fresh,
-            },
-        };
-        let bytes = match projection {
-            Some(some) if !self.segments.maps() => {
-                let body_len = usize::try_from(extent.body_len).unwrap_or(usize::MAX);
-                let with_table = verified.is_err();
-                let wanted =
-                    |metadata: &[u8]| self.decoder.wanted(metadata, body_len, some, with_table);
-                opened.parts(&extent, &wanted)
-            }
-            _ => opened.message(&extent),
-        };
-        let fetch = |dictionary: &DictionaryRecord| opened.message(&extent_of(dictionary));
-        let batch = bytes
-            .and_then(|bytes| {
-                let metadata_len = extent.metadata_len as usize;
-                self.decoder.batch(
-                    &bytes,
-                    metadata_len,
-                    &dictionaries,
-                    projection,
-                    &fetch,
-                    trust,
-                )
-            })
-            .map_err(corrupt)?;
-        if let Err(fresh) = &verified {
-            self.bits.set(record, fresh);
-        }
-        Ok(batch)
-    }
-
-    fn find(&self, record: usize) -> Result<(Found, known::Among)> {
-        let number = record as u64;
-        let (among, len) = {
-            let known = self.known.read();
-            (known.among(number), known.walk.totals.records)
-        };
-        let among = among.ok_or_else(|| known::out_of_range(record, len))?;
-        let found = self
-            .index
-            .find(number, among.first, among.low, among.high)?;
-        let end = among.sealed.map(|sealed| (sealed.end, sealed.segment));
-        let fits = |(end, segment)| found.extent.end() <= end && found.extent.segment == segment;
-        if end.is_none_or(fits) {
-            Ok((found, among))
-        } else {
-            let damage = crate::format::Damage::Value("end");
-            Err(self.index.damage(found.slot, damage))
-        }
-    }
-
-    /// What is known of a batch without reading it.
-    pub fn info(&self, record: usize) -> Result<RecordInfo> {
-        let (found, _) = self.find(record)?;
-        Ok(RecordInfo {
-            first_row: found.first_row,
-            rows: found.rows,
-            shown_bytes: found.shown,
-            stored_bytes: found.extent.len(),
-        })
-    }
-
-    /// Verifies the batches that were not made durable, of a log whose writer is gone, and lets go of
-    /// all from the first that is not good. Returns how many are left.
-    ///
-    /// After a crash of the writer there is nothing to let go; after one of the machine the last
-    /// batches may have an entry and no data.
-    pub fn verify_tail(&self) -> Result<usize> {
-        if *self.state.read() == State::Abandoned {
-            self.cut_tail()?;
-        }
-        Ok(self.len())
-    }
-
-    /// Drops the batches behind the last durable entry from the first that is not good.
-    pub(crate) fn cut_tail(&self) -> Result<()> {
-        let mut known = self.known.write();
-        let (mut walk, mut good) = (None, None);
-        // From the beginning, because a walk can't begin in the middle.
-        let mut at = self.beginning()?;
-        while at.slot < known.walk.slot {
-            let bytes = self.index.read(at.slot, 1)?;
-            let here = at.slot;
-            let entry = at.step(&bytes).map_err(|e| self.index.damage(here, e))?;
-            let message = match entry.kind {
-                EntryKind::Batch { extent, .. } => Some((extent, None)),
-                EntryKind::Dictionary { id, extent, .. } => Some((extent, i64::try_from(id).ok())),
-                _ => None,
-            };
-            if let Some((extent, id)) = message.filter(|_| here >= known.walk.durable) {
-                let number = extent.segment as usize;
-                let sealed = known.seals.get(number).copied();
-                if !self.is_good(&extent, id, sealed)? {
-                    walk = good.or_else(|| self.beginning().ok());
-                    break;
-                }
-            }
-            if at.is_whole() {
-                good = Some(at);
-            }
-        }
-        if let Some(walk) = walk {
-            known.cut(walk);
-            self.dictionaries.forget();
-        }
-        Ok(())
-    }
-
-    fn beginning(&self) -> Result<crate::format::Walk> {
-        let header = self.index.read(0, 1)?;
-        let walk = crate::format::Walk::begin(&header);
-        walk.map(|(_, walk)| walk)
-            .map_err(|e| self.index.damage(0, e))
-    }
-
-    /// Whether a message is there as it was written. An error is one of reading.
-    fn is_good(&self, extent: &Extent, id: Option<i64>, sealed: Option<Sealed>) -> Result<bool> {
-        let opened = match self.segments.get(extent.segment, sealed.as_ref()) {
-            Ok(opened) => opened,
-            Err(Error::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
-                return Ok(false);
-            }
-            Err(e) => return Err(e),
-        };
-        let verified = opened.message(extent).and_then(|bytes| {
-            let metadata_len = extent.metadata_len as usize;
-            caught(|| self.decoder.verify(&bytes, metadata_len, extent.crc, id))
-        });
-        match verified {
-            Ok(()) => Ok(true),
-            Err(Error::Arrow(_) | Error::Corrupt { .. }) => Ok(false),
-            Err(e) => Err(e),
-        }
-    }
-
-    /// How many batches there are.
-    pub fn len(&self) -> usize {
-        usize::try_from(self.totals().records).unwrap_or(usize::MAX)
-    }
-
-    /// Whether there is no batch.
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-
-    /// How many rows the batches have together.
-    pub fn num_rows(&self) -> u64 {
-        self.totals().rows
-    }
-
-    /// The bytes that the rows of all batches showed when they were appended.
-    pub fn shown_bytes(&self) -> u64 {
-        self.totals().shown
-    }
-
-    fn totals(&self) -> Totals {
-        self.known.read().walk.totals
-    }
-
-    /// The schema of every batch.
-    pub fn schema(&self) -> &SchemaRef {
-        self.decoder.schema()
-    }
-
-    /// The directory of the log.
-    pub fn directory(&self) -> PathBuf {
-        self.storage.path("")
-    }
-
-    /// Sixteen bytes that no other log has.
-    pub fn identity(&self) -> [u8; 16] {
-        self.manifest.header.identity
-    }
-
-    /// What the owner of the log knows it by.
-    pub fn key(&self) -> Option<&[u8]> {
-        self.manifest.key.as_deref()
-    }
-
-    /// When the log was created, in microseconds since 1970.
-    pub fn created(&self) -> u64 {
-        self.manifest.created
-    }
-
-    /// For how long the log is good, as its owner says.
-    pub fn time_to_live(&self) -> Option<Duration> {
-        self.manifest.time_to_live.map(Duration::from_micros)
-    }
-
-    /// What else the owner says of the log.
-    pub fn metadata(&self) -> &[(String, Vec<u8>)] {
-        &self.manifest.metadata
-    }
-
-    /// How the buffers are compressed.
-    pub fn compression(&self) -> Option<Compression> {
-        compression(&self.manifest.header)
-    }
-
-    /// Whether batches point into the files, so that they weigh almost nothing on the heap.
-    pub fn is_zero_copy(&self) -> bool {
-        self.manifest.header.codec == 0 && self.segments.maps()
-    }
-
-    /// The bytes of heap that the dictionaries take that were decoded last.
-    pub fn held_bytes(&self) -> u64 {
-        if self.is_zero_copy() {
-            0
-        } else {
-            self.decoder.decoded_bytes()
-        }
-    }
-
     /// What is known, for who goes on with the log.
     pub(crate) fn known(&self) -> Known {
         self.known.read().clone()
@@ -493,31 +234,6 @@ impl LogReader {
 
     pub(crate) fn manifest(&self) -> &Manifest {
         &self.manifest
-    }
-
-    /// Every message of a segment, as its footer lists them: where it lies, and whether it is a
-    /// dictionary.
-    pub(crate) fn messages(&self, segment: usize) -> Result<Vec<(Extent, bool)>> {
-        let among = self.known.read().segment(segment);
-        let mut found = Vec::new();
-        for slot in among.low..among.high {
-            match self.index.entry(slot)?.kind {
-                EntryKind::Batch { extent, .. } => found.push((extent, false)),
-                EntryKind::Dictionary { extent, .. } => found.push((extent, true)),
-                _ => {}
-            }
-        }
-        Ok(found)
-    }
-}
-
-fn extent_of(dictionary: &DictionaryRecord) -> Extent {
-    Extent {
-        segment: dictionary.segment,
-        offset: dictionary.offset,
-        metadata_len: dictionary.metadata_len,
-        body_len: dictionary.body_len,
-        crc: dictionary.crc,
     }
 }
 

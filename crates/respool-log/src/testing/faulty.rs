@@ -1,4 +1,4 @@
-//! A storage that fails where it is told to.
+//! A storage that fails where it is told to. It is long because it wraps all that a storage can do.
 
 use std::io::{self, IoSlice};
 use std::path::PathBuf;

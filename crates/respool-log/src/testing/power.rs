@@ -4,6 +4,8 @@
 //! the disk piece by piece, in any order and only some, until a sync brings all. Names go there by
 //! themselves: a file is created and renamed in the directory that everybody sees, and a sync of the
 //! directory brings that. What survives a cut of the power is drawn by lot.
+//!
+//! The file is longer than most because it is the whole of a storage.
 
 use std::collections::BTreeMap;
 use std::io::{self, IoSlice};
@@ -96,6 +98,7 @@ impl PowerStorage {
 
     /// What a computer finds that is switched on again; another seed, another part of what was not
     /// synced. The seeds 0 and 1 are nothing of it and all of it.
+    #[must_use]
     pub fn after_cut(&self, seed: u64) -> Self {
         let state = self.state.lock();
         let mut lot = Lot(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);

@@ -1,5 +1,6 @@
 //! Tests that run themselves in a process of their own.
 
+use std::io::Write;
 use std::process::{Command, Output};
 
 const NAME: &str = "RESPOOL_TEST_CHILD";
@@ -28,4 +29,11 @@ pub(crate) fn told(output: &Output, what: &str) -> Option<usize> {
     let said = text.split_whitespace().collect::<Vec<_>>();
     let pairs = said.windows(2).filter(|pair| pair[0] == what);
     pairs.filter_map(|pair| pair[1].parse().ok()).max()
+}
+
+/// Says something on the standard output, at once.
+pub(crate) fn say(text: &str) {
+    let mut out = std::io::stdout();
+    writeln!(out, "{text}").unwrap();
+    out.flush().unwrap();
 }

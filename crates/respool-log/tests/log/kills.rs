@@ -3,7 +3,6 @@
 //!
 //! `RESPOOL_LONG=1` kills at every one of them; else at some.
 
-use std::io::Write;
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::sync::Arc;
@@ -33,9 +32,7 @@ fn batches() -> Vec<RecordBatch> {
 }
 
 fn say(what: &str, number: usize) {
-    let mut out = std::io::stdout();
-    writeln!(out, "{what} {number}").unwrap();
-    out.flush().unwrap();
+    child::say(&format!("{what} {number}"));
 }
 
 /// What the child does: begins a log or goes on with one, and is killed at some call.
@@ -165,7 +162,7 @@ fn a_writer_that_is_killed() -> Outcome {
     }
     assert!(kills > 10 && resumed > 5, "{kills} {resumed}");
     if is_long {
-        println!("{kills} kills, {resumed} over going on");
+        child::say(&format!("{kills} kills, {resumed} over going on"));
     }
     Ok(())
 }
@@ -213,7 +210,7 @@ fn followers_learn_that_a_writer_was_killed() -> Outcome {
                     let reader = Log::open(path).unwrap();
                     let mut seen = 0;
                     loop {
-                        let progress = reader.wait(seen, Duration::from_secs(60)).unwrap();
+                        let progress = reader.wait(seen, Duration::from_mins(1)).unwrap();
                         for record in seen..progress.len {
                             let batch = reader.read(record, None).unwrap();
                             assert_same(&batch, &model[record % model.len()]);

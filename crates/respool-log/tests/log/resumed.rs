@@ -321,3 +321,37 @@ fn a_follower_never_takes_an_entry_that_is_half_there() -> Outcome {
     }
     Ok(())
 }
+
+#[test]
+fn entries_of_an_older_timeline_are_never_read() -> Outcome {
+    let model = batches();
+    let parent = directory()?;
+    let path = parent.path().join("log");
+    let options = LogOptions::new(&path).allow_tmpfs(true);
+    let log = Log::create(model[0].schema(), options.clone())?;
+    for batch in &model[..9] {
+        log.append(batch)?;
+    }
+    drop(log);
+    let old = std::fs::read(path.join("_index"))?;
+    let index = path.join("_index");
+    // The second half is lost, and somebody goes on.
+    let half = old.len() / 2 / ENTRY_LEN * ENTRY_LEN;
+    std::fs::write(&index, &old[..half])?;
+    let log = Log::resume(options)?;
+    let kept = log.len();
+    assert!(kept > 2 && kept < 9);
+    log.append(&model[15])?;
+    drop(log);
+    let new = std::fs::read(&index)?;
+    let mut want = model[..kept].to_vec();
+    want.push(model[15].clone());
+    // What is left of the old entries lies behind the new ones, at whatever place.
+    for from in (half..old.len()).step_by(ENTRY_LEN) {
+        std::fs::write(&index, [&new, &old[from..]].concat())?;
+        let reader = Log::open(&path)?;
+        assert_eq!(reader.state(), State::Abandoned);
+        assert_has(&reader, &want);
+    }
+    Ok(())
+}
