@@ -53,7 +53,7 @@ pub(crate) struct Decoder {
     decoded: Mutex<Vec<Option<Decoded>>>,
     decoded_bytes: AtomicU64,
     codec: Option<ipc::CompressionType>,
-    /// Whether bodies end with a table of checksums.
+    /// Whether bodies begin with a table of checksums.
     has_table: bool,
     own: UnsafeFlag,
     verified: UnsafeFlag,

@@ -74,23 +74,24 @@ impl Shape {
         {
             return Err(damaged("it counts the buffers of views wrong"));
         }
-        let table = if expected.has_table {
-            let start = expected.body_len.checked_sub(table_len(fields.len()));
-            start.ok_or_else(|| damaged("it has no room for its checksums"))?..expected.body_len
+        let table_len = if expected.has_table {
+            table_len(fields.len())
         } else {
-            expected.body_len..expected.body_len
+            0
         };
+        if table_len > expected.body_len {
+            return Err(damaged("it has no room for its checksums"));
+        }
         let mut variadic = variadic.iter();
         let mut left = all.iter();
         let (mut columns, mut buffers) = (Vec::new(), Vec::new());
-        let mut end = table.end;
         for data_type in types() {
             let count = buffer_count(data_type, &mut variadic);
             let mut found = Vec::new();
             for _ in 0..count {
                 let buffer = left.next();
                 let buffer = buffer.ok_or_else(|| damaged("a buffer is missing"))?;
-                found.push(place(buffer, table.start)?);
+                found.push(place(buffer, table_len..expected.body_len)?);
             }
             buffers.push(found);
         }
@@ -98,7 +99,7 @@ impl Shape {
             return Err(damaged("it has more buffers than the schema"));
         }
         // Each column reaches up to the next one that has buffers.
-        end = end.min(table.start);
+        let mut end = expected.body_len;
         for found in buffers.iter().rev() {
             let start = found.first().map_or(end, |first| first.start);
             let inside = found.iter().all(|b| start <= b.start && b.end <= end);
@@ -112,7 +113,7 @@ impl Shape {
         Ok(Self {
             columns,
             buffers,
-            table,
+            table: 0..table_len,
             codec,
         })
     }
@@ -152,7 +153,7 @@ impl Shape {
         let missing = || damaged("a column is missing");
         let range = self.columns.get(column).ok_or_else(missing)?;
         let bytes = body.get(range.clone()).ok_or_else(missing)?;
-        let at = self.table.start + column * 4;
+        let at = column * 4;
         let says = body.get(at..at + 4).ok_or_else(missing)?;
         if crc32c(bytes).to_le_bytes() != says {
             return Err(damaged(&format!(
@@ -182,13 +183,15 @@ impl Shape {
     }
 }
 
-fn place(buffer: &ipc::Buffer, end: usize) -> Result<Range<usize>> {
+fn place(buffer: &ipc::Buffer, within: Range<usize>) -> Result<Range<usize>> {
     let outside = || damaged("a buffer lies outside its record");
     let start = usize::try_from(buffer.offset()).map_err(|_| outside())?;
     let len = usize::try_from(buffer.length()).map_err(|_| outside())?;
-    let stop = start.checked_add(len).filter(|&stop| stop <= end);
+    let stop = start.checked_add(len).filter(|&stop| stop <= within.end);
     let stop = stop.ok_or_else(outside)?;
-    if start.is_multiple_of(64) {
+    if start < within.start {
+        Err(outside())
+    } else if start.is_multiple_of(64) {
         Ok(start..stop)
     } else {
         Err(damaged("a buffer is not aligned"))

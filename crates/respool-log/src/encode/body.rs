@@ -14,10 +14,12 @@ pub(super) struct Body {
     pub(super) variadic: Vec<i64>,
     pub(super) parts: Vec<Part>,
     pub(super) len: u64,
-    /// Where the body ends with a table of checksums: that of the column under way.
+    /// Where the body begins with a table of checksums: that of the column under way.
     sum: Option<Sum>,
     /// The table: the checksums of the columns before.
     pub(super) table: Vec<u8>,
+    /// The room for it among the bytes that were gathered.
+    table_at: usize,
 }
 
 /// A length as the format counts it.
@@ -26,7 +28,7 @@ pub(super) fn signed(len: usize) -> i64 {
 }
 
 impl Body {
-    /// A body that ends with a table of checksums, or without one.
+    /// A body that begins with a table of checksums, or without one.
     pub(super) fn new(has_table: bool) -> Self {
         Self {
             sum: has_table.then(Sum::new),
@@ -46,6 +48,17 @@ impl Body {
         }
     }
 
+    /// Begins the body of some columns with room for its table.
+    pub(super) fn begin(&mut self, columns: usize, gathered: &mut Vec<u8>) {
+        if self.sum.is_some() {
+            self.table_at = gathered.len();
+            for _ in 0..table_len(columns) / ALIGNMENT {
+                gather(gathered, &mut self.parts, &ZEROS);
+            }
+            self.len = table_len(columns) as u64;
+        }
+    }
+
     pub(super) fn has_checksums(&self) -> bool {
         self.sum.is_some()
     }
@@ -57,12 +70,12 @@ impl Body {
         }
     }
 
-    /// Ends the body with its table.
-    pub(super) fn end(&mut self, gathered: &mut Vec<u8>) {
-        if !self.table.is_empty() {
-            self.table.resize(table_len(self.table.len() / 4), 0);
-            gather(gathered, &mut self.parts, &self.table);
-            self.len += self.table.len() as u64;
+    /// Ends the body: its table is known now.
+    pub(super) fn end(&mut self, gathered: &mut [u8]) {
+        self.table.resize(table_len(self.table.len() / 4), 0);
+        let room = gathered.iter_mut().skip(self.table_at);
+        for (place, byte) in room.zip(&self.table) {
+            *place = *byte;
         }
     }
 

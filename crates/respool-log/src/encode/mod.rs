@@ -65,6 +65,7 @@ impl Encoder {
         self.next_dictionary = 0;
         let rows = batch.num_rows() as u64;
         let mut walked = Ok(());
+        body.begin(batch.num_columns(), &mut plan.gathered);
         for column in batch.columns() {
             walked = walked.and_then(|()| self.array(column.as_ref(), &mut body, plan));
             body.end_column();

@@ -26,7 +26,7 @@ pub(crate) struct Message {
     pub(crate) metadata_len: u32,
     pub(crate) body_len: u64,
     pub(crate) rows: u64,
-    /// The checksum of the metadata and of the table that ends the body, where it has one.
+    /// The checksum of the metadata and of the table that begins the body, where it has one.
     pub(crate) crc: u32,
 }
 

@@ -368,6 +368,7 @@ impl Encoder {
     ) -> Result<Arc<DictionaryRecord>> {
         let outer = plan.dictionaries.len();
         let mut body = Body::new(self.has_checksums);
+        body.begin(1, &mut plan.gathered);
         self.array(values.as_ref(), &mut body, plan)?;
         body.end_column();
         body.end(&mut plan.gathered);

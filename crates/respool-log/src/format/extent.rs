@@ -13,7 +13,7 @@ pub struct Extent {
     pub metadata_len: u32,
     /// The length of the body.
     pub body_len: u64,
-    /// CRC-32C of the metadata and of the table of checksums that ends the body.
+    /// CRC-32C of the metadata and of the table of checksums that begins the body.
     pub crc: u32,
 }
 

@@ -44,7 +44,7 @@ pub const FAILURE_MAGIC: [u8; 8] = *b"RSPFAILD";
 /// The first bytes of a sidecar.
 pub const SIDECAR_MAGIC: [u8; 8] = *b"RSPSIDEC";
 
-/// The length of the table that ends a body of some columns: a checksum of four bytes for each.
+/// The length of the table that begins a body of some columns: a checksum of four bytes for each.
 pub fn table_len(columns: usize) -> usize {
     columns.saturating_mul(4).next_multiple_of(64)
 }

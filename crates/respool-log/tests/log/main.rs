@@ -19,6 +19,7 @@ mod descriptors;
 mod dictionaries;
 mod durability;
 mod faults;
+mod forged;
 mod golden;
 mod kills;
 mod limits;

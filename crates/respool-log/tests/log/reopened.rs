@@ -311,3 +311,47 @@ fn a_log_that_is_moved_while_it_is_written_and_read_is_the_same_log() -> Outcome
     assert!(!path.exists());
     Ok(())
 }
+
+#[test]
+fn one_column_of_a_hundred_is_verified_by_reading_that_column() -> Outcome {
+    use respool_log::storage::FileStorage;
+    use respool_log::testing::{Faulty, Operation};
+    let parent = directory()?;
+    let path = parent.path().join("log");
+    let columns = (0..100).map(|c| {
+        let numbers = arrow_array::Int64Array::from_iter_values((0..4000).map(|n| n * c));
+        let column: arrow_array::ArrayRef = std::sync::Arc::new(numbers);
+        (format!("c{c}"), column)
+    });
+    let batch = RecordBatch::try_from_iter(columns)?;
+    write(at(&path), std::slice::from_ref(&batch)).finish()?;
+    let options = at(&path).access(Access::Read);
+    let inner = FileStorage::existing(&options)?;
+    let faulty = std::sync::Arc::new(Faulty::new(std::sync::Arc::new(inner), None));
+    let reader = LogReader::with_storage(&options, faulty.clone())?;
+    let read = || -> u64 {
+        let calls = faulty.calls().into_iter();
+        let data = calls.filter(|c| c.operation == Operation::Read && !c.name.starts_with('_'));
+        data.map(|call| call.len).sum()
+    };
+    let most = 4000 * 8 * 12 / 10;
+    for column in [57, 57, 99] {
+        let before = read();
+        assert_same(
+            &reader.read(0, Some(&[column]))?,
+            &batch.project(&[column])?,
+        );
+        let bytes = read() - before;
+        assert!((4000 * 8..=most).contains(&bytes), "{bytes}");
+    }
+    // A column that nobody asks for may be damaged.
+    let file = path.join("00000000.arrow");
+    let mut bytes = std::fs::read(&file)?;
+    let last = bytes.len() * 99 / 100 - 4000;
+    bytes[last] ^= 1;
+    std::fs::write(&file, bytes)?;
+    let reader = Log::open(&path)?;
+    assert_same(&reader.read(0, Some(&[57]))?, &batch.project(&[57])?);
+    assert!(matches!(reader.read(0, None), Err(Error::Corrupt { .. })));
+    Ok(())
+}
