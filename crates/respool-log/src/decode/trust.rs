@@ -76,6 +76,11 @@ impl VerifiedBits {
         }
     }
 
+    /// Forgets all: records may be replaced by others.
+    pub(crate) fn forget(&self) {
+        self.blocks.write().clear();
+    }
+
     /// Takes note of columns of a record that were decoded as [`Trust::Unverified`] without an error.
     pub(crate) fn set(&self, record: usize, columns: &[usize]) {
         let known = self.blocks.read().get(&(record / BLOCK)).map(Arc::clone);

@@ -84,7 +84,11 @@ impl Index {
             let bytes = entry.encode(&mut next.chain.clone());
             // Nothing is written that a reader would refuse.
             let step = next.step(&bytes);
-            step.map_err(|e| io::Error::new(io::ErrorKind::InvalidInput, e))?;
+            let read = step.map_err(|e| io::Error::new(io::ErrorKind::InvalidInput, e))?;
+            if read != entry {
+                let reason = "more rows or bytes than an entry can count";
+                return Err(io::Error::new(io::ErrorKind::InvalidInput, reason));
+            }
             self.scratch.extend_from_slice(&bytes);
         }
         self.tail.write(&mut [IoSlice::new(&self.scratch)])?;

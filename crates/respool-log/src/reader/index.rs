@@ -32,6 +32,30 @@ struct Chunk {
     last: Option<(u64, u64)>,
 }
 
+/// Entries that are read many at a time.
+#[derive(Debug)]
+pub(super) struct Entries<'a> {
+    index: &'a IndexFile,
+    next: u64,
+    high: u64,
+    bytes: Vec<u8>,
+    at: usize,
+}
+
+impl Entries<'_> {
+    /// The bytes of the next entry.
+    pub(super) fn next(&mut self) -> Result<Option<[u8; ENTRY_LEN]>> {
+        if self.at >= self.bytes.len() {
+            let count = (CHUNK * 16).min(self.high.saturating_sub(self.next));
+            self.bytes = self.index.read(self.next, count)?;
+            (self.next, self.at) = (self.next + count, 0);
+        }
+        let rest = self.bytes.get(self.at..).unwrap_or_default();
+        self.at += ENTRY_LEN;
+        Ok(rest.first_chunk().copied())
+    }
+}
+
 /// A batch that was found.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Found {
@@ -70,6 +94,22 @@ impl IndexFile {
         let read = read_all(self.file.as_ref(), &mut bytes, slot * ENTRY_LEN as u64);
         read.map_err(|e| self.unreadable(e))?;
         Ok(bytes)
+    }
+
+    /// The bytes of the entries from a slot up to another, one after the other.
+    pub(super) fn entries(&self, low: u64, high: u64) -> Entries<'_> {
+        Entries {
+            index: self,
+            next: low,
+            high,
+            bytes: Vec::new(),
+            at: 0,
+        }
+    }
+
+    /// Forgets the entries that were read last: they may be replaced by others.
+    pub(super) fn forget(&self) {
+        *self.chunk.lock() = Chunk::default();
     }
 
     /// The entry of a slot, held against the one before it.

@@ -1,7 +1,7 @@
 //! What is known of a log: what its index proves, without a look at any data.
 
 use super::index::IndexFile;
-use crate::format::{Damage, ENTRY_LEN, Entry, EntryKind, Header, Layout, Totals, Walk};
+use crate::format::{Chain, Damage, ENTRY_LEN, Entry, EntryKind, Header, Layout, Totals, Walk};
 use crate::{Error, Result};
 
 /// How many entries are scanned at once.
@@ -162,6 +162,16 @@ impl Known {
     /// Goes on from where everything was whole, as far as the entries are a chain.
     pub(super) fn scan(&mut self, index: &IndexFile) -> Result<()> {
         let slots = index.len()? / ENTRY_LEN as u64;
+        // A writer that goes on cuts off only what is not good; what was counted here may be that.
+        let last = self.walk.slot - 1;
+        let is_there = slots > last && {
+            let bytes = index.read(last, 1)?;
+            Chain::behind(&bytes) == Ok(self.walk.chain)
+        };
+        if !is_there {
+            let gone = Damage::Value("place, since entries that were read before are gone,");
+            return Err(index.damage(last, gone));
+        }
         self.scan_up_to(index, slots)
     }
 

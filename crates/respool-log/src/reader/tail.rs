@@ -27,8 +27,8 @@ impl LogReader {
         let (mut walk, mut good) = (None, None);
         // From the beginning, because a walk can't begin in the middle.
         let mut at = self.beginning()?;
-        while at.slot < known.walk.slot {
-            let bytes = self.index.read(at.slot, 1)?;
+        let mut entries = self.index.entries(1, known.walk.slot);
+        while let Some(bytes) = entries.next()? {
             let here = at.slot;
             let entry = at.step(&bytes).map_err(|e| self.index.damage(here, e))?;
             let message = match entry.kind {
@@ -50,7 +50,10 @@ impl LogReader {
         }
         if let Some(walk) = walk {
             known.cut(walk);
+            // Another writer may put other batches in their places.
             self.dictionaries.forget();
+            self.bits.forget();
+            self.index.forget();
         }
         Ok(())
     }

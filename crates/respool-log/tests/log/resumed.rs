@@ -355,3 +355,69 @@ fn entries_of_an_older_timeline_are_never_read() -> Outcome {
     }
     Ok(())
 }
+
+#[test]
+fn who_follows_a_log_that_was_cut_behind_it_is_told_and_reads_nothing_else() -> Outcome {
+    let model = batches();
+    let parent = directory()?;
+    let path = parent.path().join("log");
+    let options = LogOptions::new(&path).allow_tmpfs(true);
+    let log = Log::create(model[0].schema(), options.clone())?;
+    for batch in &model[..6] {
+        log.append(batch)?;
+    }
+    drop(log);
+    let before = Log::open(&path)?;
+    assert_has(&before, &model[..6]);
+    // The last entries are lost, as no crash of a process loses them, and others take their places.
+    let index = path.join("_index");
+    let bytes = std::fs::read(&index)?;
+    std::fs::write(&index, &bytes[..bytes.len() - 3 * ENTRY_LEN])?;
+    let log = Log::resume(options)?;
+    let kept = log.len();
+    for batch in &model[10..16] {
+        log.append(batch)?;
+    }
+    log.finish()?;
+    let gone = before.refresh().unwrap_err();
+    assert!(matches!(gone, Error::Corrupt { .. }), "{gone}");
+    let reader = Log::open(&path)?;
+    let want = [&model[..kept], &model[10..16]].concat();
+    assert_has(&reader, &want);
+    Ok(())
+}
+
+#[test]
+fn a_tail_that_was_let_go_is_not_remembered_when_others_take_its_place() -> Outcome {
+    let model = batches();
+    let parent = directory()?;
+    let path = parent.path().join("log");
+    let options = LogOptions::new(&path).allow_tmpfs(true);
+    let log = Log::create(model[0].schema(), options.clone())?;
+    for batch in &model[..6] {
+        log.append(batch)?;
+    }
+    drop(log);
+    let index = scan(&std::fs::read(path.join("_index"))?)?;
+    let extent = index.entries.iter().find_map(|entry| match entry.kind {
+        EntryKind::Batch { extent, .. } if entry.record == 4 => Some(extent),
+        _ => None,
+    });
+    let extent = extent.unwrap();
+    let names = ["_00000000.part", "_00000001.part"];
+    let file = path.join(names[extent.segment as usize]);
+    let mut bytes = std::fs::read(&file)?;
+    bytes[extent.offset as usize + extent.metadata_len as usize] ^= 1;
+    std::fs::write(&file, bytes)?;
+    let reader = Log::open(&path)?;
+    assert_same(&reader.read(5, None)?, &model[5]);
+    assert_eq!(reader.verify_tail()?, 4);
+    let log = Log::resume(options)?;
+    for batch in &model[10..13] {
+        log.append(batch)?;
+    }
+    log.finish()?;
+    assert_eq!(reader.refresh()?, State::Complete);
+    assert_has(&reader, &[&model[..4], &model[10..13]].concat());
+    Ok(())
+}
