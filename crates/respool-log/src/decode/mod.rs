@@ -5,6 +5,7 @@
 //! where they were validated before; see [`Trust`].
 
 mod dictionary;
+mod plain;
 mod shape;
 mod trust;
 mod verify;
@@ -188,6 +189,15 @@ impl Decoder {
             .header_as_record_batch()
             .ok_or_else(|| damaged("it is not a batch"))?;
         let body = bytes.slice(metadata_len);
+        let version = message.version();
+        let decode = |projection: Option<&[usize]>, flag| {
+            let schema = Arc::clone(&self.numbered);
+            RecordBatchDecoder::try_new(&body, header, schema, &by_id, &version)?
+                .with_projection(projection)
+                .with_require_alignment(self.requires_alignment())
+                .with_skip_validation(flag)
+                .read_record_batch()
+        };
         let flag = match trust {
             Trust::Own => self.own.clone(),
             Trust::Verified(_) => self.verified.clone(),
@@ -200,19 +210,26 @@ impl Decoder {
                 if u64::try_from(header.length()) != Ok(rows) {
                     return Err(damaged("it has not as many rows as its entry says"));
                 }
+                let mut doubtful = Vec::new();
                 for &column in fresh {
                     shape.check_column(column, &body)?;
+                    let field = self.numbered.fields().get(column);
+                    let is_valid =
+                        field.is_some_and(|f| shape.is_valid(column, rows, f.data_type(), &body));
+                    if !is_valid {
+                        doubtful.push(column);
+                    }
                 }
-                UnsafeFlag::new()
+                if self.codec.is_some() {
+                    // Nothing is decompressed twice.
+                    UnsafeFlag::new()
+                } else {
+                    decode(Some(&doubtful), UnsafeFlag::new())?;
+                    self.verified.clone()
+                }
             }
         };
-        let version = message.version();
-        let schema = Arc::clone(&self.numbered);
-        let batch = RecordBatchDecoder::try_new(&body, header, schema, &by_id, &version)?
-            .with_projection(projection)
-            .with_require_alignment(self.requires_alignment())
-            .with_skip_validation(flag)
-            .read_record_batch()?;
+        let batch = decode(projection, flag)?;
         if Arc::ptr_eq(&self.schema, &self.numbered) {
             return Ok(batch);
         }

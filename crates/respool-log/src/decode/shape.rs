@@ -6,9 +6,10 @@
 use std::ops::Range;
 
 use arrow_ipc as ipc;
-use arrow_schema::Fields;
+use arrow_schema::{DataType, Fields};
 
 use super::damaged;
+use super::plain::Column;
 use crate::Result;
 use crate::format::{Sum, crc32c, table_len};
 use crate::types::{buffer_count, node_count, view_count};
@@ -25,6 +26,8 @@ pub(crate) struct Shape {
     columns: Vec<Range<usize>>,
     /// The buffers of each column, within the body.
     buffers: Vec<Vec<Range<usize>>>,
+    /// How many values and how many nulls each column has.
+    counts: Vec<(usize, usize)>,
     table: Range<usize>,
     codec: Option<ipc::CompressionType>,
 }
@@ -65,6 +68,17 @@ impl Shape {
         if batch.length() < 0 || !nodes.iter().all(is_node) {
             return Err(damaged("a node counts wrong"));
         }
+        let counts = {
+            let mut next = 0;
+            let first = types().map(|data_type| {
+                let node = nodes.iter().nth(next)?;
+                next += node_count(data_type);
+                let len = usize::try_from(node.length()).ok()?;
+                Some((len, usize::try_from(node.null_count()).ok()?))
+            });
+            let counts: Option<Vec<_>> = first.collect();
+            counts.ok_or_else(|| damaged("a node counts wrong"))?
+        };
         let variadic = batch.variadicBufferCounts().unwrap_or_default();
         let all = batch.buffers().unwrap_or_default();
         if variadic.len() != types().map(view_count).sum::<usize>()
@@ -113,6 +127,7 @@ impl Shape {
         Ok(Self {
             columns,
             buffers,
+            counts,
             table: 0..table_len,
             codec,
         })
@@ -146,6 +161,25 @@ impl Shape {
         sum.add(metadata);
         sum.add(table.ok_or_else(|| damaged("its checksums are missing"))?);
         Ok(sum.get())
+    }
+
+    /// Whether a column of so many rows was found to be valid. `false` says nothing.
+    pub(super) fn is_valid(
+        &self,
+        column: usize,
+        rows: u64,
+        data_type: &DataType,
+        body: &[u8],
+    ) -> bool {
+        let found = self.counts.get(column).zip(self.buffers.get(column));
+        found.is_some_and(|(&(len, nulls), buffers)| {
+            let column = Column {
+                len,
+                nulls,
+                buffers,
+            };
+            self.codec.is_none() && len as u64 == rows && column.is_valid(data_type, body)
+        })
     }
 
     /// Checks the bytes of a column.
