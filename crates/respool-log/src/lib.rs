@@ -45,6 +45,7 @@ pub mod testing;
 mod types;
 
 pub use error::{Error, Result};
+pub use format::Failure;
 pub use log::Log;
 pub use options::{Access, Compression, LogOptions};
 pub use quota::Quota;

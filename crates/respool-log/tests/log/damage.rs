@@ -189,7 +189,7 @@ fn every_byte(argument: &str) {
     let access = [Access::Auto, Access::Read][access];
     let fixture = Fixture::new(codec, ending, access);
     assert!(!fixture.check("as it was"));
-    let step = if is_long() { 1 } else { 23 };
+    let step = if is_long() { 1 } else { 47 };
     let (mut changed, mut found) = (0, 0);
     for file in fixture.files() {
         let whole = std::fs::read(&file).unwrap();

@@ -79,7 +79,7 @@ fn forge(path: &Path, data_type: &DataType, codec: usize) -> (usize, usize) {
     let step = if std::env::var_os("RESPOOL_LONG").is_some() {
         1
     } else {
-        11
+        29
     };
     let (mut read, mut refused) = (0, 0);
     for (which, entry) in entries.iter().enumerate() {
