@@ -3,13 +3,15 @@
 //! One writer at a time does all the writing, and readers never wait for it. The order is always:
 //! data, index entry, publication.
 
+mod resume;
+
 use std::sync::Arc;
 
-use arrow_array::RecordBatch;
+use arrow_array::{Array, ArrayRef, RecordBatch};
 use arrow_schema::SchemaRef;
 
 use crate::encode::{Compressor, DictionaryRecord, Encoder, MAGIC, Plan, schema_message};
-use crate::format::Layout;
+use crate::format::{Failure, Layout};
 use crate::journal::Journal;
 use crate::published::{Published, Record};
 use crate::quota::{Account, Quota};
@@ -33,7 +35,6 @@ pub(crate) struct Writer {
     segments: u32,
     /// How many full segments of a temporary log keep their descriptors.
     kept_open: u32,
-    records: u64,
     /// The dictionaries of the record before, shared if the next needs the same.
     dictionaries: Option<Arc<[Arc<DictionaryRecord>]>>,
     journal: Journal,
@@ -49,6 +50,13 @@ struct Headers {
 }
 
 impl Headers {
+    fn new(schema: &SchemaRef) -> Self {
+        let stream = schema_message(schema, 0);
+        let mut file = MAGIC.to_vec();
+        file.extend_from_slice(&schema_message(schema, MAGIC.len()));
+        Self { file, stream }
+    }
+
     fn of(&self, layout: Layout) -> &[u8] {
         match layout {
             Layout::File => &self.file,
@@ -66,19 +74,11 @@ impl Writer {
         published: Arc<Published>,
         quota: &Quota,
     ) -> Result<Self> {
-        let compressor = match options.compression {
-            None => None,
-            Some(compression) => Some(
-                Compressor::new(compression)
-                    .map_err(|e| Error::io("cannot begin", &options.directory, e))?,
-            ),
-        };
-        let stream = schema_message(schema, 0);
-        let mut file = MAGIC.to_vec();
-        file.extend_from_slice(&schema_message(schema, MAGIC.len()));
+        let compressor = compressor(&options)?;
+        let Headers { file, stream } = Headers::new(schema);
         // What cannot work is found out before anything is made: a quota too small for a log without
         // batches, and then a directory in which no segment can be made.
-        let (bytes, end) = Journal::size(storage.as_ref(), &stream);
+        let (bytes, end) = Journal::size(storage.as_ref(), &options, &stream);
         let mut account = Account::new(quota, options.directory.clone());
         if storage.is_named() {
             account.reserve(bytes + end + file.len() as u64)?;
@@ -91,38 +91,41 @@ impl Writer {
         published.begun(&segment.segment);
         journal.begun(&segment);
         Ok(Self {
+            encoder: Encoder::new(compressor, storage.is_named()),
             options,
             storage,
             reach,
             published,
             account,
-            encoder: Encoder::new(compressor),
             plan: Plan::default(),
             headers: Headers { file, stream },
             layout: Layout::File,
             open: Some(segment),
             segments: 1,
             kept_open: 0,
-            records: 0,
             dictionaries: None,
             journal,
             finished: false,
         })
     }
 
-    /// Stores a batch of the schema of the log.
-    pub(crate) fn append(&mut self, batch: &RecordBatch) -> Result<()> {
+    /// Stores a batch of the schema of the log, of which `shown` bytes show.
+    pub(crate) fn append(&mut self, batch: &RecordBatch, shown: Option<u64>) -> Result<()> {
         self.journal.check()?;
         if self.finished {
             return Err(Error::Finished);
         }
-        let appended = self.store(batch);
+        let appended = self.store(batch, shown);
         // The plan must not keep the buffers of the batch alive.
         self.plan.release();
         appended
     }
 
-    fn store(&mut self, batch: &RecordBatch) -> Result<()> {
+    fn store(&mut self, batch: &RecordBatch, shown: Option<u64>) -> Result<()> {
+        if self.open.as_ref().is_some_and(|open| open.is_sealed) {
+            // It could not be given its name.
+            self.roll()?;
+        }
         loop {
             // A segment that the quota may refuse is not made yet.
             let (number, end, is_empty) = match &self.open {
@@ -155,10 +158,13 @@ impl Writer {
         };
         let plan = &mut self.plan;
         open.write(plan)?;
-        let entries = self.journal.enter(plan, open.number, self.records)?;
+        let shown = match (&self.journal, shown) {
+            (Journal::Persistent(_), None) => shown_bytes(batch),
+            (_, shown) => shown.unwrap_or_default(),
+        };
+        let entries = self.journal.enter(plan, open.number, shown)?;
         // From here on nothing fails.
         open.commit(plan);
-        self.records += 1;
         self.encoder.commit(plan);
         let held = self.encoder.dictionaries.bytes();
         self.published.set_dictionary_bytes(held);
@@ -187,17 +193,22 @@ impl Writer {
 
     /// Makes what was appended durable.
     pub(crate) fn flush(&mut self) -> Result<()> {
-        self.journal.flush(self.open.as_ref())
+        self.journal.flush(self.open.as_ref())?;
+        // A quota that is used up leaves no room to say so, which is no loss but of time.
+        if self.account.add(self.journal.mark_size()).is_ok() {
+            self.published.add_bytes(self.journal.mark());
+        }
+        Ok(())
     }
 
-    /// Ends the log.
-    pub(crate) fn finish(&mut self) -> Result<()> {
+    /// Ends the log, as complete or as failed.
+    pub(crate) fn finish(&mut self, failure: Option<&Failure>) -> Result<()> {
         self.journal.check()?;
         if self.finished {
             return Ok(());
         }
         self.roll()?;
-        let closed = self.journal.close(self.records, self.published.rows())?;
+        let closed = self.journal.close(failure)?;
         self.published.add_bytes(closed);
         self.account.settle(self.published.bytes());
         self.finished = true;
@@ -228,6 +239,7 @@ impl Writer {
         self.published.add_bytes(sealed);
         let total = self.published.bytes() + self.journal.close_size();
         self.account.settle(total);
+        self.journal.publish(open)?;
         if self.journal.is_persistent() {
             // The next segment has to be readable by itself.
             self.encoder.dictionaries.clear();
@@ -250,6 +262,21 @@ impl Writer {
             Journal::Persistent(_) => self.options.segment_bytes,
         }
     }
+}
+
+fn compressor(options: &LogOptions) -> Result<Option<Compressor>> {
+    let compressor = options.compression.map(Compressor::new).transpose();
+    compressor.map_err(|e| Error::io("cannot begin", &options.directory, e))
+}
+
+/// The bytes that a batch shows of its buffers.
+fn shown_bytes(batch: &RecordBatch) -> u64 {
+    let shown = |column: &ArrayRef| {
+        let data = column.to_data();
+        let shown = data.get_slice_memory_size();
+        shown.unwrap_or_else(|_| data.get_array_memory_size()) as u64
+    };
+    batch.columns().iter().map(shown).sum()
 }
 
 fn same_records(a: &[Arc<DictionaryRecord>], b: &[Arc<DictionaryRecord>]) -> bool {

@@ -6,6 +6,9 @@ use std::sync::Arc;
 
 use arrow_schema::ArrowError;
 
+use crate::format::Damage;
+use crate::storage::Refusal;
+
 /// The result of every fallible call of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -78,10 +81,32 @@ pub enum Error {
         len: usize,
     },
     /// Another process, or another log of this process, writes to the directory.
-    #[error("{} is in use by another writer; close that log first", path.display())]
+    #[error(
+        "{} is in use by another writer ({}); close that log first",
+        path.display(),
+        owner.as_deref().unwrap_or("which has not said who it is")
+    )]
     Locked {
         /// The lock file.
         path: PathBuf,
+        /// The process, the host and the start of the other writer, if it has said so.
+        owner: Option<String>,
+    },
+    /// A file or directory that others may have written, or that is a link: it is not opened.
+    #[error("{} is not opened: {reason}", path.display())]
+    Refused {
+        /// The file or directory.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The log was written by a newer program.
+    #[error("{} can't be read by this program: {reason}", path.display())]
+    Newer {
+        /// The file.
+        path: PathBuf,
+        /// What this program does not know.
+        reason: String,
     },
     /// An earlier sync failed. The operating system may have dropped what it could not write, so
     /// no later sync can be believed: the log must be written anew.
@@ -103,10 +128,30 @@ pub enum Error {
 
 impl Error {
     pub(crate) fn io(action: &'static str, path: impl Into<PathBuf>, source: io::Error) -> Self {
+        let refusal = source.get_ref().and_then(|e| e.downcast_ref::<Refusal>());
+        if let Some(Refusal(reason)) = refusal {
+            let reason = reason.clone();
+            let path = path.into();
+            return Self::Refused { path, reason };
+        }
         Self::Io {
             action,
             path: path.into(),
             source,
+        }
+    }
+
+    /// What a file says at some place cannot be, or is of a newer program.
+    pub(crate) fn damage(path: impl Into<PathBuf>, offset: u64, damage: Damage) -> Self {
+        let (path, reason) = (path.into(), damage.to_string());
+        if damage.is_newer() {
+            Self::Newer { path, reason }
+        } else {
+            Self::Corrupt {
+                path,
+                offset,
+                reason,
+            }
         }
     }
 
@@ -122,6 +167,8 @@ impl Error {
             | Self::Finished
             | Self::OutOfRange { .. }
             | Self::Locked { .. }
+            | Self::Refused { .. }
+            | Self::Newer { .. }
             | Self::Arrow(_) => None,
         }
     }

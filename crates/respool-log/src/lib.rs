@@ -37,6 +37,7 @@ mod map;
 mod options;
 mod published;
 mod quota;
+mod reader;
 mod segment;
 pub mod storage;
 #[cfg(feature = "testing")]
@@ -44,6 +45,8 @@ pub mod testing;
 mod types;
 
 pub use error::{Error, Result};
+pub use format::Failure;
 pub use log::Log;
 pub use options::{Access, Compression, LogOptions};
 pub use quota::Quota;
+pub use reader::{LogReader, Progress, RecordInfo, State};

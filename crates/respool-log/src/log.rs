@@ -1,7 +1,9 @@
-//! The log as its callers see it: begun, appended to, read.
+//! The log as its callers see it: begun, appended to, read. It is long because its documentation is.
+
+mod resume;
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arrow_array::RecordBatch;
@@ -10,14 +12,15 @@ use arrow_schema::SchemaRef;
 use parking_lot::Mutex;
 
 use crate::append::Writer;
-use crate::decode::Decoder;
+use crate::decode::{Decoder, Trust};
 use crate::encode::{DictionaryRecord, check_nesting};
+use crate::format::Failure;
 use crate::published::Published;
 use crate::quota::Quota;
 use crate::segment::Reach;
 use crate::storage::{FileStorage, Storage};
 use crate::types::check_batch;
-use crate::{Error, LogOptions, Result};
+use crate::{Error, LogOptions, LogReader, Result};
 
 /// An append-only log of record batches of one schema. Cheap to read from many threads at once
 /// while another appends.
@@ -28,6 +31,8 @@ pub struct Log {
     reach: Arc<Reach>,
     published: Arc<Published>,
     quota: Quota,
+    /// The batches that another writer has left.
+    earlier: Option<LogReader>,
     writer: Mutex<Writer>,
 }
 
@@ -90,7 +95,7 @@ impl Log {
     /// the options does not count.
     pub fn create_within(schema: SchemaRef, options: LogOptions, quota: &Quota) -> Result<Self> {
         // A schema that can't be stored is refused before a directory is made for it.
-        Decoder::new(Arc::clone(&schema), false)?;
+        Decoder::new(Arc::clone(&schema), None, true)?;
         check_nesting(&schema)?;
         let storage = FileStorage::named(&options)?;
         Self::begin(schema, options, quota, Arc::new(storage))
@@ -114,7 +119,7 @@ impl Log {
     ) -> Result<Self> {
         let directory = options.directory.clone();
         let compressed = options.compression.is_some();
-        let decoder = Decoder::new(schema, compressed)?;
+        let decoder = Decoder::new(schema, options.compression, storage.is_named())?;
         if storage.is_named() {
             check_nesting(decoder.schema())?;
         }
@@ -139,8 +144,14 @@ impl Log {
             reach,
             published,
             quota: quota.clone(),
+            earlier: None,
             writer: Mutex::new(writer),
         })
+    }
+
+    /// Opens the log in a directory, to read it.
+    pub fn open(directory: impl AsRef<Path>) -> Result<LogReader> {
+        LogReader::open(directory)
     }
 
     /// Stores a batch; its record number is the length of the log before.
@@ -149,36 +160,38 @@ impl Log {
     /// appended again.
     pub fn append(&self, batch: &RecordBatch) -> Result<()> {
         check_batch(self.schema(), batch)?;
-        self.writer.lock().append(batch)
+        self.writer.lock().append(batch, None)
+    }
+
+    /// Stores a batch as [`append`](Self::append) does, and says how many bytes its rows show: what
+    /// the index of a persistent log remembers. `append` counts them itself.
+    pub fn append_shown(&self, batch: &RecordBatch, shown: u64) -> Result<()> {
+        check_batch(self.schema(), batch)?;
+        self.writer.lock().append(batch, Some(shown))
     }
 
     /// Reads a batch. `projection` lists top-level columns in any order; the bytes of other columns
     /// are not touched.
     pub fn read(&self, record: usize, projection: Option<&[usize]>) -> Result<RecordBatch> {
-        let columns = self.schema().fields().len();
-        if let Some(&index) = projection
-            .unwrap_or_default()
-            .iter()
-            .find(|&&c| c >= columns)
-        {
-            return Err(Error::OutOfRange {
-                what: "column",
-                index,
-                len: columns,
-            });
+        check_projection(projection, self.schema().fields().len())?;
+        let before = self.earlier.as_ref().map_or(0, LogReader::len);
+        if let Some(earlier) = self.earlier.as_ref().filter(|_| record < before) {
+            return earlier.read(record, projection);
         }
-        let (place, segment) = self
-            .published
-            .record(record)
-            .map_err(|len| Error::OutOfRange {
-                what: "record",
-                index: record,
-                len,
-            })?;
+        let (place, segment) =
+            self.published
+                .record(record - before)
+                .map_err(|len| Error::OutOfRange {
+                    what: "record",
+                    index: record,
+                    len: before + len,
+                })?;
         let len = u64::from(place.metadata_len) + place.body_len;
         let bytes = match projection {
             Some(columns) if !self.reach.maps() => {
-                let wanted = |metadata: &[u8]| self.decoder.wanted(metadata, columns);
+                let body_len = usize::try_from(place.body_len).unwrap_or(usize::MAX);
+                let wanted =
+                    |metadata: &[u8]| self.decoder.wanted(metadata, body_len, columns, false);
                 segment.read_parts(place.offset, place.metadata_len as usize, len, &wanted)
             }
             _ => segment.published(place.offset, len),
@@ -191,6 +204,7 @@ impl Log {
                     place.dictionaries.as_deref().unwrap_or_default(),
                     projection,
                     &|dictionary| self.fetch(dictionary),
+                    Trust::Own,
                 )
             })
             .map_err(|e| match e {
@@ -213,7 +227,8 @@ impl Log {
 
     /// How many batches are stored.
     pub fn len(&self) -> usize {
-        self.published.len()
+        let before = self.earlier.as_ref().map_or(0, LogReader::len);
+        before + self.published.len()
     }
 
     /// Whether no batch is stored.
@@ -240,7 +255,8 @@ impl Log {
         } else {
             self.decoder.decoded_bytes()
         };
-        self.published.dictionary_bytes() + decoded
+        let earlier = self.earlier.as_ref().map_or(0, LogReader::held_bytes);
+        self.published.dictionary_bytes() + decoded + earlier
     }
 
     /// The quota that the log is within.
@@ -281,6 +297,25 @@ impl Log {
     /// sealed and, once all that is durable, the closing entry that proves that it is whole. When
     /// this returns that entry is durable too. After an error, it can be tried again.
     pub fn finish(&self) -> Result<()> {
-        self.writer.lock().finish()
+        self.writer.lock().finish(None)
+    }
+
+    /// Ends the log as [`finish`](Self::finish) does, and says that what it was filled from failed:
+    /// the batches are good, and there should have been more.
+    pub fn fail(&self, failure: &Failure) -> Result<()> {
+        self.writer.lock().finish(Some(failure))
+    }
+}
+
+/// Refuses columns that are not there.
+pub(crate) fn check_projection(projection: Option<&[usize]>, columns: usize) -> Result<()> {
+    let mut asked = projection.unwrap_or_default().iter();
+    match asked.find(|&&column| column >= columns) {
+        None => Ok(()),
+        Some(&index) => Err(Error::OutOfRange {
+            what: "column",
+            index,
+            len: columns,
+        }),
     }
 }

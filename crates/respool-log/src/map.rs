@@ -16,6 +16,17 @@
 //!    is kept as a raw pointer; references are made for one published extent at a time.
 //! 6. **What we decode, we encoded.** The metadata and the body of a record were written by this
 //!    process from valid arrays, so decoding may skip the validation of their contents.
+//!
+//! For a log that was written by another process, or earlier, 3 and 6 are these instead:
+//!
+//! 7. **Files of ours alone.** They belong to the user of this process, nobody else may write to them
+//!    or to their directory, and they were not reached through a link. Programs of this user that keep
+//!    to the format change nothing that counts. A program that does not could shorten a file that is
+//!    mapped, as it could write to the memory of this process: neither is defended against.
+//! 8. **What was verified stays good.** A column of a record is decoded without validation only after
+//!    its checksum, its bounds and one full validation (`Verified` in `decode`).
+//! 9. **Within the file.** An extent becomes a buffer only if the file was at least as long as that
+//!    when it was opened, or after; by 4 and 7 it does not get shorter.
 #![expect(
     unsafe_code,
     reason = "mapping a file and trusting it is the purpose of this file"
@@ -67,8 +78,8 @@ impl Map {
         let ptr = NonNull::new(ptr.cast_mut())?;
         let owner: Arc<Self> = Arc::clone(self);
         // SAFETY: the extent is inside the map (checked above), which `owner` keeps alive; it is
-        // published (5), so it lies inside the file, which is never cut off before its end (4), and nobody
-        // writes to it any more: not this process (1, 2), and no other (3).
+        // published (5, 9), so it lies inside the file, which is never cut off before its end (4), and
+        // nobody writes to it any more: not this process (1, 2), and no other (3, 7).
         Some(unsafe { Buffer::from_custom_allocation(ptr, len, owner) })
     }
 }
@@ -105,8 +116,17 @@ pub(crate) fn own_records() -> UnsafeFlag {
     flag
 }
 
+/// The permission to decode again, without validating them, records that were validated.
+pub(crate) fn verified_records() -> UnsafeFlag {
+    let mut flag = UnsafeFlag::new();
+    // SAFETY: it is given to decoders of columns that were verified (8) and that do not change (2, 7).
+    unsafe { flag.set(true) };
+    flag
+}
+
 /// A batch of columns that were decoded from a record of a log with `schema`.
 pub(crate) fn own_batch(schema: SchemaRef, columns: Vec<ArrayRef>, rows: usize) -> RecordBatch {
-    // SAFETY: the record was encoded from columns of these types and of this length (6).
+    // SAFETY: the record was encoded from columns of these types and of this length (6), or the decoder
+    // has just made sure of that, for the same schema but for the ids of its dictionaries (8).
     unsafe { RecordBatch::new_unchecked(schema, columns, rows) }
 }

@@ -1,6 +1,7 @@
 //! How a log is laid out: checked once, trusted afterwards.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// How the buffers of a record batch are made smaller on disk.
 ///
@@ -43,7 +44,7 @@ pub struct LogOptions {
     /// Where the segments live. A temporary log wants an existing directory; a persistent log
     /// makes this directory, or takes it if it is empty.
     pub directory: PathBuf,
-    /// Quota in bytes over all files of the log.
+    /// Quota in bytes over all files of the log but its lock, which has less than 512 bytes.
     pub capacity: Option<u64>,
     /// A segment that would grow beyond this is followed by a new one. A batch that is larger gets
     /// a segment of its own.
@@ -54,6 +55,12 @@ pub struct LogOptions {
     pub allow_tmpfs: bool,
     /// How records are read.
     pub access: Access,
+    /// What the owner knows a persistent log by.
+    pub key: Option<Vec<u8>>,
+    /// For how long a persistent log is good, as its owner says.
+    pub time_to_live: Option<Duration>,
+    /// What else the owner says of a persistent log.
+    pub metadata: Vec<(String, Vec<u8>)>,
 }
 
 impl LogOptions {
@@ -69,6 +76,9 @@ impl LogOptions {
             compression: None,
             allow_tmpfs: false,
             access: Access::Auto,
+            key: None,
+            time_to_live: None,
+            metadata: Vec::new(),
         }
     }
 
@@ -97,6 +107,27 @@ impl LogOptions {
     #[must_use]
     pub fn allow_tmpfs(mut self, allow: bool) -> Self {
         self.allow_tmpfs = allow;
+        self
+    }
+
+    /// Sets what a persistent log is known by.
+    #[must_use]
+    pub fn key(mut self, key: Option<Vec<u8>>) -> Self {
+        self.key = key;
+        self
+    }
+
+    /// Sets for how long a persistent log is good.
+    #[must_use]
+    pub fn time_to_live(mut self, time: Option<Duration>) -> Self {
+        self.time_to_live = time;
+        self
+    }
+
+    /// Sets what else is said of a persistent log.
+    #[must_use]
+    pub fn metadata(mut self, metadata: Vec<(String, Vec<u8>)>) -> Self {
+        self.metadata = metadata;
         self
     }
 

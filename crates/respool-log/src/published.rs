@@ -23,8 +23,17 @@ pub(crate) struct Published {
 
 #[derive(Debug, Default)]
 struct List {
+    /// The number of the first segment.
+    first: u32,
     records: Vec<Record>,
     segments: Vec<Arc<Segment>>,
+}
+
+impl List {
+    fn segment(&self, number: u32) -> Option<&Arc<Segment>> {
+        let place = number.checked_sub(self.first)?;
+        self.segments.get(place as usize)
+    }
 }
 
 /// Where a batch is.
@@ -38,6 +47,19 @@ pub(crate) struct Record {
 }
 
 impl Published {
+    /// What readers see of a log that goes on: nothing of the segments before `first`.
+    pub(crate) fn resumed(first: u32, rows: u64, bytes: u64) -> Self {
+        Self {
+            list: RwLock::new(List {
+                first,
+                ..List::default()
+            }),
+            rows: AtomicU64::new(rows),
+            bytes: AtomicU64::new(bytes),
+            dictionaries: AtomicU64::new(0),
+        }
+    }
+
     /// Takes the next segment, also if it stays without records: they are found by their number.
     pub(crate) fn begun(&self, segment: &Arc<Segment>) {
         self.list.write().segments.push(Arc::clone(segment));
@@ -55,14 +77,14 @@ impl Published {
         list.records
             .get(number)
             .and_then(|record| {
-                let segment = list.segments.get(record.segment as usize)?;
+                let segment = list.segment(record.segment)?;
                 Some((record.clone(), Arc::clone(segment)))
             })
             .ok_or(list.records.len())
     }
 
     pub(crate) fn segment(&self, number: u32) -> Option<Arc<Segment>> {
-        self.list.read().segments.get(number as usize).cloned()
+        self.list.read().segment(number).cloned()
     }
 
     pub(crate) fn len(&self) -> usize {

@@ -118,6 +118,11 @@ impl Account {
         Ok(())
     }
 
+    /// Charges some bytes more, before they are written.
+    pub(crate) fn add(&mut self, bytes: u64) -> Result<()> {
+        self.reserve(self.charged + bytes)
+    }
+
     /// Charges exactly `total` bytes: those that are there and those that are promised.
     pub(crate) fn settle(&mut self, total: u64) {
         let used = &self.quota.shared.used;

@@ -125,3 +125,24 @@ pub(crate) fn buffer_count(data_type: &DataType, variadic: &mut dyn Iterator<Ite
         _ => 2,
     }
 }
+
+/// How many field nodes a column of a type has in a record.
+pub(crate) fn node_count(data_type: &DataType) -> usize {
+    use DataType as T;
+    1 + match data_type {
+        // The values are in messages of their own.
+        T::Dictionary(..) => 0,
+        T::RunEndEncoded(_, values) => 1 + node_count(values.data_type()),
+        other => children(other).into_iter().map(node_count).sum(),
+    }
+}
+
+/// How many counts of variadic buffers a column of a type has in a record.
+pub(crate) fn view_count(data_type: &DataType) -> usize {
+    use DataType as T;
+    match data_type {
+        T::Utf8View | T::BinaryView => 1,
+        T::Dictionary(..) => 0,
+        other => children(other).into_iter().map(view_count).sum(),
+    }
+}

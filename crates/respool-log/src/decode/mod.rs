@@ -1,14 +1,22 @@
 //! From the bytes of a record to a batch that points into them.
 //!
 //! A record is read by itself: the dictionaries it needs are named by its entry, and no state is
-//! carried from record to record. Contents are not validated, because this process encoded them.
+//! carried from record to record. Contents are not validated where this process encoded them, or
+//! where they were validated before; see [`Trust`].
+
+mod dictionary;
+mod plain;
+mod shape;
+mod trust;
+mod verify;
 
 use std::collections::HashMap;
 use std::ops::Range;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use arrow_array::{Array, ArrayRef, RecordBatch};
+use arrow_array::{ArrayRef, RecordBatch};
 use arrow_buffer::Buffer;
 use arrow_data::UnsafeFlag;
 use arrow_ipc as ipc;
@@ -17,9 +25,12 @@ use arrow_schema::SchemaRef;
 use parking_lot::Mutex;
 
 use crate::encode::{DictionaryRecord, schema_message};
-use crate::map::{own_batch, own_records};
-use crate::types::{buffer_count, check, collect_values, count_dictionaries};
+use crate::map::{own_batch, own_records, verified_records};
+use crate::options::Compression;
+use crate::types::{check, collect_values, count_dictionaries};
 use crate::{Error, Result};
+use shape::{Expected, Shape};
+pub(crate) use trust::{Trust, VerifiedBits};
 
 /// The dictionary of one id that was decoded last.
 #[derive(Debug)]
@@ -42,12 +53,19 @@ pub(crate) struct Decoder {
     values: Vec<SchemaRef>,
     decoded: Mutex<Vec<Option<Decoded>>>,
     decoded_bytes: AtomicU64,
-    require_alignment: bool,
-    trusted: UnsafeFlag,
+    codec: Option<ipc::CompressionType>,
+    /// Whether bodies begin with a table of checksums.
+    has_table: bool,
+    own: UnsafeFlag,
+    verified: UnsafeFlag,
 }
 
 impl Decoder {
-    pub(crate) fn new(schema: SchemaRef, compressed: bool) -> Result<Self> {
+    pub(crate) fn new(
+        schema: SchemaRef,
+        compression: Option<Compression>,
+        has_table: bool,
+    ) -> Result<Self> {
         let mut ids = Vec::with_capacity(schema.fields().len());
         let mut next = 0;
         for field in schema.fields() {
@@ -80,10 +98,19 @@ impl Decoder {
             values,
             decoded: Mutex::new(decoded),
             decoded_bytes: AtomicU64::new(0),
-            // Compressed buffers that stayed as they are lie 8 bytes behind a multiple of 64.
-            require_alignment: !compressed,
-            trusted: own_records(),
+            codec: compression.map(|compression| match compression {
+                Compression::Lz4 => ipc::CompressionType::LZ4_FRAME,
+                Compression::Zstd => ipc::CompressionType::ZSTD,
+            }),
+            has_table,
+            own: own_records(),
+            verified: verified_records(),
         })
+    }
+
+    /// Compressed buffers that stayed as they are lie 8 bytes behind a multiple of 64.
+    fn requires_alignment(&self) -> bool {
+        self.codec.is_none()
     }
 
     /// What the dictionaries that were decoded last take, if they do not point into a map.
@@ -95,7 +122,30 @@ impl Decoder {
         &self.schema
     }
 
-    /// Decodes a batch; `fetch` brings the bytes of a dictionary record.
+    /// How many dictionary ids there are.
+    pub(crate) fn dictionary_ids(&self) -> usize {
+        self.values.len()
+    }
+
+    /// The ids of the dictionaries that some columns use, those inside others left out only where
+    /// nobody asks for them.
+    pub(crate) fn ids_of(&self, projection: Option<&[usize]>) -> impl Iterator<Item = i64> {
+        let all = self.ids.iter().enumerate();
+        all.filter(move |(column, _)| projection.is_none_or(|columns| columns.contains(column)))
+            .flat_map(|(_, ids)| ids.clone())
+    }
+
+    /// The ids of the dictionaries inside the values of a dictionary.
+    pub(crate) fn inner_ids(&self, id: i64) -> Range<i64> {
+        let schema = usize::try_from(id).ok().and_then(|id| self.values.get(id));
+        let inner = schema
+            .and_then(|schema| schema.fields().first())
+            .map_or(0, |field| count_dictionaries(field.data_type()));
+        id - inner..id
+    }
+
+    /// Decodes a batch; `fetch` brings the bytes of a dictionary record. Of a record that is not
+    /// trusted nothing that the arrow crates do is worse than an error.
     pub(crate) fn batch(
         &self,
         bytes: &Buffer,
@@ -103,6 +153,24 @@ impl Decoder {
         dictionaries: &[Arc<DictionaryRecord>],
         projection: Option<&[usize]>,
         fetch: &dyn Fn(&DictionaryRecord) -> Result<Buffer>,
+        trust: Trust<'_>,
+    ) -> Result<RecordBatch> {
+        let decode =
+            || self.decode_batch(bytes, metadata_len, dictionaries, projection, fetch, trust);
+        match trust {
+            Trust::Own | Trust::Verified(_) => decode(),
+            Trust::Unverified { .. } => caught(decode),
+        }
+    }
+
+    fn decode_batch(
+        &self,
+        bytes: &Buffer,
+        metadata_len: usize,
+        dictionaries: &[Arc<DictionaryRecord>],
+        projection: Option<&[usize]>,
+        fetch: &dyn Fn(&DictionaryRecord) -> Result<Buffer>,
+        trust: Trust<'_>,
     ) -> Result<RecordBatch> {
         let mut by_id = HashMap::new();
         if !dictionaries.is_empty() {
@@ -122,12 +190,46 @@ impl Decoder {
             .ok_or_else(|| damaged("it is not a batch"))?;
         let body = bytes.slice(metadata_len);
         let version = message.version();
-        let schema = Arc::clone(&self.numbered);
-        let batch = RecordBatchDecoder::try_new(&body, header, schema, &by_id, &version)?
-            .with_projection(projection)
-            .with_require_alignment(self.require_alignment)
-            .with_skip_validation(self.trusted.clone())
-            .read_record_batch()?;
+        let decode = |projection: Option<&[usize]>, flag| {
+            let schema = Arc::clone(&self.numbered);
+            RecordBatchDecoder::try_new(&body, header, schema, &by_id, &version)?
+                .with_projection(projection)
+                .with_require_alignment(self.requires_alignment())
+                .with_skip_validation(flag)
+                .read_record_batch()
+        };
+        let flag = match trust {
+            Trust::Own => self.own.clone(),
+            Trust::Verified(_) => self.verified.clone(),
+            Trust::Unverified { crc, rows, fresh } => {
+                let shape = self.shape(&message, &header, body.len(), &self.numbered)?;
+                let metadata = bytes.get(..metadata_len).unwrap_or_default();
+                if shape.sum(metadata, &body)? != crc {
+                    return Err(damaged("its checksum does not fit"));
+                }
+                if u64::try_from(header.length()) != Ok(rows) {
+                    return Err(damaged("it has not as many rows as its entry says"));
+                }
+                let mut doubtful = Vec::new();
+                for &column in fresh {
+                    shape.check_column(column, &body)?;
+                    let field = self.numbered.fields().get(column);
+                    let is_valid =
+                        field.is_some_and(|f| shape.is_valid(column, rows, f.data_type(), &body));
+                    if !is_valid {
+                        doubtful.push(column);
+                    }
+                }
+                if self.codec.is_some() {
+                    // Nothing is decompressed twice.
+                    UnsafeFlag::new()
+                } else {
+                    decode(Some(&doubtful), UnsafeFlag::new())?;
+                    self.verified.clone()
+                }
+            }
+        };
+        let batch = decode(projection, flag)?;
         if Arc::ptr_eq(&self.schema, &self.numbered) {
             return Ok(batch);
         }
@@ -138,93 +240,13 @@ impl Decoder {
         let (_, columns, rows) = batch.into_parts();
         Ok(own_batch(schema, columns, rows))
     }
+}
 
-    /// The ranges of the body that some columns lie in, given the metadata of a record.
-    pub(crate) fn wanted(&self, metadata: &[u8], columns: &[usize]) -> Result<Vec<Range<usize>>> {
-        let metadata = metadata.get(8..).ok_or_else(|| damaged("no metadata"))?;
-        let message = ipc::root_as_message(metadata).map_err(|e| damaged(&e.to_string()))?;
-        let header = message
-            .header_as_record_batch()
-            .ok_or_else(|| damaged("it is not a batch"))?;
-        let mut buffers = header.buffers().unwrap_or_default().iter();
-        let mut variadic = header.variadicBufferCounts().unwrap_or_default().iter();
-        let mut ranges: Vec<Range<usize>> = Vec::new();
-        for (column, field) in self.numbered.fields().iter().enumerate() {
-            let count = buffer_count(field.data_type(), &mut variadic);
-            let is_wanted = columns.contains(&column);
-            for buffer in buffers
-                .by_ref()
-                .take(count)
-                .filter(|b| is_wanted && b.length() > 0)
-            {
-                let bounds = || damaged("a buffer has no place");
-                let start = usize::try_from(buffer.offset()).map_err(|_| bounds())?;
-                let len = usize::try_from(buffer.length()).map_err(|_| bounds())?;
-                let end = start.checked_add(len).ok_or_else(bounds)?;
-                match ranges.last_mut() {
-                    // Padding in between is cheaper to read than to leave out.
-                    Some(last) if start >= last.end && start - last.end < 64 => last.end = end,
-                    _ => ranges.push(start..end),
-                }
-            }
-        }
-        Ok(ranges)
-    }
-
-    /// The values of a dictionary; the last of each id is kept, so that batches which share it
-    /// decode it once.
-    fn dictionary(
-        &self,
-        record: &Arc<DictionaryRecord>,
-        fetch: &dyn Fn(&DictionaryRecord) -> Result<Buffer>,
-    ) -> Result<ArrayRef> {
-        let slot = usize::try_from(record.id).unwrap_or(usize::MAX);
-        if let Some(Some(decoded)) = self.decoded.lock().get(slot)
-            && Arc::ptr_eq(&decoded.record, record)
-        {
-            return Ok(Arc::clone(&decoded.values));
-        }
-        let mut by_id = HashMap::new();
-        for inner in &record.inner {
-            by_id.insert(inner.id, self.dictionary(inner, fetch)?);
-        }
-        let bytes = fetch(record)?;
-        let metadata_len = record.metadata_len as usize;
-        let message = message(&bytes, metadata_len)?;
-        let header = message
-            .header_as_dictionary_batch()
-            .and_then(|dictionary| dictionary.data())
-            .ok_or_else(|| damaged("it is not a dictionary"))?;
-        let schema = self.values.get(slot).ok_or_else(|| damaged("unknown id"))?;
-        let body = bytes.slice(metadata_len);
-        let version = message.version();
-        let batch =
-            RecordBatchDecoder::try_new(&body, header, Arc::clone(schema), &by_id, &version)?
-                .with_require_alignment(self.require_alignment)
-                .with_skip_validation(self.trusted.clone())
-                .read_record_batch()?;
-        let (_, columns, _) = batch.into_parts();
-        let values = columns
-            .into_iter()
-            .next()
-            .ok_or_else(|| damaged("no values"))?;
-        let bytes = if self.require_alignment {
-            u64::from(record.metadata_len) + record.body_len
-        } else {
-            values.get_buffer_memory_size() as u64
-        };
-        if let Some(place) = self.decoded.lock().get_mut(slot) {
-            let before = place.replace(Decoded {
-                record: Arc::clone(record),
-                values: Arc::clone(&values),
-                bytes,
-            });
-            let before = before.map_or(0, |decoded| decoded.bytes);
-            self.decoded_bytes.fetch_add(bytes, Ordering::Relaxed);
-            self.decoded_bytes.fetch_sub(before, Ordering::Relaxed);
-        }
-        Ok(values)
-    }
+/// Runs something that may panic for bytes that nobody foresaw; then those are damaged.
+pub(crate) fn caught<T>(decode: impl FnOnce() -> Result<T>) -> Result<T> {
+    // Nothing that a panic could leave half done is looked at again: arrays under way are dropped.
+    let decoded = catch_unwind(AssertUnwindSafe(decode));
+    decoded.unwrap_or_else(|_| Err(damaged("it can't be decoded")))
 }
 
 /// The flatbuffer at the head of a message.

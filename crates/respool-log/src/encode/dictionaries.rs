@@ -6,6 +6,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use arrow_array::types::ArrowDictionaryKeyType;
 use arrow_array::{Array, ArrayRef, DictionaryArray, PrimitiveArray, UInt64Array, make_array};
@@ -25,6 +26,10 @@ pub(crate) struct DictionaryRecord {
     pub(crate) body_len: u64,
     /// The dictionaries within the values.
     pub(crate) inner: Box<[Arc<DictionaryRecord>]>,
+    /// The checksum of its entry; 0 where this process wrote it.
+    pub(crate) crc: u32,
+    /// Whether its bytes are known to be good.
+    pub(crate) is_verified: AtomicBool,
 }
 
 /// A dictionary that was written.

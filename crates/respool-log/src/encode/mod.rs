@@ -28,6 +28,7 @@ use crate::Result;
 /// Turns batches into plans. Its buffers are used again from batch to batch.
 pub(crate) struct Encoder {
     fbb: FlatBufferBuilder<'static>,
+    has_checksums: bool,
     body: Body,
     compressor: Option<Compressor>,
     pub(crate) dictionaries: Dictionaries,
@@ -44,10 +45,12 @@ impl std::fmt::Debug for Encoder {
 }
 
 impl Encoder {
-    pub(crate) fn new(compressor: Option<Compressor>) -> Self {
+    /// An encoder whose messages have checksums, or not.
+    pub(crate) fn new(compressor: Option<Compressor>, has_checksums: bool) -> Self {
         Self {
             fbb: FlatBufferBuilder::new(),
-            body: Body::default(),
+            has_checksums,
+            body: Body::new(has_checksums),
             compressor,
             dictionaries: Dictionaries::default(),
             next_dictionary: 0,
@@ -62,10 +65,13 @@ impl Encoder {
         self.next_dictionary = 0;
         let rows = batch.num_rows() as u64;
         let mut walked = Ok(());
+        body.begin(batch.num_columns(), &mut plan.gathered);
         for column in batch.columns() {
             walked = walked.and_then(|()| self.array(column.as_ref(), &mut body, plan));
+            body.end_column();
         }
         if walked.is_ok() {
+            body.end(&mut plan.gathered);
             message::batch(&mut self.fbb, &body, rows, self.compressor.as_ref(), None);
             plan.push_message(self.fbb.finished_data(), &mut body, rows, Kind::Batch);
         }

@@ -7,6 +7,7 @@ use super::body::Body;
 use super::dictionaries::{DictionaryRecord, Pending};
 use super::message::encapsulate;
 use super::part::{ALIGNMENT, Part, gather};
+use crate::format::Sum;
 
 /// What a message is, as far as the log has to know.
 #[derive(Debug, Clone)]
@@ -25,8 +26,8 @@ pub(crate) struct Message {
     pub(crate) metadata_len: u32,
     pub(crate) body_len: u64,
     pub(crate) rows: u64,
-    /// Which of the parts of the plan make up this message.
-    parts: std::ops::Range<usize>,
+    /// The checksum of the metadata and of the table that begins the body, where it has one.
+    pub(crate) crc: u32,
 }
 
 /// Everything that one append writes, in order, without a gap.
@@ -71,15 +72,6 @@ impl Plan {
         self.parts.iter().map(|part| self.slice(part)).collect()
     }
 
-    /// The bytes of one message of the plan.
-    pub(crate) fn message_slices<'a>(
-        &'a self,
-        message: &Message,
-    ) -> impl Iterator<Item = IoSlice<'a>> {
-        let parts = self.parts.get(message.parts.clone()).unwrap_or_default();
-        parts.iter().map(|part| self.slice(part))
-    }
-
     fn slice<'a>(&'a self, part: &'a Part) -> IoSlice<'a> {
         IoSlice::new(match part {
             Part::Gathered { start, len } => {
@@ -100,9 +92,15 @@ impl Plan {
     /// Closes a message: its metadata, then its body.
     pub(super) fn push_message(&mut self, metadata: &[u8], body: &mut Body, rows: u64, kind: Kind) {
         let offset = self.base + self.len;
-        let first = self.parts.len();
         let start = self.gathered.len();
         let len = encapsulate(metadata, &mut self.gathered);
+        let mut crc = 0;
+        if body.has_checksums() {
+            let mut sum = Sum::new();
+            sum.add(self.gathered.get(start..).unwrap_or_default());
+            sum.add(&body.table);
+            crc = sum.get();
+        }
         self.parts.push(Part::Gathered { start, len });
         self.parts.append(&mut body.parts);
         self.len += len as u64 + body.len;
@@ -112,7 +110,7 @@ impl Plan {
             metadata_len: u32::try_from(len).unwrap_or(u32::MAX),
             body_len: body.len,
             rows,
-            parts: first..self.parts.len(),
+            crc,
         });
     }
 }

@@ -4,6 +4,7 @@
 //! that is best read in one piece.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Int16Type, Int32Type, Int64Type, RunEndIndexType};
@@ -366,8 +367,11 @@ impl Encoder {
         plan: &mut Plan,
     ) -> Result<Arc<DictionaryRecord>> {
         let outer = plan.dictionaries.len();
-        let mut body = Body::default();
+        let mut body = Body::new(self.has_checksums);
+        body.begin(1, &mut plan.gathered);
         self.array(values.as_ref(), &mut body, plan)?;
+        body.end_column();
+        body.end(&mut plan.gathered);
         let rows = values.len() as u64;
         message::batch(
             &mut self.fbb,
@@ -385,6 +389,8 @@ impl Encoder {
                 .unwrap_or(u32::MAX),
             body_len: body.len,
             inner,
+            crc: 0,
+            is_verified: AtomicBool::new(true),
         });
         let kind = Kind::Dictionary(Arc::clone(&record));
         plan.push_message(self.fbb.finished_data(), &mut body, rows, kind);

@@ -13,11 +13,26 @@ pub struct Extent {
     pub metadata_len: u32,
     /// The length of the body.
     pub body_len: u64,
-    /// CRC-32C of metadata and body.
+    /// CRC-32C of the metadata and of the table of checksums that begins the body.
     pub crc: u32,
 }
 
 impl Extent {
+    /// Where the message ends.
+    pub fn end(&self) -> u64 {
+        self.offset + u64::from(self.metadata_len) + self.body_len
+    }
+
+    /// The length of the message.
+    pub fn len(&self) -> u64 {
+        u64::from(self.metadata_len) + self.body_len
+    }
+
+    /// Whether it has no bytes; no message is empty.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
     /// Refuses extents that no log has, before anybody computes with them.
     pub(super) fn checked(self) -> Result<Self, Damage> {
         if !self.offset.is_multiple_of(64) {
@@ -39,7 +54,8 @@ impl Extent {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Entry;
+    use super::super::entry::tests::chain;
+    use super::super::{Entry, EntryKind};
     use super::*;
 
     #[test]
@@ -75,12 +91,16 @@ mod tests {
             },
         ];
         for extent in bad {
-            let entry = Entry::Dictionary {
-                id: 0,
-                values: 0,
-                extent,
+            let entry = Entry {
+                record: 0,
+                row: 0,
+                kind: EntryKind::Dictionary {
+                    id: 0,
+                    values: 0,
+                    extent,
+                },
             };
-            let decoded = Entry::decode(&entry.encode());
+            let decoded = Entry::decode(&entry.encode(&mut chain()), &mut chain());
             assert!(matches!(decoded, Err(Damage::Value(_))), "{extent:?}");
         }
     }

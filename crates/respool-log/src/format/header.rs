@@ -1,4 +1,4 @@
-//! The first 64 bytes of the index and of the manifest.
+//! The first 64 bytes of every file of a log that is not a segment.
 
 use super::bytes::{CRC, checked, put, stamp, take};
 use super::{Damage, ENTRY_LEN, VERSION};
@@ -6,30 +6,30 @@ use super::{Damage, ENTRY_LEN, VERSION};
 // The fields of a header, one after the other.
 const MAGIC: usize = 0;
 const HEADER_VERSION: usize = MAGIC + 8;
-const HEADER_RESERVED: usize = HEADER_VERSION + 2;
-const HEADER_CODEC: usize = HEADER_RESERVED + 2;
-const HEADER_ALIGNMENT: usize = HEADER_CODEC + 1;
-const HEADER_ZERO: usize = HEADER_ALIGNMENT + 1;
-const IDENTITY: usize = HEADER_ZERO + 2;
-const SEGMENT_BYTES: usize = IDENTITY + 16;
-const SCHEMA_LEN: usize = SEGMENT_BYTES + 8;
-const SCHEMA_CRC: usize = SCHEMA_LEN + 8;
-const HEADER_PADDING: usize = SCHEMA_CRC + 4;
-const _: () = assert!(HEADER_PADDING + 8 == CRC);
+const REQUIRED: usize = HEADER_VERSION + 2;
+const CODEC: usize = REQUIRED + 2;
+const ALIGNMENT: usize = CODEC + 1;
+const OPTIONAL: usize = ALIGNMENT + 1;
+const IDENTITY: usize = OPTIONAL + 2;
+const LEN: usize = IDENTITY + 16;
+const RECORDS: usize = LEN + 8;
+const SEGMENT_BYTES: usize = RECORDS + 8;
+const RESERVED: usize = SEGMENT_BYTES + 8;
+const _: () = assert!(RESERVED + 4 == CRC);
 
-/// The header of an index file, and the fixed part of a manifest.
+/// The header of the index, the manifest, the failure file or a sidecar.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Header {
     /// The same sixteen random bytes in all files of one log.
     pub identity: [u8; 16],
-    /// 0: none, 1: LZ4 frames, 2: Zstandard. Only in a manifest.
+    /// 0: none, 1: LZ4 frames, 2: Zstandard.
     pub codec: u8,
-    /// The size at which a new segment is begun. Only in a manifest.
+    /// The size at which a new segment is begun.
     pub segment_bytes: u64,
-    /// The length of the schema message that follows. Only in a manifest.
-    pub schema_len: u64,
-    /// CRC-32C of that message. Only in a manifest.
-    pub schema_crc: u32,
+    /// The length of the file; 0 in an index, which grows.
+    pub len: u64,
+    /// How many records the file speaks of; only in sidecars and failure files.
+    pub records: u64,
 }
 
 impl Header {
@@ -38,12 +38,12 @@ impl Header {
         let mut out = [0; ENTRY_LEN];
         put(&mut out, MAGIC, &magic);
         put(&mut out, HEADER_VERSION, &VERSION.to_le_bytes());
-        put(&mut out, HEADER_CODEC, &[self.codec]);
-        put(&mut out, HEADER_ALIGNMENT, &[64]);
+        put(&mut out, CODEC, &[self.codec]);
+        put(&mut out, ALIGNMENT, &[64]);
         put(&mut out, IDENTITY, &self.identity);
+        put(&mut out, LEN, &self.len.to_le_bytes());
+        put(&mut out, RECORDS, &self.records.to_le_bytes());
         put(&mut out, SEGMENT_BYTES, &self.segment_bytes.to_le_bytes());
-        put(&mut out, SCHEMA_LEN, &self.schema_len.to_le_bytes());
-        put(&mut out, SCHEMA_CRC, &self.schema_crc.to_le_bytes());
         stamp(&mut out);
         out
     }
@@ -54,15 +54,21 @@ impl Header {
         if take::<8>(bytes, MAGIC)? != magic {
             return Err(Damage::Magic);
         }
-        let version = u16::from_le_bytes(take(bytes, HEADER_VERSION)?);
-        if version != VERSION {
-            return Err(Damage::Version(version));
+        match u16::from_le_bytes(take(bytes, HEADER_VERSION)?) {
+            0 => return Err(Damage::Value("version 0")),
+            VERSION => {}
+            newer => return Err(Damage::Version(newer)),
         }
         let bytes = checked(bytes)?;
-        if take(bytes, HEADER_ALIGNMENT)? != [64] {
+        // This version knows no feature that a reader must know. Those at `OPTIONAL` may be ignored.
+        match u16::from_le_bytes(take(bytes, REQUIRED)?) {
+            0 => {}
+            unknown => return Err(Damage::Features(unknown)),
+        }
+        if take(bytes, ALIGNMENT)? != [64] {
             return Err(Damage::Value("alignment"));
         }
-        let [codec] = take(bytes, HEADER_CODEC)?;
+        let [codec] = take(bytes, CODEC)?;
         if codec > 2 {
             return Err(Damage::Value("codec"));
         }
@@ -70,8 +76,8 @@ impl Header {
             identity: take(bytes, IDENTITY)?,
             codec,
             segment_bytes: u64::from_le_bytes(take(bytes, SEGMENT_BYTES)?),
-            schema_len: u64::from_le_bytes(take(bytes, SCHEMA_LEN)?),
-            schema_crc: u32::from_le_bytes(take(bytes, SCHEMA_CRC)?),
+            len: u64::from_le_bytes(take(bytes, LEN)?),
+            records: u64::from_le_bytes(take(bytes, RECORDS)?),
         })
     }
 }
@@ -86,8 +92,8 @@ pub(super) mod tests {
             identity: *b"sixteen bytes!!!",
             codec: 2,
             segment_bytes: 256 << 20,
-            schema_len: 0,
-            schema_crc: 0,
+            len: 0,
+            records: 3,
         }
     }
 
@@ -107,9 +113,27 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn a_newer_version_is_refused_by_name() {
+    fn a_newer_version_or_an_unknown_feature_is_refused_by_name() {
         let mut bytes = header().encode(INDEX_MAGIC);
-        bytes[8] = 2;
-        assert_eq!(Header::decode(&bytes, INDEX_MAGIC), Err(Damage::Version(2)));
+        bytes[HEADER_VERSION] = 2;
+        let newer = Header::decode(&bytes, INDEX_MAGIC).unwrap_err();
+        assert_eq!(newer, Damage::Version(2));
+        assert!(newer.is_newer() && newer.to_string().contains("upgrade"));
+        let mut bytes = header().encode(INDEX_MAGIC);
+        bytes[REQUIRED + 1] = 1;
+        stamp(&mut bytes);
+        let newer = Header::decode(&bytes, INDEX_MAGIC).unwrap_err();
+        assert_eq!(newer, Damage::Features(0x100));
+        assert!(newer.is_newer() && newer.to_string().contains("upgrade"));
+        // What may be ignored is.
+        let mut bytes = header().encode(INDEX_MAGIC);
+        bytes[OPTIONAL] = 1;
+        stamp(&mut bytes);
+        assert_eq!(Header::decode(&bytes, INDEX_MAGIC), Ok(header()));
+        // No upgrade reads what never was.
+        let mut bytes = header().encode(INDEX_MAGIC);
+        bytes[HEADER_VERSION] = 0;
+        let zero = Header::decode(&bytes, INDEX_MAGIC).unwrap_err();
+        assert!(!zero.is_newer() && !zero.to_string().contains("upgrade"));
     }
 }

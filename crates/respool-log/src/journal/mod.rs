@@ -6,21 +6,32 @@
 mod begin;
 mod index;
 mod persistent;
+mod resume;
 
 use std::sync::Arc;
 
 use arrow_schema::SchemaRef;
 
 use crate::encode::Plan;
-use crate::format::ENTRY_LEN;
-use crate::segment::Growing;
+use crate::format::{Failure, Layout};
+use crate::reader::LogReader;
+use crate::segment::{Growing, Reach};
 use crate::storage::{Beginning, Storage};
 use crate::{LogOptions, Result};
 
 use persistent::Persistent;
+pub(crate) use resume::Resumed;
 
 /// The name of the index of a persistent log.
-const INDEX: &str = "_index";
+pub(crate) const INDEX: &str = "_index";
+/// The name of the manifest.
+pub(crate) const MANIFEST: &str = "_manifest";
+/// Its name until it is whole.
+pub(crate) const MANIFEST_PART: &str = "_manifest.part";
+/// The name of the file that says why a log failed.
+pub(crate) const FAILURE: &str = "_failure";
+/// Its name until it is whole.
+pub(crate) const FAILURE_PART: &str = "_failure.part";
 
 /// Whether a log is persistent, and if so, its account of itself.
 #[derive(Debug)]
@@ -34,10 +45,10 @@ pub(crate) enum Journal {
 impl Journal {
     /// What a log with this schema message takes beside its segments when it begins, and what its
     /// end would take.
-    pub(crate) fn size(storage: &dyn Storage, schema: &[u8]) -> (u64, u64) {
+    pub(crate) fn size(storage: &dyn Storage, options: &LogOptions, schema: &[u8]) -> (u64, u64) {
         if storage.is_named() {
             (
-                begin::size(schema),
+                begin::size(options, schema),
                 persistent::seal_size(schema.len() as u64, 0),
             )
         } else {
@@ -58,6 +69,16 @@ impl Journal {
         }
         let journal = Persistent::begin(storage, beginning, options, schema, message)?;
         Ok(Self::Persistent(Box::new(journal)))
+    }
+
+    /// Goes on with the log of a reader. `header` begins a segment.
+    pub(crate) fn resume(
+        storage: &Arc<dyn Storage>,
+        reader: &LogReader,
+        reach: &Arc<Reach>,
+        header: &dyn Fn(Layout) -> Vec<u8>,
+    ) -> Result<Resumed> {
+        resume::resume(storage, reader, reach, header)
     }
 
     pub(crate) fn is_persistent(&self) -> bool {
@@ -84,7 +105,7 @@ impl Journal {
     pub(crate) fn close_size(&self) -> u64 {
         match self {
             Self::Temporary => 0,
-            Self::Persistent(_) => ENTRY_LEN as u64,
+            Self::Persistent(_) => persistent::CLOSE_SIZE,
         }
     }
 
@@ -96,15 +117,16 @@ impl Journal {
         }
     }
 
-    /// Enters a plan that is on disk. Returns what the entries take; after an error none counts.
-    pub(crate) fn enter(&mut self, plan: &Plan, segment: u32, record: u64) -> Result<u64> {
+    /// Enters a plan that is on disk, of a batch that shows some bytes. Returns what the entries take;
+    /// after an error none counts.
+    pub(crate) fn enter(&mut self, plan: &Plan, segment: u32, shown: u64) -> Result<u64> {
         match self {
             Self::Temporary => Ok(0),
-            Self::Persistent(journal) => journal.enter(plan, segment, record),
+            Self::Persistent(journal) => journal.enter(plan, segment, shown),
         }
     }
 
-    /// Ends a segment, whose header is `header`. Returns what that takes.
+    /// Ends a segment, whose header is `header`. Returns what that takes, and 0 the second time.
     pub(crate) fn seal(&mut self, segment: &mut Growing, header: &[u8]) -> Result<u64> {
         match self {
             Self::Temporary => segment.cut().map(|()| 0),
@@ -112,11 +134,19 @@ impl Journal {
         }
     }
 
-    /// Ends the log. Returns what that takes.
-    pub(crate) fn close(&mut self, batches: u64, rows: u64) -> Result<u64> {
+    /// Gives a segment that has ended its final name.
+    pub(crate) fn publish(&mut self, segment: &mut Growing) -> Result<()> {
+        match self {
+            Self::Temporary => Ok(()),
+            Self::Persistent(journal) => journal.publish(segment),
+        }
+    }
+
+    /// Ends the log, as complete or as failed. Returns what that takes.
+    pub(crate) fn close(&mut self, failure: Option<&Failure>) -> Result<u64> {
         match self {
             Self::Temporary => Ok(0),
-            Self::Persistent(journal) => journal.close(batches, rows),
+            Self::Persistent(journal) => journal.close(failure),
         }
     }
 
@@ -125,6 +155,22 @@ impl Journal {
         match self {
             Self::Temporary => Ok(()),
             Self::Persistent(journal) => journal.flush(open),
+        }
+    }
+
+    /// Enters that all of it is durable, after a flush. Returns what that takes.
+    pub(crate) fn mark(&mut self) -> u64 {
+        match self {
+            Self::Temporary => 0,
+            Self::Persistent(journal) => journal.mark(),
+        }
+    }
+
+    /// What [`mark`](Self::mark) would take now.
+    pub(crate) fn mark_size(&self) -> u64 {
+        match self {
+            Self::Temporary => 0,
+            Self::Persistent(journal) => journal.mark_size(),
         }
     }
 }

@@ -17,6 +17,10 @@ pub(crate) struct Growing {
     pub(crate) layout: Layout,
     tail: Tail,
     pub(crate) records: u64,
+    /// Whether nothing is added any more.
+    pub(crate) is_sealed: bool,
+    /// Whether it has its final name.
+    is_published: bool,
 }
 
 impl Growing {
@@ -48,7 +52,7 @@ impl Growing {
         number: u32,
         layout: Layout,
     ) -> Result<Self> {
-        let name = name(number);
+        let name = part_name(number);
         let path = storage.path(&name);
         let file = create(&name)
             .map_err(|e| Error::io("cannot create a segment of the log:", &path, e))?;
@@ -58,7 +62,36 @@ impl Growing {
             number,
             layout,
             records: 0,
+            is_sealed: false,
+            is_published: false,
         })
+    }
+
+    /// A segment that another writer has left, with so many batches up to `end`.
+    pub(crate) fn reopened(
+        segment: Arc<Segment>,
+        file: Arc<dyn StorageFile>,
+        number: u32,
+        layout: Layout,
+        end: u64,
+        records: u64,
+    ) -> Self {
+        let mut tail = Tail::new(file);
+        tail.commit(end);
+        Self {
+            segment,
+            number,
+            layout,
+            tail,
+            records,
+            is_sealed: false,
+            is_published: false,
+        }
+    }
+
+    /// Cuts off all that is past the committed end, whoever wrote it.
+    pub(crate) fn drop_rest(&mut self) -> Result<()> {
+        self.written(Tail::drop_rest)
     }
 
     pub(crate) fn file(&self) -> &Arc<dyn StorageFile> {
@@ -93,8 +126,22 @@ impl Growing {
         })
     }
 
+    /// Gives the file its final name.
+    pub(crate) fn publish(&mut self, storage: &dyn Storage) -> Result<()> {
+        if !self.is_published {
+            let (part, name) = (part_name(self.number), name(self.number, self.layout));
+            storage
+                .rename(&part, &name)
+                .map_err(|e| Error::io("cannot rename", storage.path(&part), e))?;
+            self.tail.file().renamed(&name);
+            self.segment.set_path(storage.path(&name));
+            self.is_published = true;
+        }
+        Ok(())
+    }
+
     fn written(&mut self, write: impl FnOnce(&mut Tail) -> io::Result<()>) -> Result<()> {
-        write(&mut self.tail).map_err(|e| Error::io("cannot write to", &self.segment.path, e))
+        write(&mut self.tail).map_err(|e| Error::io("cannot write to", self.segment.path(), e))
     }
 
     /// Counts a plan that was written.
@@ -104,7 +151,15 @@ impl Growing {
     }
 }
 
-/// The name of a segment: sorts in order, and other tools know the extension.
-fn name(number: u32) -> String {
-    format!("{number:08}.arrow")
+/// The name of a sealed segment: sorts in order, and other tools know the extension.
+pub(crate) fn name(number: u32, layout: Layout) -> String {
+    match layout {
+        Layout::File => format!("{number:08}.arrow"),
+        Layout::Stream => format!("{number:08}.arrows"),
+    }
+}
+
+/// The name of a segment that grows, which other tools pass over.
+pub(crate) fn part_name(number: u32) -> String {
+    format!("_{number:08}.part")
 }

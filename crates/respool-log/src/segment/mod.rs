@@ -12,7 +12,7 @@ use std::sync::Arc;
 use arrow_buffer::Buffer;
 use parking_lot::RwLock;
 
-pub(crate) use growing::Growing;
+pub(crate) use growing::{Growing, name, part_name};
 use memory::Memory;
 pub(crate) use reach::Reach;
 
@@ -26,7 +26,7 @@ pub(crate) type Wanted<'a> = &'a dyn Fn(&[u8]) -> Result<Vec<Range<usize>>>;
 /// One file of records.
 #[derive(Debug)]
 pub(crate) struct Segment {
-    pub(crate) path: PathBuf,
+    path: RwLock<PathBuf>,
     reach: Arc<Reach>,
     state: RwLock<State>,
 }
@@ -41,13 +41,22 @@ struct State {
 impl Segment {
     pub(crate) fn new(file: Arc<dyn StorageFile>, path: PathBuf, reach: Arc<Reach>) -> Self {
         Self {
-            path,
+            path: RwLock::new(path),
             reach,
             state: RwLock::new(State {
                 file: Some(file),
                 map: None,
             }),
         }
+    }
+
+    /// What an error calls the file.
+    pub(crate) fn path(&self) -> PathBuf {
+        self.path.read().clone()
+    }
+
+    pub(crate) fn set_path(&self, path: PathBuf) {
+        *self.path.write() = path;
     }
 
     /// Gives the descriptor of a full segment of `len` bytes back, if its records can still be
@@ -131,11 +140,11 @@ impl Segment {
     }
 
     fn memory(&self, memory: io::Result<Memory>) -> Result<Memory> {
-        memory.map_err(|e| Error::io("cannot read, for want of memory,", &self.path, e))
+        memory.map_err(|e| Error::io("cannot read, for want of memory,", self.path(), e))
     }
 
     fn fill(&self, file: &dyn StorageFile, bytes: &mut [u8], offset: u64) -> Result<()> {
-        read_all(file, bytes, offset).map_err(|e| Error::io("cannot read", &self.path, e))
+        read_all(file, bytes, offset).map_err(|e| Error::io("cannot read", self.path(), e))
     }
 
     fn size(&self, len: u64) -> Result<usize> {
@@ -183,7 +192,7 @@ impl Segment {
                 state.map = Some(map);
                 Ok(buffer)
             }
-            Err(e) if self.reach.must_map() => Err(Error::io("cannot map", &self.path, e)),
+            Err(e) if self.reach.must_map() => Err(Error::io("cannot map", self.path(), e)),
             Err(_) => {
                 self.reach.stop_mapping();
                 Ok(None)
@@ -193,7 +202,7 @@ impl Segment {
 
     pub(crate) fn corrupt(&self, offset: u64, reason: impl Into<String>) -> Error {
         Error::Corrupt {
-            path: self.path.clone(),
+            path: self.path(),
             offset,
             reason: reason.into(),
         }

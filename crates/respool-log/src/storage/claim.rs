@@ -3,13 +3,23 @@
 use std::fs::{DirBuilder, File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
-use super::open::{Identity, private};
+use super::directory::Directory;
+use super::owner;
 use crate::{Error, Result};
 
 /// The name of the lock file of a persistent log.
 pub const LOCK: &str = "_lock";
+
+/// What is there before the manifest is: all that a log which was never begun can have left.
+const BEFORE_MANIFEST: [&str; 4] = [LOCK, "_index", "_manifest.part", "_00000000.part"];
+
+/// For how long a lock that is taken is tried again: readers that look whether there is a writer hold
+/// it for a moment.
+const PATIENCE: Duration = Duration::from_millis(20);
 
 /// A directory that is ours. What was made for the claim goes with it, unless a log has begun.
 #[derive(Debug)]
@@ -23,55 +33,55 @@ pub(super) struct Claim {
 /// What a claim has made so far.
 #[derive(Debug)]
 struct Made {
-    directory: PathBuf,
-    is_directory_new: bool,
-    is_lock_new: bool,
+    directory: Option<PathBuf>,
+    lock: Option<Arc<Directory>>,
     kept: AtomicBool,
 }
 
 impl Claim {
     /// Makes the directory, if it is missing, and has it checked; then takes its lock. A directory
-    /// with anything else in it is refused as it is.
+    /// with anything else in it is refused as it is, but what a log that never began has left goes.
     pub(super) fn take<T>(
-        directory: &Path,
+        path: &Path,
         check: impl FnOnce() -> Result<T>,
-    ) -> Result<(Self, T)> {
+    ) -> Result<(Self, Arc<Directory>, T)> {
         let mut builder = DirBuilder::new();
-        #[cfg(unix)]
         std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-        let is_directory_new = match builder.create(directory) {
+        let is_new = match builder.create(path) {
             Ok(()) => true,
             Err(e) if e.kind() == io::ErrorKind::AlreadyExists => false,
-            Err(e) => return Err(Error::io("cannot create the directory", directory, e)),
+            Err(e) => return Err(Error::io("cannot create the directory", path, e)),
         };
         let mut made = Made {
-            directory: directory.to_owned(),
-            is_directory_new,
-            is_lock_new: false,
+            directory: is_new.then(|| path.to_owned()),
+            lock: None,
             kept: AtomicBool::new(false),
         };
         let checked = check()?;
-        let path = directory.join(LOCK);
-        let is_lock_new = path.symlink_metadata().is_err();
+        let directory = Arc::new(Directory::open(path)?);
+        let is_lock_new = !directory.has(LOCK);
         if is_lock_new {
-            refuse_used(directory)?;
+            refuse_used(&directory)?;
         }
-        let opened = private().create(is_lock_new).truncate(false).open(&path);
-        let lock = opened.map_err(|e| Error::io("cannot create the lock file", &path, e))?;
-        match lock.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Err(Error::Locked { path }),
-            Err(TryLockError::Error(e)) => return Err(Error::io("cannot lock", path, e)),
-        }
-        // A claim that was given up takes its lock file away: who has opened that one holds nothing.
-        if !is_same(&lock, &path) {
-            return Err(Error::Locked { path });
-        }
-        made.is_lock_new = is_lock_new;
+        let lock = lock(&directory)?;
+        made.lock = is_lock_new.then(|| Arc::clone(&directory));
         // Somebody may have been here between the look and the lock.
-        refuse_used(directory)?;
-        let claim = Self { made, _lock: lock };
-        Ok((claim, checked))
+        for name in refuse_used(&directory)?.iter().filter(|name| *name != LOCK) {
+            let removed = directory.remove(name);
+            removed.map_err(|e| Error::io("cannot remove", directory.path(name), e))?;
+        }
+        Ok((Self { made, _lock: lock }, directory, checked))
+    }
+
+    /// Takes the lock of a log that is there.
+    pub(super) fn retake(directory: &Arc<Directory>) -> Result<Self> {
+        let made = Made {
+            directory: None,
+            lock: None,
+            kept: AtomicBool::new(true),
+        };
+        let lock = lock(directory)?;
+        Ok(Self { made, _lock: lock })
     }
 
     /// Leaves what was made where it is.
@@ -81,7 +91,7 @@ impl Claim {
 
     /// Whether the name of the directory is new.
     pub(super) fn made_directory(&self) -> bool {
-        self.made.is_directory_new
+        self.made.directory.is_some()
     }
 }
 
@@ -91,36 +101,69 @@ impl Drop for Made {
             return;
         }
         // As far as it goes: there is nobody to tell, and the first error is told already.
-        if self.is_lock_new {
-            let _gone = std::fs::remove_file(self.directory.join(LOCK));
+        if let Some(directory) = &self.lock {
+            let _gone = directory.remove(LOCK);
         }
-        if self.is_directory_new {
-            let _gone = std::fs::remove_dir(&self.directory);
+        if let Some(directory) = &self.directory {
+            let _gone = std::fs::remove_dir(directory);
         }
     }
 }
 
-/// Refuses a directory that holds anything but a lock.
-fn refuse_used(directory: &Path) -> Result<()> {
-    let list = |e| Error::io("cannot list", directory, e);
-    for entry in std::fs::read_dir(directory).map_err(list)? {
-        if entry.map_err(list)?.file_name() != LOCK {
-            let taken = io::Error::from(io::ErrorKind::AlreadyExists);
-            return Err(Error::io(
-                "a new log wants a new or empty directory, not",
-                directory,
-                taken,
-            ));
-        }
+/// Whether somebody holds the lock of a directory. Nobody does where there is no lock file.
+pub(super) fn is_claimed(directory: &Directory) -> io::Result<bool> {
+    let lock = match directory.open_file(LOCK, false) {
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(false),
+        opened => opened?,
+    };
+    match lock.try_lock_shared() {
+        Ok(()) => Ok(false),
+        Err(TryLockError::WouldBlock) => Ok(true),
+        Err(TryLockError::Error(e)) => Err(e),
     }
-    Ok(())
 }
 
-/// Whether a path still names the file that was opened.
-fn is_same(file: &File, path: &Path) -> bool {
-    let there = path.symlink_metadata();
-    match (Identity::of(file), there) {
-        (Ok(file), Ok(there)) => file == Identity::new(&there),
-        _ => false,
+/// Takes the lock and says who has it now.
+fn lock(directory: &Directory) -> Result<File> {
+    let path = directory.path(LOCK);
+    let opened = directory.open_or_create(LOCK);
+    let lock = opened.map_err(|e| Error::io("cannot open the lock file", &path, e))?;
+    let begun = Instant::now();
+    loop {
+        match lock.try_lock() {
+            Ok(()) => break,
+            Err(TryLockError::WouldBlock) if begun.elapsed() < PATIENCE => {
+                std::thread::sleep(Duration::from_millis(1));
+            }
+            Err(TryLockError::WouldBlock) => {
+                let owner = owner::read(&lock);
+                return Err(Error::Locked { path, owner });
+            }
+            Err(TryLockError::Error(e)) => return Err(Error::io("cannot lock", path, e)),
+        }
     }
+    // A claim that was given up takes its lock file away: who has opened that one holds nothing.
+    if !directory.is_name_of(LOCK, &lock) {
+        return Err(Error::Locked { path, owner: None });
+    }
+    owner::sign(&lock);
+    Ok(lock)
+}
+
+/// Refuses a directory that holds anything but what a log that never began has left; lists that.
+fn refuse_used(directory: &Directory) -> Result<Vec<String>> {
+    let path = directory.path("");
+    let names = directory.list();
+    let names = names.map_err(|e| Error::io("cannot list", &path, e))?;
+    if names
+        .iter()
+        .all(|name| BEFORE_MANIFEST.contains(&name.as_str()))
+    {
+        return Ok(names);
+    }
+    Err(Error::io(
+        "a new log wants a new or empty directory, not",
+        path,
+        io::ErrorKind::AlreadyExists.into(),
+    ))
 }

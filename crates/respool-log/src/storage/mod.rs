@@ -6,10 +6,11 @@
 
 mod beginning;
 mod claim;
+mod directory;
 mod file_system;
-mod open;
 mod os;
 mod os_file;
+mod owner;
 mod tail;
 mod whole;
 
@@ -22,6 +23,7 @@ use crate::map::Map;
 
 pub(crate) use beginning::Beginning;
 pub use claim::LOCK;
+pub(crate) use directory::Refusal;
 pub use os::FileStorage;
 pub(crate) use tail::Tail;
 pub(crate) use whole::{read_all, write_all};
@@ -35,8 +37,14 @@ pub(crate) mod sealed {
 pub trait Storage: sealed::Sealed + fmt::Debug + Send + Sync {
     /// Creates an empty file. Without names every call makes another nameless file.
     fn create(&self, name: &str) -> io::Result<Arc<dyn StorageFile>>;
-    /// Gives a file its final name, which must be free.
+    /// Opens a file that is there.
+    fn open(&self, name: &str, to_write: bool) -> io::Result<Arc<dyn StorageFile>>;
+    /// The names of all files.
+    fn list(&self) -> io::Result<Vec<String>>;
+    /// Gives a file another name, which must be free.
     fn rename(&self, from: &str, to: &str) -> io::Result<()>;
+    /// Gives a file another name, in place of what had that name.
+    fn replace(&self, from: &str, to: &str) -> io::Result<()>;
     /// Removes a file by its name. A nameless file is gone when it is closed.
     fn remove(&self, name: &str) -> io::Result<()>;
     /// Makes the names of the files durable.
@@ -45,6 +53,8 @@ pub trait Storage: sealed::Sealed + fmt::Debug + Send + Sync {
     fn sync_parent(&self) -> io::Result<()>;
     /// Keeps what was made for the log, which has begun now: until then it goes with the storage.
     fn keep(&self);
+    /// Whether somebody else has claimed the directory to write to it.
+    fn has_writer(&self) -> io::Result<bool>;
     /// What an error calls the file.
     fn path(&self, name: &str) -> PathBuf;
     /// Whether files have names, which makes the log a persistent one.
@@ -63,6 +73,10 @@ pub trait StorageFile: sealed::Sealed + fmt::Debug + Send + Sync {
     fn map(&self, len: usize) -> io::Result<Arc<Map>>;
     /// Cuts off what is past `len`, of which nothing counts.
     fn truncate(&self, len: u64) -> io::Result<()>;
+    /// The length of the file.
+    fn size(&self) -> io::Result<u64>;
+    /// Takes note of another name that the file was given.
+    fn renamed(&self, name: &str);
     /// Gives the descriptor back, if the file can be opened again by its name; says whether. Nothing
     /// may be written to it any more.
     fn release(&self) -> bool;

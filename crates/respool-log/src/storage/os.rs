@@ -5,8 +5,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::claim::Claim;
-use super::open::private;
+use super::claim::{Claim, is_claimed};
+use super::directory::Directory;
 use super::os_file::OsFile;
 use super::sealed::Sealed;
 use super::{Storage, StorageFile, file_system};
@@ -15,8 +15,10 @@ use crate::{LogOptions, Result};
 /// Files of the operating system.
 #[derive(Debug)]
 pub struct FileStorage {
-    directory: PathBuf,
-    /// What makes the directory that of one persistent log.
+    path: PathBuf,
+    /// Where files have names.
+    directory: Option<Arc<Directory>>,
+    /// What makes the directory that of one writer.
     claim: Option<Claim>,
     refuses_maps: bool,
 }
@@ -26,7 +28,8 @@ impl FileStorage {
     pub fn temporary(options: &LogOptions) -> Result<Self> {
         let refuses_maps = file_system::check(&options.directory, options)?;
         Ok(Self {
-            directory: options.directory.clone(),
+            path: options.directory.clone(),
+            directory: None,
             claim: None,
             refuses_maps,
         })
@@ -34,14 +37,40 @@ impl FileStorage {
 
     /// Named files in a directory of their own: made if missing, else it must be empty.
     pub fn named(options: &LogOptions) -> Result<Self> {
-        let directory = &options.directory;
-        let check = || file_system::check(directory, options);
-        let (claim, refuses_maps) = Claim::take(directory, check)?;
+        let path = &options.directory;
+        let check = || file_system::check(path, options);
+        let (claim, directory, refuses_maps) = Claim::take(path, check)?;
         Ok(Self {
-            directory: directory.clone(),
+            path: path.clone(),
+            directory: Some(directory),
             claim: Some(claim),
             refuses_maps,
         })
+    }
+
+    /// The files of a log that is there, to read them.
+    pub fn existing(options: &LogOptions) -> Result<Self> {
+        let directory = Directory::open(&options.directory)?;
+        // On a memory file system too: what is there takes no more by being read.
+        let anywhere = options.clone().allow_tmpfs(true);
+        Ok(Self {
+            path: options.directory.clone(),
+            directory: Some(Arc::new(directory)),
+            claim: None,
+            refuses_maps: file_system::check(&options.directory, &anywhere)?,
+        })
+    }
+
+    /// The files of a log that is there, to go on with it.
+    pub fn claimed(options: &LogOptions) -> Result<Self> {
+        let storage = Self::existing(options)?;
+        let claim = storage.directory.as_ref().map(Claim::retake).transpose()?;
+        Ok(Self { claim, ..storage })
+    }
+
+    fn directory(&self) -> io::Result<&Arc<Directory>> {
+        let nameless = || io::Error::from(io::ErrorKind::NotFound);
+        self.directory.as_ref().ok_or_else(nameless)
     }
 }
 
@@ -49,46 +78,52 @@ impl Sealed for FileStorage {}
 
 impl Storage for FileStorage {
     fn create(&self, name: &str) -> io::Result<Arc<dyn StorageFile>> {
-        Ok(Arc::new(if self.claim.is_some() {
-            let path = self.directory.join(name);
-            OsFile::named(private().create_new(true).open(&path)?, path)?
-        } else {
-            OsFile::nameless(nameless(&self.directory)?)
+        Ok(Arc::new(match &self.directory {
+            Some(directory) => OsFile::named(directory.create(name)?, directory, name)?,
+            None => OsFile::nameless(nameless(&self.path)?),
         }))
     }
 
+    fn open(&self, name: &str, to_write: bool) -> io::Result<Arc<dyn StorageFile>> {
+        let directory = self.directory()?;
+        let file = directory.open_file(name, to_write)?;
+        Ok(Arc::new(OsFile::named(file, directory, name)?))
+    }
+
+    fn list(&self) -> io::Result<Vec<String>> {
+        self.directory()?.list()
+    }
+
     fn rename(&self, from: &str, to: &str) -> io::Result<()> {
-        if self.claim.is_some() {
-            let to = self.directory.join(to);
-            // The directory is locked, so nothing comes between the look and the step.
-            if to.symlink_metadata().is_ok() {
-                return Err(io::ErrorKind::AlreadyExists.into());
-            }
-            std::fs::rename(self.directory.join(from), to)?;
+        match &self.directory {
+            Some(directory) => directory.rename(from, to),
+            None => Ok(()),
         }
-        Ok(())
+    }
+
+    fn replace(&self, from: &str, to: &str) -> io::Result<()> {
+        self.directory()?.replace(from, to)
     }
 
     fn remove(&self, name: &str) -> io::Result<()> {
-        if self.claim.is_some() {
-            std::fs::remove_file(self.directory.join(name))?;
+        match &self.directory {
+            Some(directory) => directory.remove(name),
+            None => Ok(()),
         }
-        Ok(())
     }
 
     fn sync_directory(&self) -> io::Result<()> {
-        if self.claim.is_some() {
-            File::open(&self.directory)?.sync_all()?;
+        match &self.directory {
+            Some(directory) => directory.sync(),
+            None => Ok(()),
         }
-        Ok(())
     }
 
     fn sync_parent(&self) -> io::Result<()> {
-        let claim = self.claim.as_ref();
-        if claim.is_some_and(Claim::made_directory) {
-            File::open(self.directory.join(".."))?.sync_all()?;
+        match (&self.directory, &self.claim) {
+            (Some(directory), Some(claim)) if claim.made_directory() => directory.sync_parent(),
+            _ => Ok(()),
         }
-        Ok(())
     }
 
     fn keep(&self) {
@@ -97,16 +132,20 @@ impl Storage for FileStorage {
         }
     }
 
+    fn has_writer(&self) -> io::Result<bool> {
+        is_claimed(self.directory()?)
+    }
+
     fn path(&self, name: &str) -> PathBuf {
-        if self.claim.is_some() {
-            self.directory.join(name)
+        if self.directory.is_some() && !name.is_empty() {
+            self.path.join(name)
         } else {
-            self.directory.clone()
+            self.path.clone()
         }
     }
 
     fn is_named(&self) -> bool {
-        self.claim.is_some()
+        self.directory.is_some()
     }
 
     fn refuses_maps(&self) -> bool {

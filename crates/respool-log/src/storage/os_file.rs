@@ -2,13 +2,12 @@
 
 use std::fs::File;
 use std::io::{self, IoSlice};
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use parking_lot::RwLock;
 
 use super::StorageFile;
-use super::open::{Identity, for_reading};
+use super::directory::{Directory, FileId};
 use super::sealed::Sealed;
 use crate::map::Map;
 
@@ -16,23 +15,35 @@ use crate::map::Map;
 #[derive(Debug)]
 pub(super) struct OsFile {
     file: RwLock<Option<Arc<File>>>,
-    /// The name of the file, and what tells it from another file of that name.
-    name: Option<(PathBuf, Identity)>,
+    place: Option<Place>,
+}
+
+/// Where a file can be opened again.
+#[derive(Debug)]
+struct Place {
+    directory: Arc<Directory>,
+    name: RwLock<String>,
+    /// What tells it from another file of that name.
+    id: FileId,
 }
 
 impl OsFile {
     pub(super) fn nameless(file: File) -> Self {
         Self {
             file: RwLock::new(Some(Arc::new(file))),
-            name: None,
+            place: None,
         }
     }
 
-    pub(super) fn named(file: File, path: PathBuf) -> io::Result<Self> {
-        let name = Some((path, Identity::of(&file)?));
+    pub(super) fn named(file: File, directory: &Arc<Directory>, name: &str) -> io::Result<Self> {
+        let place = Some(Place {
+            directory: Arc::clone(directory),
+            name: RwLock::new(name.to_owned()),
+            id: FileId::of(&file)?,
+        });
         Ok(Self {
             file: RwLock::new(Some(Arc::new(file))),
-            name,
+            place,
         })
     }
 
@@ -41,9 +52,9 @@ impl OsFile {
         if let Some(file) = self.file.read().as_ref() {
             return Ok(Arc::clone(file));
         }
-        let (path, identity) = self.name.as_ref().ok_or(io::ErrorKind::NotFound)?;
-        let file = for_reading().open(path)?;
-        if Identity::of(&file)? == *identity {
+        let place = self.place.as_ref().ok_or(io::ErrorKind::NotFound)?;
+        let file = place.directory.open_file(&place.name.read(), false)?;
+        if FileId::of(&file)? == place.id {
             Ok(Arc::new(file))
         } else {
             Err(io::Error::other("another file has taken its name"))
@@ -98,11 +109,21 @@ impl StorageFile for OsFile {
         self.open()?.set_len(len)
     }
 
+    fn size(&self) -> io::Result<u64> {
+        self.open()?.metadata().map(|metadata| metadata.len())
+    }
+
+    fn renamed(&self, name: &str) {
+        if let Some(place) = &self.place {
+            name.clone_into(&mut place.name.write());
+        }
+    }
+
     fn release(&self) -> bool {
-        if self.name.is_some() {
+        if self.place.is_some() {
             self.file.write().take();
         }
-        self.name.is_some()
+        self.place.is_some()
     }
 
     fn sync(&self) -> io::Result<()> {

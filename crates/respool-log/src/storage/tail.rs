@@ -49,6 +49,12 @@ impl Tail {
         self.end += len;
     }
 
+    /// Cuts off whatever is past the committed end.
+    pub(crate) fn drop_rest(&mut self) -> io::Result<()> {
+        self.reached = self.reached.max(self.file.size()?);
+        self.cut()
+    }
+
     /// Cuts off what does not count, so that the file ends where it says. After an error it can be
     /// tried again.
     pub(crate) fn cut(&mut self) -> io::Result<()> {

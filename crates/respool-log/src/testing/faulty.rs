@@ -1,4 +1,4 @@
-//! A storage that fails where it is told to.
+//! A storage that fails where it is told to. It is long because it wraps all that a storage can do.
 
 use std::io::{self, IoSlice};
 use std::path::PathBuf;
@@ -16,6 +16,8 @@ use crate::storage::{Storage, StorageFile};
 pub enum Operation {
     /// Create a file.
     Create,
+    /// Open a file.
+    Open,
     /// Rename a file.
     Rename,
     /// Write to a file.
@@ -60,6 +62,8 @@ pub enum Mode {
     ShortOnce,
     /// A write stores half of its bytes and says so; every later call fails.
     ShortForever,
+    /// The process is killed, as by `kill -9`; a write stores half of its bytes before.
+    Kill,
 }
 
 /// Which call fails, and how.
@@ -102,6 +106,7 @@ enum Verdict {
     Pass,
     Short,
     Fail(io::Error),
+    Kill,
 }
 
 impl Faulty {
@@ -160,7 +165,9 @@ impl State {
         // The caller goes on after a short write; it is the next call that fails.
         let mut fails = number == fault.call || (lasts && number > fault.call);
         fails |= shortens && number == fault.call + 1;
-        let verdict = if is_short {
+        let verdict = if fault.mode == Mode::Kill && number == fault.call {
+            Verdict::Kill
+        } else if is_short {
             Verdict::Short
         } else if fails {
             Verdict::Fail(io::Error::from_raw_os_error(fault.errno))
@@ -177,8 +184,23 @@ impl State {
         match self.call(operation, name, offset, len) {
             Verdict::Pass | Verdict::Short => Ok(()),
             Verdict::Fail(e) => Err(e),
+            Verdict::Kill => kill(),
         }
     }
+}
+
+/// Ends the process without a word.
+fn kill<T>() -> io::Result<T> {
+    use rustix::process::{Signal, getpid, kill_process};
+    kill_process(getpid(), Signal::KILL)?;
+    Err(io::ErrorKind::Interrupted.into())
+}
+
+/// The first half of some bytes.
+fn half(parts: &[IoSlice<'_>]) -> Vec<u8> {
+    let mut bytes: Vec<u8> = parts.iter().flat_map(|p| p.iter().copied()).collect();
+    bytes.truncate(bytes.len().div_ceil(2));
+    bytes
 }
 
 impl Sealed for Faulty {}
@@ -192,6 +214,28 @@ impl Storage for Faulty {
             inner: self.inner.create(name)?,
             state: Arc::clone(&self.state),
         }))
+    }
+
+    fn open(&self, name: &str, to_write: bool) -> io::Result<Arc<dyn StorageFile>> {
+        self.state.check(Operation::Open, name, 0, 0)?;
+        Ok(Arc::new(FaultyFile {
+            name: name.to_owned(),
+            inner: self.inner.open(name, to_write)?,
+            state: Arc::clone(&self.state),
+        }))
+    }
+
+    fn list(&self) -> io::Result<Vec<String>> {
+        self.inner.list()
+    }
+
+    fn replace(&self, from: &str, to: &str) -> io::Result<()> {
+        self.state.check(Operation::Rename, from, 0, 0)?;
+        self.inner.replace(from, to)
+    }
+
+    fn has_writer(&self) -> io::Result<bool> {
+        self.inner.has_writer()
     }
 
     fn rename(&self, from: &str, to: &str) -> io::Result<()> {
@@ -239,12 +283,12 @@ impl StorageFile for FaultyFile {
             .call(Operation::Write, &self.name, offset, len as u64)
         {
             Verdict::Pass => self.inner.write_at(parts, offset),
-            Verdict::Short => {
-                let bytes: Vec<u8> = parts.iter().flat_map(|p| p.iter().copied()).collect();
-                let half = bytes.get(..len.div_ceil(2)).unwrap_or_default();
-                self.inner.write_at(&[IoSlice::new(half)], offset)
-            }
+            Verdict::Short => self.inner.write_at(&[IoSlice::new(&half(parts))], offset),
             Verdict::Fail(e) => Err(e),
+            Verdict::Kill => {
+                self.inner.write_at(&[IoSlice::new(&half(parts))], offset)?;
+                kill()
+            }
         }
     }
 
@@ -258,6 +302,14 @@ impl StorageFile for FaultyFile {
         self.state
             .check(Operation::Map, &self.name, 0, len as u64)?;
         self.inner.map(len)
+    }
+
+    fn size(&self) -> io::Result<u64> {
+        self.inner.size()
+    }
+
+    fn renamed(&self, name: &str) {
+        self.inner.renamed(name);
     }
 
     fn release(&self) -> bool {

@@ -73,6 +73,26 @@ impl Storage for MemoryStorage {
         Ok(())
     }
 
+    fn open(&self, name: &str, _to_write: bool) -> io::Result<Arc<dyn StorageFile>> {
+        let files = self.files.lock();
+        let found = files.iter().find(|(known, _)| known == name);
+        let (_, file) = found.ok_or(io::ErrorKind::NotFound)?;
+        Ok(Arc::clone(file) as Arc<dyn StorageFile>)
+    }
+
+    fn list(&self) -> io::Result<Vec<String>> {
+        Ok(self.names())
+    }
+
+    fn replace(&self, from: &str, to: &str) -> io::Result<()> {
+        self.remove(to)?;
+        self.rename(from, to)
+    }
+
+    fn has_writer(&self) -> io::Result<bool> {
+        Ok(false)
+    }
+
     fn remove(&self, name: &str) -> io::Result<()> {
         self.files.lock().retain(|(known, _)| known != name);
         Ok(())
@@ -131,6 +151,12 @@ impl StorageFile for MemoryFile {
     fn map(&self, _len: usize) -> io::Result<Arc<Map>> {
         Err(io::ErrorKind::Unsupported.into())
     }
+
+    fn size(&self) -> io::Result<u64> {
+        Ok(self.0.lock().len() as u64)
+    }
+
+    fn renamed(&self, _name: &str) {}
 
     fn release(&self) -> bool {
         false

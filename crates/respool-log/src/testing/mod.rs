@@ -1,7 +1,10 @@
-//! Storage for tests: files in memory, and a wrapper that fails or records calls.
+//! Storage for tests: files in memory, a wrapper that fails or records calls,
+//! and files of which a cut of the power keeps any part that was not synced.
 
 mod faulty;
 mod memory;
+mod power;
 
 pub use faulty::{Call, Fault, Faulty, Mode, Operation};
 pub use memory::MemoryStorage;
+pub use power::PowerStorage;

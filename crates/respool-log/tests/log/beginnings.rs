@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use arrow_array::{Int64Array, RecordBatch};
-use respool_log::format::{decode_manifest, scan};
+use respool_log::format::{Manifest, scan};
 use respool_log::storage::{FileStorage, Storage};
 use respool_log::testing::{Fault, Faulty, Mode, Operation};
 use respool_log::{Error, Log, LogOptions};
@@ -146,8 +146,10 @@ fn a_second_log_in_the_same_storage_is_refused_and_the_first_goes_on() -> Outcom
     first.append(&batch)?;
     first.finish()?;
     let scan = scan(&std::fs::read(directory.path().join("_index"))?)?;
-    assert_eq!(scan.header.identity, decode_manifest(&manifest)?.0.identity);
-    assert_eq!(scan.closed, Some((2, 20)));
+    let identity = Manifest::decode(&manifest)?.header.identity;
+    assert_eq!(scan.header.identity, identity);
+    let (_, totals) = scan.closed.unwrap();
+    assert_eq!((totals.records, totals.rows), (2, 20));
     assert_eq!(names(directory.path()).len(), 4);
     Ok(())
 }

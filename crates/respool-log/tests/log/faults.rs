@@ -100,7 +100,7 @@ fn whichever_call_fails_nothing_is_lost() {
                 let index = inner.bytes("_index").unwrap_or_default();
                 // Without entries it was the beginning of the log that failed.
                 if let Some(scan) = scan(&index).ok().filter(|scan| !scan.entries.is_empty()) {
-                    assert_eq!(scan.closed.map(|(batches, _)| batches), Some(10));
+                    assert_eq!(scan.closed.map(|(_, totals)| totals.records), Some(10));
                     assert_eq!(scan.damage, None);
                 }
             }

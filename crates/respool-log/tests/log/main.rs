@@ -12,16 +12,24 @@
 
 mod anything;
 mod beginnings;
+mod child;
 mod concurrency;
+mod damage;
 mod descriptors;
 mod dictionaries;
 mod durability;
 mod faults;
+mod forged;
+mod golden;
+mod kills;
 mod limits;
 mod model;
 mod persistent;
+mod power;
 mod projection;
 mod quota;
+mod reopened;
+mod resumed;
 mod round_trip;
 mod slices;
 mod support;

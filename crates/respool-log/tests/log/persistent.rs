@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use arrow_array::RecordBatch;
 use arrow_ipc::reader::{FileReader, StreamReader};
 use arrow_schema::DataType;
-use respool_log::format::{Entry, Layout, Scan, crc32c, decode_manifest, scan};
+use respool_log::format::{EntryKind, Layout, Manifest, Scan, Status, Totals, crc32c, scan};
 use respool_log::{Compression, Error, Log, LogOptions};
 
 use crate::support::*;
@@ -15,7 +15,10 @@ fn segments(directory: &Path) -> std::io::Result<Vec<PathBuf>> {
     let mut found: Vec<_> = std::fs::read_dir(directory)?
         .map(|entry| entry.map(|entry| entry.path()))
         .collect::<Result<_, _>>()?;
-    found.retain(|path| path.extension().is_some_and(|e| e == "arrow"));
+    found.retain(|path| {
+        path.extension()
+            .is_some_and(|e| e == "arrow" || e == "arrows")
+    });
     found.sort();
     Ok(found)
 }
@@ -106,8 +109,8 @@ fn a_replaced_dictionary_turns_the_log_to_streams() -> Outcome {
     let layouts: Vec<_> = index(directory.path())?
         .entries
         .iter()
-        .filter_map(|entry| match entry {
-            Entry::Seal { layout, .. } => Some(*layout),
+        .filter_map(|entry| match entry.kind {
+            EntryKind::Seal { layout, .. } => Some(layout),
             _ => None,
         })
         .collect();
@@ -136,26 +139,36 @@ fn the_index_vouches_for_every_byte_and_for_completeness() -> Outcome {
     assert_eq!(index(directory.path())?.closed, None);
     log.finish()?;
     let scan = index(directory.path())?;
-    assert_eq!(scan.closed, Some((9, 9 * 90)));
+    let (status, totals) = scan.closed.unwrap();
+    assert_eq!(status, Status::Complete);
+    assert_eq!((totals.records, totals.rows), (9, 9 * 90));
+    assert!(totals.shown > 9 * 90);
     assert_eq!(scan.damage, None);
     log.flush()?;
     let paths = segments(directory.path())?;
     let mut checked = 0;
     for entry in &scan.entries {
-        let (Entry::Batch { extent, .. } | Entry::Dictionary { extent, .. }) = entry else {
+        let (EntryKind::Batch { extent, .. } | EntryKind::Dictionary { extent, .. }) = entry.kind
+        else {
             continue;
         };
+        // One column: the table is one checksum in the first 64 bytes, over all behind them.
         let bytes = std::fs::read(&paths[extent.segment as usize])?;
-        let start = extent.offset as usize;
-        let end = start + extent.metadata_len as usize + extent.body_len as usize;
-        assert_eq!(crc32c(&bytes[start..end]), extent.crc);
+        let body = extent.offset as usize + extent.metadata_len as usize;
+        assert_eq!(
+            crc32c(&bytes[extent.offset as usize..body + 64]),
+            extent.crc
+        );
+        let column = crc32c(&bytes[body + 64..extent.end() as usize]);
+        assert_eq!(bytes[body..body + 4], column.to_le_bytes());
+        assert_eq!(bytes[body + 4..body + 64], [0; 60]);
         checked += 1;
     }
     assert!(checked >= 18);
     let manifest = std::fs::read(directory.path().join("_manifest"))?;
-    let (header, schema) = decode_manifest(&manifest)?;
-    assert_eq!(header.identity, scan.header.identity);
-    let schema = arrow_ipc::convert::try_schema_from_ipc_buffer(schema)?;
+    let manifest = Manifest::decode(&manifest)?;
+    assert_eq!(manifest.header.identity, scan.header.identity);
+    let schema = arrow_ipc::convert::try_schema_from_ipc_buffer(&manifest.schema)?;
     assert_eq!(&schema, batches[0].schema().as_ref());
     Ok(())
 }
@@ -170,7 +183,8 @@ fn a_log_without_batches_is_a_file_with_a_schema() -> Outcome {
     let reader = FileReader::try_new(File::open(path)?, None)?;
     assert_eq!(reader.num_batches(), 0);
     assert_eq!(reader.schema(), batch.schema());
-    assert_eq!(index(directory.path())?.closed, Some((0, 0)));
+    let closed = index(directory.path())?.closed;
+    assert_eq!(closed, Some((Status::Complete, Totals::default())));
     Ok(())
 }
 
@@ -224,7 +238,7 @@ fn buffers_lie_on_multiples_of_64_bytes_of_the_file() -> Outcome {
     let bytes = std::fs::read(path)?;
     let mut seen = 0;
     for entry in entries {
-        let Entry::Batch { extent, .. } = entry else {
+        let EntryKind::Batch { extent, .. } = entry.kind else {
             continue;
         };
         let body = extent.offset + u64::from(extent.metadata_len);
@@ -261,7 +275,9 @@ fn a_type_nested_too_deeply_to_be_opened_again_is_refused_at_once() -> Outcome {
                 let back: Vec<_> = FileReader::try_new(file, None)?.collect::<Result<_, _>>()?;
                 assert_same(&back[0], &batch);
                 let manifest = std::fs::read(path.join("_manifest"))?;
-                arrow_ipc::convert::try_schema_from_ipc_buffer(decode_manifest(&manifest)?.1)?;
+                arrow_ipc::convert::try_schema_from_ipc_buffer(
+                    &Manifest::decode(&manifest)?.schema,
+                )?;
                 stored += 1;
             }
             Err(e) => {

@@ -4,7 +4,7 @@ use std::io::Cursor;
 
 use arrow_array::RecordBatch;
 use arrow_ipc::reader::{FileReader, StreamReader};
-use respool_log::format::{Entry, Layout, scan};
+use respool_log::format::{EntryKind, Layout, Status, Totals, scan};
 use respool_log::testing::MemoryStorage;
 
 use crate::support::*;
@@ -15,17 +15,25 @@ pub(crate) fn sealed_batches(storage: &MemoryStorage) -> Vec<RecordBatch> {
     let index = scan(&storage.bytes("_index").unwrap()).unwrap();
     let mut found = Vec::new();
     for entry in &index.entries {
-        let Entry::Seal {
+        let EntryKind::Seal {
             segment,
             batches,
             len,
             layout,
             ..
-        } = entry
+        } = &entry.kind
         else {
             continue;
         };
-        let bytes = storage.bytes(&format!("{segment:08}.arrow")).unwrap();
+        let last = match layout {
+            Layout::File => "arrow",
+            Layout::Stream => "arrows",
+        };
+        // What could not be renamed yet has its first name.
+        let bytes = storage
+            .bytes(&format!("{segment:08}.{last}"))
+            .or_else(|| storage.bytes(&format!("_{segment:08}.part")))
+            .unwrap();
         assert_eq!(bytes.len() as u64, *len, "the length of segment {segment}");
         let before = found.len();
         match layout {
@@ -55,13 +63,20 @@ pub(crate) fn assert_whole(storage: &MemoryStorage, model: &[RecordBatch]) {
     let index = scan(&storage.bytes("_index").unwrap()).unwrap();
     assert_eq!(index.damage, None);
     let rows = model.iter().map(|batch| batch.num_rows() as u64).sum();
-    assert_eq!(index.closed, Some((model.len() as u64, rows)));
+    let (status, totals) = index.closed.unwrap();
+    assert_eq!(status, Status::Complete);
+    let want = Totals {
+        records: model.len() as u64,
+        rows,
+        ..totals
+    };
+    assert_eq!(totals, want);
     let batches = sealed_batches(storage);
     assert_eq!(batches.len(), model.len());
     for (got, want) in batches.iter().zip(model) {
         assert_same(got, want);
     }
     let seals = index.entries.iter();
-    let seals = seals.filter(|entry| matches!(entry, Entry::Seal { .. }));
+    let seals = seals.filter(|entry| matches!(entry.kind, EntryKind::Seal { .. }));
     assert_eq!(seals.count(), segments(storage).len(), "all are sealed");
 }

@@ -18,6 +18,7 @@ use super::stream::StreamError;
 // The same numbers on every system with the C stream interface (its specification names them).
 pub(crate) const EIO: c_int = 5;
 pub(super) const EAGAIN: c_int = 11;
+pub(super) const EACCES: c_int = 13;
 pub(super) const ENOMEM: c_int = 12;
 pub(super) const EINVAL: c_int = 22;
 pub(super) const ENOSPC: c_int = 28;
@@ -143,11 +144,13 @@ impl Told {
             Log::OutOfSpace { path, .. } => Self::at(Kind::DiskCapacity, error, path),
             Log::Corrupt { path, .. } => Self::at(Kind::CorruptLog, error, path),
             Log::Unsynced { path, .. } => Self::at(Kind::Os(EIO), error, path),
-            Log::Locked { path } => Self::at(Kind::Os(EAGAIN), error, path),
+            Log::Locked { path, .. } => Self::at(Kind::Os(EAGAIN), error, path),
+            Log::Refused { path, .. } => Self::at(Kind::Os(EACCES), error, path),
             Log::Tmpfs { .. }
             | Log::Schema { .. }
             | Log::Finished
             | Log::OutOfRange { .. }
+            | Log::Newer { .. }
             | Log::Arrow(_) => Self::new(Kind::Value, error),
         }
     }

@@ -1,0 +1,131 @@
+//! One batch: found, verified when it is new, decoded.
+
+use arrow_array::RecordBatch;
+
+use super::index::Found;
+use super::{LogReader, known};
+use crate::decode::Trust;
+use crate::encode::DictionaryRecord;
+use crate::format::{Damage, Extent};
+use crate::{Error, Result};
+
+/// What a batch is, without a look at it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RecordInfo {
+    /// Its first row, counted over the log.
+    pub first_row: u64,
+    /// Its rows.
+    pub rows: u64,
+    /// The bytes that its rows showed when it was appended.
+    pub shown_bytes: u64,
+    /// The bytes that it takes in its segment, dictionaries left out.
+    pub stored_bytes: u64,
+}
+
+impl LogReader {
+    /// Reads a batch. `projection` lists top-level columns in any order; the bytes of other columns
+    /// are not touched.
+    ///
+    /// What is read of a batch for the first time is verified: damage is an error that names the file
+    /// and the place, never other data.
+    pub fn read(&self, record: usize, projection: Option<&[usize]>) -> Result<RecordBatch> {
+        let columns = self.schema().fields().len();
+        crate::log::check_projection(projection, columns)?;
+        let (found, among) = self.find(record)?;
+        let extent = found.extent;
+        let opened = self.segments.get(extent.segment, among.sealed.as_ref())?;
+        let corrupt = |e| match e {
+            Error::Arrow(e) => opened.segment.corrupt(extent.offset, e.to_string()),
+            e => e,
+        };
+        let dictionaries = self.dictionaries.needed(
+            &self.index,
+            &self.decoder,
+            extent.segment,
+            &among,
+            found.slot,
+            projection,
+        )?;
+        let verified = match projection {
+            None => self.bits.look(record, 0..columns),
+            Some(some) => self.bits.look(record, some.iter().copied()),
+        };
+        let trust = match &verified {
+            Ok(verified) => Trust::Verified(*verified),
+            Err(fresh) => Trust::Unverified {
+                crc: extent.crc,
+                rows: found.rows,
+                fresh,
+            },
+        };
+        let bytes = match projection {
+            Some(some) if !self.segments.maps() => {
+                let body_len = usize::try_from(extent.body_len).unwrap_or(usize::MAX);
+                let with_table = verified.is_err();
+                let wanted =
+                    |metadata: &[u8]| self.decoder.wanted(metadata, body_len, some, with_table);
+                opened.parts(&extent, &wanted)
+            }
+            _ => opened.message(&extent),
+        };
+        let fetch = |dictionary: &DictionaryRecord| opened.message(&extent_of(dictionary));
+        let batch = bytes
+            .and_then(|bytes| {
+                let metadata_len = extent.metadata_len as usize;
+                self.decoder.batch(
+                    &bytes,
+                    metadata_len,
+                    &dictionaries,
+                    projection,
+                    &fetch,
+                    trust,
+                )
+            })
+            .map_err(corrupt)?;
+        if let Err(fresh) = &verified {
+            self.bits.set(record, fresh);
+        }
+        Ok(batch)
+    }
+
+    fn find(&self, record: usize) -> Result<(Found, known::Among)> {
+        let number = record as u64;
+        let (among, len) = {
+            let known = self.known.read();
+            (known.among(number), known.walk.totals.records)
+        };
+        let among = among.ok_or_else(|| known::out_of_range(record, len))?;
+        let found = self
+            .index
+            .find(number, among.first, among.low, among.high)?;
+        let end = among.sealed.map(|sealed| (sealed.end, sealed.segment));
+        let fits = |(end, segment)| found.extent.end() <= end && found.extent.segment == segment;
+        if end.is_none_or(fits) {
+            Ok((found, among))
+        } else {
+            let damage = Damage::Value("end");
+            Err(self.index.damage(found.slot, damage))
+        }
+    }
+
+    /// What is known of a batch without reading it.
+    pub fn info(&self, record: usize) -> Result<RecordInfo> {
+        let (found, _) = self.find(record)?;
+        Ok(RecordInfo {
+            first_row: found.first_row,
+            rows: found.rows,
+            shown_bytes: found.shown,
+            stored_bytes: found.extent.len(),
+        })
+    }
+}
+
+fn extent_of(dictionary: &DictionaryRecord) -> Extent {
+    Extent {
+        segment: dictionary.segment,
+        offset: dictionary.offset,
+        metadata_len: dictionary.metadata_len,
+        body_len: dictionary.body_len,
+        crc: dictionary.crc,
+    }
+}

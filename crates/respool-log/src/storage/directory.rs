@@ -1,0 +1,206 @@
+//! The directory of a persistent log: held open, so that all of its files are those of this one
+//! directory, wherever it is moved; ours alone; and nothing in it is reached through a link.
+
+use std::fs::File;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{AtFlags, Dir, Mode, OFlags, Stat};
+use rustix::io::Errno;
+
+use crate::{Error, Result};
+
+/// Why a file is not opened, as an [`io::Error`] carries it.
+#[derive(Debug)]
+pub(crate) struct Refusal(pub(crate) String);
+
+impl std::fmt::Display for Refusal {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Refusal {}
+
+/// What tells a file from every other that exists at the same time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct FileId {
+    device: u64,
+    file: u64,
+}
+
+impl FileId {
+    pub(super) fn of(file: &File) -> io::Result<Self> {
+        Ok(Self::new(&rustix::fs::fstat(file)?))
+    }
+
+    fn new(stat: &Stat) -> Self {
+        Self {
+            device: stat.st_dev,
+            file: stat.st_ino,
+        }
+    }
+}
+
+/// An open directory.
+#[derive(Debug)]
+pub(super) struct Directory {
+    path: PathBuf,
+    handle: OwnedFd,
+}
+
+impl Directory {
+    /// Opens a directory that belongs to us, and to which nobody else may write.
+    pub(super) fn open(path: &Path) -> Result<Self> {
+        let opened = || -> io::Result<OwnedFd> {
+            let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+            let handle = match rustix::fs::open(path, flags, Mode::empty()) {
+                Err(e) if e == Errno::LOOP || is_link(path) => return Err(linked()),
+                opened => opened?,
+            };
+            check_ours(&rustix::fs::fstat(&handle)?)?;
+            Ok(handle)
+        };
+        let handle = opened().map_err(|e| Error::io("cannot open the directory", path, e))?;
+        Ok(Self {
+            path: path.to_owned(),
+            handle,
+        })
+    }
+
+    pub(super) fn path(&self, name: &str) -> PathBuf {
+        self.path.join(name)
+    }
+
+    /// Opens a file of ours.
+    pub(super) fn open_file(&self, name: &str, to_write: bool) -> io::Result<File> {
+        let access = if to_write {
+            OFlags::RDWR
+        } else {
+            OFlags::RDONLY
+        };
+        self.open_with(name, access)
+    }
+
+    /// Creates a file, which must not be there.
+    pub(super) fn create(&self, name: &str) -> io::Result<File> {
+        self.open_with(name, OFlags::RDWR | OFlags::CREATE | OFlags::EXCL)
+    }
+
+    /// Opens a file of ours, or creates it.
+    pub(super) fn open_or_create(&self, name: &str) -> io::Result<File> {
+        self.open_with(name, OFlags::RDWR | OFlags::CREATE)
+    }
+
+    fn open_with(&self, name: &str, flags: OFlags) -> io::Result<File> {
+        // Without NONBLOCK a pipe of that name would be waited for.
+        let flags = flags | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK;
+        let mode = Mode::RUSR | Mode::WUSR;
+        let file = match rustix::fs::openat(&self.handle, name, flags, mode) {
+            Err(Errno::LOOP) => return Err(linked()),
+            opened => File::from(opened?),
+        };
+        let stat = rustix::fs::fstat(&file)?;
+        if !rustix::fs::FileType::from_raw_mode(stat.st_mode).is_file() {
+            return Err(refused("it is not a file"));
+        }
+        check_ours(&stat)?;
+        Ok(file)
+    }
+
+    /// Whether there is something of this name.
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.stat(name).is_ok()
+    }
+
+    /// Whether a name is still that of a file.
+    pub(super) fn is_name_of(&self, name: &str, file: &File) -> bool {
+        match (self.stat(name), FileId::of(file)) {
+            (Ok(there), Ok(file)) => FileId::new(&there) == file,
+            _ => false,
+        }
+    }
+
+    fn stat(&self, name: &str) -> io::Result<Stat> {
+        let stat = rustix::fs::statat(&self.handle, name, AtFlags::SYMLINK_NOFOLLOW)?;
+        Ok(stat)
+    }
+
+    /// Gives a file another name, which must be free.
+    pub(super) fn rename(&self, from: &str, to: &str) -> io::Result<()> {
+        // The directory is locked, so nothing comes between the look and the step.
+        if self.has(to) {
+            return Err(io::ErrorKind::AlreadyExists.into());
+        }
+        rustix::fs::renameat(&self.handle, from, &self.handle, to)?;
+        Ok(())
+    }
+
+    /// Gives a file another name, in place of what had that name.
+    pub(super) fn replace(&self, from: &str, to: &str) -> io::Result<()> {
+        rustix::fs::renameat(&self.handle, from, &self.handle, to)?;
+        Ok(())
+    }
+
+    pub(super) fn remove(&self, name: &str) -> io::Result<()> {
+        rustix::fs::unlinkat(&self.handle, name, AtFlags::empty())?;
+        Ok(())
+    }
+
+    /// The names of all that is in it.
+    pub(super) fn list(&self) -> io::Result<Vec<String>> {
+        let mut names = Vec::new();
+        for entry in Dir::read_from(&self.handle)? {
+            let entry = entry?;
+            let name = entry.file_name().to_string_lossy();
+            if name != "." && name != ".." {
+                names.push(name.into_owned());
+            }
+        }
+        Ok(names)
+    }
+
+    pub(super) fn sync(&self) -> io::Result<()> {
+        rustix::fs::fsync(&self.handle)?;
+        Ok(())
+    }
+
+    pub(super) fn sync_parent(&self) -> io::Result<()> {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let parent = rustix::fs::openat(&self.handle, "..", flags, Mode::empty())?;
+        rustix::fs::fsync(&parent)?;
+        Ok(())
+    }
+}
+
+fn is_link(path: &Path) -> bool {
+    path.symlink_metadata()
+        .is_ok_and(|there| there.is_symlink())
+}
+
+fn linked() -> io::Error {
+    refused("it is a symbolic link, which may lead anywhere; name the place itself")
+}
+
+fn refused(reason: impl Into<String>) -> io::Error {
+    io::Error::new(io::ErrorKind::PermissionDenied, Refusal(reason.into()))
+}
+
+/// Refuses what belongs to somebody else, or what somebody else may write.
+fn check_ours(stat: &Stat) -> io::Result<()> {
+    let ours = rustix::process::geteuid().as_raw();
+    if stat.st_uid != ours {
+        let theirs = stat.st_uid;
+        return Err(refused(format!(
+            "it belongs to user {theirs}, and this process runs as user {ours}"
+        )));
+    }
+    let mode = stat.st_mode & 0o7777;
+    if mode & 0o022 != 0 {
+        return Err(refused(format!(
+            "others may write to it (mode {mode:04o}); take that right away with chmod go-w"
+        )));
+    }
+    Ok(())
+}
