@@ -173,7 +173,7 @@ impl Log {
     /// Reads a batch. `projection` lists top-level columns in any order; the bytes of other columns
     /// are not touched.
     pub fn read(&self, record: usize, projection: Option<&[usize]>) -> Result<RecordBatch> {
-        check_projection(projection, self.schema().fields().len())?;
+        crate::decode::check_projection(projection, self.schema().fields().len())?;
         let before = self.earlier.as_ref().map_or(0, LogReader::len);
         if let Some(earlier) = self.earlier.as_ref().filter(|_| record < before) {
             return earlier.read(record, projection);
@@ -304,18 +304,5 @@ impl Log {
     /// the batches are good, and there should have been more.
     pub fn fail(&self, failure: &Failure) -> Result<()> {
         self.writer.lock().finish(Some(failure))
-    }
-}
-
-/// Refuses columns that are not there.
-pub(crate) fn check_projection(projection: Option<&[usize]>, columns: usize) -> Result<()> {
-    let mut asked = projection.unwrap_or_default().iter();
-    match asked.find(|&&column| column >= columns) {
-        None => Ok(()),
-        Some(&index) => Err(Error::OutOfRange {
-            what: "column",
-            index,
-            len: columns,
-        }),
     }
 }

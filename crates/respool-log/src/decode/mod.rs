@@ -262,3 +262,16 @@ fn damaged(reason: &str) -> Error {
         "bad record: {reason}"
     )))
 }
+
+/// Refuses columns that are not there.
+pub(crate) fn check_projection(projection: Option<&[usize]>, columns: usize) -> Result<()> {
+    let mut asked = projection.unwrap_or_default().iter();
+    match asked.find(|&&column| column >= columns) {
+        None => Ok(()),
+        Some(&index) => Err(Error::OutOfRange {
+            what: "column",
+            index,
+            len: columns,
+        }),
+    }
+}

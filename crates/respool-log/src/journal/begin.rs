@@ -5,8 +5,8 @@ use std::io::{self, IoSlice};
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use super::{INDEX, MANIFEST, MANIFEST_PART};
 use crate::format::{Damage, ENTRY_LEN, Header, INDEX_MAGIC, Manifest, Walk};
+use crate::format::{INDEX, MANIFEST, MANIFEST_PART};
 use crate::options::Compression;
 use crate::storage::{Beginning, Storage, StorageFile, write_all};
 use crate::{Error, LogOptions, Result};

@@ -10,9 +10,9 @@ use arrow_schema::SchemaRef;
 
 use super::begin::begin;
 use super::index::Index;
-use super::{FAILURE, FAILURE_PART, INDEX};
 use crate::encode::{END_OF_STREAM, Kind, Plan, footer};
 use crate::format::{ENTRY_LEN, EntryKind, FAILURE_MAX, Failure, Header, Layout, Status};
+use crate::format::{FAILURE, FAILURE_PART, INDEX};
 use crate::segment::{Growing, Segment};
 use crate::storage::{Beginning, Storage, StorageFile, write_all};
 use crate::{Error, LogOptions, Result};

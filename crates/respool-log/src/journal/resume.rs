@@ -11,9 +11,9 @@ use arrow_ipc::Block;
 
 use super::index::Index;
 use super::persistent::{Persistent, Unsynced};
-use super::{FAILURE, FAILURE_PART, INDEX, MANIFEST, MANIFEST_PART};
 use crate::encode::MAGIC;
 use crate::format::{Extent, Layout};
+use crate::format::{FAILURE, FAILURE_PART, INDEX, MANIFEST, MANIFEST_PART};
 use crate::reader::{Known, LogReader, Sealed, is_sidecar};
 use crate::segment::{Growing, Reach, Segment, name, part_name};
 use crate::storage::{Storage, StorageFile, read_all, write_all};

@@ -24,7 +24,7 @@ use parking_lot::RwLock;
 
 use crate::decode::{Decoder, VerifiedBits, caught};
 use crate::format::{ENTRY_LEN, Failure, Header, Manifest, Status};
-use crate::journal::{FAILURE, INDEX, MANIFEST};
+use crate::format::{FAILURE, INDEX, MANIFEST};
 use crate::options::Compression;
 use crate::segment::Reach;
 use crate::storage::{FileStorage, Storage, read_all};

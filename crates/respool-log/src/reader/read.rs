@@ -30,7 +30,7 @@ impl LogReader {
     /// and the place, never other data.
     pub fn read(&self, record: usize, projection: Option<&[usize]>) -> Result<RecordBatch> {
         let columns = self.schema().fields().len();
-        crate::log::check_projection(projection, columns)?;
+        crate::decode::check_projection(projection, columns)?;
         let (found, among) = self.find(record)?;
         let extent = found.extent;
         let opened = self.segments.get(extent.segment, among.sealed.as_ref())?;
