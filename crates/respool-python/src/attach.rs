@@ -3,8 +3,9 @@
 //! PyO3 counts, per thread, how often it attached. The count tells nothing in a callback of a C
 //! interface: code in C may have let go of the GIL since, or hold it without PyO3's knowledge. So
 //! there, and only there, Python itself is asked ([`enter`]); what runs inside is detached, and PyO3
-//! knows it. An object of Python is dropped there too, or not at all. Everything else of this crate goes from attached to detached by [`detached`] and back,
-//! for as long as it takes to run some Python, by [`attached`].
+//! knows it. An object of Python is dropped there too, or not at all. Everything else of this crate goes
+//! from attached to detached by [`detached`] and back, for as long as it takes to run some Python, by
+//! [`attached`].
 //!
 //! What the unsafe blocks rely on:
 //!
@@ -30,7 +31,7 @@ pub(crate) fn enter<T: Send>(work: impl FnOnce() -> T + Send) -> Option<T> {
     // Let go last, so that the end waits for all of it.
     let _pass = Pass::ask()?;
     let _held = Held::new();
-    // SAFETY: `_held` says so.
+    // SAFETY: invariant 2: `_held` has the GIL until it is dropped, after this.
     let py = unsafe { Python::assume_attached() };
     // Sets PyO3's count of this thread to none, and afterwards back to what it was.
     Some(py.detach(|| exit::leaving(work)))
@@ -41,7 +42,7 @@ struct Held(ffi::PyGILState_STATE);
 
 impl Held {
     fn new() -> Self {
-        // SAFETY: invariants 1 and 2; dropping this is the other call.
+        // SAFETY: invariants 1 (the caller has a `Pass`) and 2: dropping this is the other call.
         Self(unsafe { ffi::PyGILState_Ensure() })
     }
 }
