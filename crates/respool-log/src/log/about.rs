@@ -1,5 +1,7 @@
 //! What a log says of itself while it is written.
 
+use std::path::Path;
+
 use arrow_schema::SchemaRef;
 
 use super::Log;
@@ -7,6 +9,11 @@ use crate::LogReader;
 use crate::quota::Quota;
 
 impl Log {
+    /// The directory that the log is in.
+    pub fn directory(&self) -> &Path {
+        &self.directory
+    }
+
     /// How many batches are stored.
     pub fn len(&self) -> usize {
         let before = self.earlier.as_ref().map_or(0, LogReader::len);
