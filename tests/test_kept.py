@@ -162,7 +162,7 @@ def test_a_failed_log_is_gone_on_with(path, skip):
         assert pa.table(cache).equals(expected(6))
         assert source.pulls == 7
     assert pa.table(respool.open(path)).equals(expected(6))
-    with pytest.raises(ValueError, match="finished"):
+    with pytest.raises(ValueError, match="it is complete; open it"):
         respool.resume(path, Source(6))
 
 

@@ -47,6 +47,8 @@ def write(path: Path, count: int) -> None:
     """Fill the log, or go on with it, and flush now and then."""
     source = Source(count)
     if (path / "_manifest").exists():
+        if respool.open(path).complete:
+            return  # the one before was killed after its work was done
         cache = respool.resume(path, source)
         source.quick = cache.num_batches
     else:
