@@ -29,6 +29,7 @@ mod persistent;
 mod power;
 mod projection;
 mod quota;
+mod removal;
 mod reopened;
 mod resumed;
 mod round_trip;
