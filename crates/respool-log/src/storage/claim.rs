@@ -112,7 +112,11 @@ pub(super) fn is_claimed(directory: &Directory) -> io::Result<bool> {
         opened => opened?,
     };
     match lock.try_lock_shared() {
-        Ok(()) => Ok(false),
+        Ok(()) => {
+            // At once, and not by closing it: a child that was forked just now has it open too.
+            lock.unlock()?;
+            Ok(false)
+        }
         Err(TryLockError::WouldBlock) => Ok(true),
         Err(TryLockError::Error(e)) => Err(e),
     }

@@ -28,6 +28,7 @@ use crate::map::Map;
 pub(crate) use beginning::Beginning;
 pub use claim::LOCK;
 pub(crate) use directory::Refusal;
+pub use held::forked;
 pub use os::FileStorage;
 pub use removal::Removal;
 pub(crate) use removal::remove;

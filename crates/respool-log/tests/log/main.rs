@@ -21,6 +21,7 @@ mod dictionaries;
 mod durability;
 mod faults;
 mod forged;
+mod forks;
 mod golden;
 mod kills;
 mod limits;
