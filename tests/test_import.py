@@ -2,6 +2,7 @@
 
 import errno
 import pickle
+import sys
 from pathlib import Path
 
 import processes

@@ -95,16 +95,4 @@ impl LogReader {
             self.decoder.decoded_bytes()
         }
     }
-
-    /// The bytes of all files of the log.
-    pub fn file_bytes(&self) -> crate::Result<u64> {
-        let sum = || -> std::io::Result<u64> {
-            let names = self.storage.list()?;
-            names
-                .iter()
-                .map(|name| self.storage.open(name, false)?.size())
-                .sum()
-        };
-        sum().map_err(|e| crate::Error::io("cannot list", self.directory(), e))
-    }
 }
