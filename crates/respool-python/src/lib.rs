@@ -50,7 +50,7 @@ mod _native {
     #[pymodule_export]
     use crate::door::{cache, fill};
     #[pymodule_export]
-    use crate::open::{open, peek, remove, resume};
+    use crate::open::{open, peek, resume};
     #[pymodule_export]
     use crate::predicate::{PyPredicate, PyTerm};
     #[pymodule_export]

@@ -1,4 +1,4 @@
-//! Logs with a name: opened, gone on with, looked at, removed.
+//! Logs with a name: opened, gone on with, looked at.
 
 use std::path::PathBuf;
 use std::time::{Duration, UNIX_EPOCH};
@@ -6,7 +6,7 @@ use std::time::{Duration, UNIX_EPOCH};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyString};
-use respool::{Cache, Log, LogOptions, LogReader, LogState, Removal, Skip};
+use respool::{Cache, LogOptions, LogReader, LogState, Skip};
 
 use crate::attach::detached;
 use crate::cache::PyCache;
@@ -231,16 +231,4 @@ pub(crate) fn peek(py: Python<'_>, path: PathBuf) -> PyResult<Bound<'_, PyDict>>
         Ok(())
     })?;
     Ok(about)
-}
-
-/// Remove a log that nobody uses.
-///
-/// Returns
-/// -------
-/// bool
-///     Whether it is gone; False while somebody reads it or writes to it: it is as it was then.
-#[pyfunction]
-#[pyo3(name = "_remove_log")]
-pub(crate) fn remove(py: Python<'_>, path: PathBuf) -> PyResult<bool> {
-    detached(py, || Ok(Log::remove(&path)? == Removal::Removed))
 }
