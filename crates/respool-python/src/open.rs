@@ -11,6 +11,7 @@ use respool::{Cache, LogOptions, LogReader, LogState, Skip};
 use crate::attach::detached;
 use crate::cache::PyCache;
 use crate::metadata::dict_of;
+use crate::number::Number;
 use crate::options::{Disk, options, room, seconds};
 use crate::size::SizeArgument;
 use crate::source::{Sourced, source_of};
@@ -90,7 +91,7 @@ pub(crate) fn open(
 ///     What is done with what the log has already: ``"check"`` compares the first rows of the source with
 ///     it, ``"trust"`` leaves out as many rows unseen, and a number leaves out so many batches of the source:
 ///     0 where it begins behind what the log has.
-/// memory, disk
+/// memory, disk, coalesce_rows
 ///     As for :func:`respool.cache`.
 ///
 /// Returns
@@ -144,9 +145,10 @@ pub(crate) fn resume<'py>(
     skip: SkipArgument,
     memory: Option<SizeArgument>,
     disk: Option<Disk>,
+    coalesce_rows: Option<Number>,
     schema: Option<&Bound<'py, PyAny>>,
 ) -> PyResult<Bound<'py, PyCache>> {
-    let options = options(memory.as_ref(), None)?;
+    let options = options(memory.as_ref(), coalesce_rows.as_ref())?;
     let is_stream = source.hasattr("__arrow_c_stream__")? || source.hasattr("scanner")?;
     let known = match schema {
         None if !is_stream && source.try_iter().is_ok() => {
