@@ -13,9 +13,9 @@ use crate::cache::PyCache;
 use crate::metadata::dict_of;
 use crate::number::Number;
 use crate::options::{Disk, options, room, seconds};
+use crate::pyarrow::schema_to_pyarrow;
 use crate::size::SizeArgument;
 use crate::source::{Sourced, source_of};
-use crate::view::PyView;
 
 /// Open a cache that was kept with ``respool.cache(source, path=...)``, in this process or another.
 ///
@@ -135,9 +135,13 @@ pub(crate) fn open(
     skip=SkipArgument(Skip::Check),
     memory=Some(SizeArgument::share(0.25)),
     disk=Some(Disk::Auto),
+    coalesce_rows=None,
     schema=None,
 ))]
-#[pyo3(text_signature = "(path, source, *, skip='check', memory='25%', disk='auto', schema=None)")]
+#[pyo3(
+    text_signature = "(path, source, *, skip='check', memory='25%', disk='auto', coalesce_rows=None, schema=None)"
+)]
+#[expect(clippy::too_many_arguments, reason = "keywords of one door")]
 pub(crate) fn resume<'py>(
     py: Python<'py>,
     path: PathBuf,
@@ -152,9 +156,8 @@ pub(crate) fn resume<'py>(
     let is_stream = source.hasattr("__arrow_c_stream__")? || source.hasattr("scanner")?;
     let known = match schema {
         None if !is_stream && source.try_iter().is_ok() => {
-            let none = respool::Options::new();
-            let cache = detached(py, || Cache::open(&path, Some(Duration::ZERO), &none))?;
-            Some(Bound::new(py, PyView::whole(cache.view(), false))?.into_any())
+            let schema = detached(py, || Ok(LogReader::open(&path)?.schema().clone()))?;
+            Some(schema_to_pyarrow(py, &schema)?)
         }
         _ => None,
     };
