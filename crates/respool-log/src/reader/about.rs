@@ -30,7 +30,7 @@ impl LogReader {
         self.totals().shown
     }
 
-    pub(super) fn totals(&self) -> Totals {
+    pub(crate) fn totals(&self) -> Totals {
         self.known.read().walk.totals
     }
 
