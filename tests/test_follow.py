@@ -18,7 +18,10 @@ import sys
 import respool
 from sources import SCHEMA, Source
 
-cache = respool.cache(Source(int(sys.argv[2]), pause=float(sys.argv[3])), schema=SCHEMA, path=sys.argv[1])
+# Stalls before the second batch where it is told to.
+stall = float(sys.argv[4])
+source = Source(int(sys.argv[2]), pause=float(sys.argv[3]), stall_at=1 if stall else None, stall=stall)
+cache = respool.cache(source, schema=SCHEMA, path=sys.argv[1])
 reader = cache.reader()
 next(reader)
 print("begun", flush=True)
@@ -66,7 +69,7 @@ def path(log_dir: Path) -> Path:
 
 
 def test_followers_read_all_of_what_another_process_writes(path):
-    child = processes.start(WRITES, path, 30, 0.005)
+    child = processes.start(WRITES, path, 30, 0.005, 0)
     with processes.killed_at_the_end(child):
         processes.wait_for_line(child, "begun")
         first, second = respool.open(path), respool.open(path)
@@ -78,7 +81,7 @@ def test_followers_read_all_of_what_another_process_writes(path):
 
 
 def test_a_follower_filters_and_slices_what_comes(path):
-    child = processes.start(WRITES, path, 30, 0.005)
+    child = processes.start(WRITES, path, 30, 0.005, 0)
     with processes.killed_at_the_end(child):
         processes.wait_for_line(child, "begun")
         cache = respool.open(path)
@@ -100,7 +103,7 @@ def test_a_follower_learns_that_the_source_failed(path):
 
 
 def test_a_follower_learns_that_the_writer_was_killed(path):
-    child = processes.start(WRITES, path, 1000, 0.01)
+    child = processes.start(WRITES, path, 1000, 0.01, 0)
     with processes.killed_at_the_end(child):
         processes.wait_for_line(child, "begun")
         cache = respool.open(path)
@@ -115,7 +118,7 @@ def test_a_follower_learns_that_the_writer_was_killed(path):
 
 
 def test_a_wait_has_an_end_and_can_be_taken_up_again(path):
-    child = processes.start(WRITES, path, 1000, 30)
+    child = processes.start(WRITES, path, 1000, 0, 60)
     with processes.killed_at_the_end(child):
         processes.wait_for_line(child, "begun")
         cache = respool.open(path, timeout=0.05)
@@ -133,7 +136,7 @@ def test_a_wait_has_an_end_and_can_be_taken_up_again(path):
 
 @pytest.mark.parametrize("how", ["table", "list"])
 def test_a_wait_ends_with_ctrl_c(path, how):
-    child = processes.start(WRITES, path, 1000, 30)
+    child = processes.start(WRITES, path, 1000, 0, 60)
     with processes.killed_at_the_end(child):
         processes.wait_for_line(child, "begun")
         waiting = processes.start(WAITS, path, how)
@@ -153,13 +156,10 @@ def test_a_forked_child_opens_the_log_anew(path):
         cache.ingest_all()
         opened = respool.open(path)
         view = opened.slice(3)
-        reader = opened.reader()
-        next(reader)
         uses = [
             lambda: pa.table(cache).equals(expected(9)),
             lambda: pa.table(opened).equals(expected(9)),
             lambda: pa.table(view).equals(expected(9).slice(3)),
-            lambda: len(list(reader)) == 8,
             lambda: "complete" in repr(cache),
             lambda: opened.num_rows == expected(9).num_rows,
         ]
@@ -167,6 +167,6 @@ def test_a_forked_child_opens_the_log_anew(path):
             child = os.fork()
             if child == 0:
                 signal.alarm(10)
-                os._exit(0 if use() and use else 1)
+                os._exit(0 if use() else 1)
             assert os.waitpid(child, 0)[1] == 0
         assert pa.table(cache).equals(expected(9))

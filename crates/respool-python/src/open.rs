@@ -1,17 +1,17 @@
 //! Logs with a name: opened, gone on with, looked at.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::{Duration, UNIX_EPOCH};
 
-use pyo3::exceptions::{PyTypeError, PyValueError};
+use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyString};
 use respool::{Cache, LogOptions, LogReader, LogState, Skip};
 
 use crate::attach::detached;
-use crate::cache::{PyCache, options};
-use crate::door::{Disk, room};
+use crate::cache::PyCache;
 use crate::metadata::dict_of;
+use crate::options::{Disk, options, room, seconds};
 use crate::size::SizeArgument;
 use crate::source::{Sourced, source_of};
 use crate::view::PyView;
@@ -195,14 +195,6 @@ impl<'py> FromPyObject<'_, 'py> for SkipArgument {
     }
 }
 
-fn seconds(timeout: f64) -> PyResult<Duration> {
-    Duration::try_from_secs_f64(timeout).map_err(|_| {
-        PyValueError::new_err(format!(
-            "timeout is a number of seconds from 0 on, or None, not {timeout}"
-        ))
-    })
-}
-
 /// What a log says of itself, without a cache of it.
 ///
 /// Returns
@@ -239,26 +231,4 @@ pub(crate) fn peek(py: Python<'_>, path: PathBuf) -> PyResult<Bound<'_, PyDict>>
         Ok(())
     })?;
     Ok(about)
-}
-
-/// The options of a new log with a name.
-///
-/// # Errors
-/// `TypeError` or `ValueError` where the metadata can't be kept or the time is none.
-pub(crate) fn named_log(
-    path: &Path,
-    metadata: Option<&Bound<'_, PyDict>>,
-    key: Option<&[u8]>,
-    time_to_live: Option<f64>,
-) -> PyResult<LogOptions> {
-    let metadata = crate::metadata::entries_of(metadata)?;
-    if path.as_os_str().is_empty() {
-        return Err(PyTypeError::new_err(
-            "path is the directory of the log, not empty",
-        ));
-    }
-    Ok(LogOptions::new(path)
-        .metadata(metadata)
-        .key(key.map(<[u8]>::to_vec))
-        .time_to_live(time_to_live.map(seconds).transpose()?))
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use arrow_schema::SchemaRef;
 use respool_log::{Log, LogOptions, LogReader};
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::interrupt::{Interrupt, Uninterrupted};
 use crate::metrics::Metrics;
 use crate::options::Options;
@@ -95,7 +95,15 @@ impl Cache {
         skip: Skip,
         options: &Options,
     ) -> Result<Self> {
-        let store = Store::resumed(source, Log::resume(log)?, skip, options)?;
+        let directory = log.directory.clone();
+        let log = Log::resume(log).map_err(|error| match error {
+            respool_log::Error::Finished => Error::invalid(format!(
+                "cannot go on with the log in {}: it is complete; open it",
+                directory.display()
+            )),
+            error => Error::Log(error),
+        })?;
+        let store = Store::resumed(source, log, skip, options)?;
         Ok(Self { store })
     }
 
