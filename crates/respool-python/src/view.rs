@@ -465,8 +465,8 @@ impl PyView {
     /// Write everything into an Arrow IPC file, batch by batch.
     ///
     /// The file takes its name when all of it is on the disk: an error of the source, Ctrl-C or a full
-    /// disk leave what had the name before, or nothing. (A log with a name needs no export: its directory
-    /// is read as it is by ``pyarrow.dataset.dataset(directory, format="ipc")``.)
+    /// disk leave what had the name before, or nothing. (A log with a name needs no export: its segments
+    /// ``*.arrow`` are such files, which ``pyarrow.dataset.dataset(directory, format="ipc")`` reads.)
     ///
     /// Parameters
     /// ----------
