@@ -32,6 +32,10 @@ def file_system(path: object) -> str:
     return subprocess.run(asked, check=True, capture_output=True, text=True).stdout.strip()
 
 
+def inside(directory: Path) -> list[str]:
+    return sorted(path.name for path in directory.iterdir())
+
+
 @pytest.fixture
 def log_dir(tmp_path: Path) -> Iterator[Path]:
     """A new directory that is not on tmpfs, where a log would eat the memory it should save."""

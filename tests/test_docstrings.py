@@ -12,7 +12,11 @@ from respool import _native
 MODULES = [
     "respool",
     "respool._filters",
+    "respool._named.fill",
+    "respool._named.listing",
+    "respool._named.prune",
     "respool.compat.batchcorder",
+    "respool.duckdb",
     "respool.exceptions",
     "respool.polars",
 ]

@@ -20,6 +20,9 @@ import importlib
 from typing import TYPE_CHECKING
 
 from respool import exceptions
+from respool._named.fill import named
+from respool._named.listing import NamedCache, ls
+from respool._named.prune import prune, rm
 from respool._native import (
     StreamCache,
     StreamCacheReader,
@@ -41,13 +44,18 @@ if TYPE_CHECKING:
 # No module of `_LATER`: `from respool import *` must not load an engine, nor hide its name or `typing`; nor
 # `open`, which would hide Python's.
 __all__ = [
+    "NamedCache",
     "StreamCache",
     "StreamCacheReader",
     "StreamCacheView",
     "__version__",
     "cache",
     "exceptions",
+    "ls",
+    "named",
+    "prune",
     "resume",
+    "rm",
 ]
 
 _ENGINES = {"duckdb": "DuckDB", "polars": "Polars"}

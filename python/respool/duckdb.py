@@ -17,18 +17,21 @@ Examples
 """
 
 import secrets
+import warnings
 from typing import Any
 
 import duckdb
 
 import respool
 from respool import StreamCache, StreamCacheView
+from respool._duckdb import logs
 from respool._duckdb.scannable import scannable
 from respool._duckdb.version import IS_OLD
 from respool._views import opened
-from respool.typing import ArrowStreamExportable
+from respool.exceptions import RespoolError
+from respool.typing import ArrowStreamExportable, Path
 
-__all__ = ["from_query", "materialize", "register", "relation"]
+__all__ = ["attach", "from_query", "materialize", "register", "relation"]
 
 
 def register(
@@ -192,6 +195,83 @@ def materialize(
     return con.sql(f"from {table}")
 
 
+def attach(
+    con: duckdb.DuckDBPyConnection,
+    directory: Path | None = None,
+    *,
+    optimize: bool = False,
+    timeout: float | None = None,
+) -> list[str]:
+    """Give every cache of a directory its name in a connection.
+
+    Nothing is read. A cache that another process is filling is there too: a query over it waits for the
+    rest. Names are looked up when this is called; call it again to see what was filled anew since.
+
+    DuckDB's interface for Python has no door to replacement scans, by which DuckDB would open a path in
+    ``FROM`` by itself; its own looks among the variables of Python. So this has to be called once. Then a
+    name is found however it is written: a log in the directory ``trips.respool`` answers
+    ``FROM 'trips.respool'``.
+
+    Parameters
+    ----------
+    con
+        Where the names are to be known.
+    directory
+        Either a log that was made with ``respool.cache(source, path=directory)``, which gets the name
+        of its directory; or a directory of named caches, if None that of :func:`respool.named`: each that
+        is complete or being filled gets its own name.
+    optimize
+        As for :func:`register`.
+    timeout
+        Seconds that a query waits, at most, for each next batch of a cache that is being filled.
+
+    Returns
+    -------
+    list[str]
+        The names. Quote those with dots or dashes in them: ``FROM "trips-2026"``.
+
+    Raises
+    ------
+    FileNotFoundError
+        If the directory is not there.
+    PermissionError
+        If the directory is not yours alone, or is a symbolic link.
+    TypeError, ValueError
+        If it is one log that DuckDB can't scan; the message says what to do. In a directory of named
+        caches such a cache is left out, with a warning. So is one of two names that are the same to
+        DuckDB, which does not tell capitals from small letters.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import duckdb, pyarrow as pa, respool, respool.duckdb
+    >>> with tempfile.TemporaryDirectory() as directory, duckdb.connect() as con:
+    ...     fill = lambda: pa.table({"n": [1, 2, 3]})
+    ...     with respool.named("numbers", fill, directory=directory) as cache:
+    ...         _ = cache.ingest_all()
+    ...     respool.duckdb.attach(con, directory)
+    ...     con.sql("select sum(n) from numbers").fetchall()
+    ['numbers']
+    [(6,)]
+    """
+    found, is_log = logs.found(directory)
+    # DuckDB takes small letters and capitals for the same.
+    attached: dict[str, str] = {}
+    for name, path in found:
+        other = attached.setdefault(name.lower(), name)
+        if other != name:
+            warnings.warn(f"{name!r} is left out: DuckDB takes it for {other!r}", stacklevel=2)
+            continue
+        try:
+            register(con, name, logs.opened(path, timeout), optimize=optimize)
+        except (RespoolError, OSError, TypeError, ValueError) as error:
+            if is_log:
+                raise
+            del attached[name.lower()]
+            warnings.warn(f"{name!r} is left out: {error}", stacklevel=2)
+    return list(attached.values())
+
+
 def from_query(
     con: duckdb.DuckDBPyConnection,
     sql: str,
@@ -228,8 +308,8 @@ def from_query(
     >>> import duckdb, respool.duckdb
     >>> con = duckdb.connect()
     >>> squares = respool.duckdb.from_query(con, "select n, n * n as s from range(4) t(n)")
-    >>> [con.sql("select sum(s) from squares").fetchone() for _ in range(2)]
-    [(Decimal('14'),), (Decimal('14'),)]
+    >>> [con.sql("select max(n), max(s) from squares").fetchall() for _ in range(2)]
+    [[(3, 9)], [(3, 9)]]
     """
     try:
         reader = _reader(con.cursor(), sql, parameters, batch_rows)

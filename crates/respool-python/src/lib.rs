@@ -22,6 +22,7 @@ mod error;
 mod exit;
 mod frames;
 mod metadata;
+mod named;
 mod number;
 mod open;
 mod options;
@@ -49,6 +50,8 @@ mod _native {
     use crate::cache::PyCache;
     #[pymodule_export]
     use crate::door::{cache, fill};
+    #[pymodule_export]
+    use crate::named::{bytes_of, remove_log};
     #[pymodule_export]
     use crate::open::{open, peek, resume};
     #[pymodule_export]

@@ -49,6 +49,11 @@ impl SizeArgument {
         self.0.bytes_of(memory())
     }
 
+    /// Bytes; a share is one of `whole` bytes.
+    pub(crate) fn of(&self, whole: u64) -> u64 {
+        self.0.bytes_of(whole)
+    }
+
     /// Bytes; a share is one of what is free where the directory lies. To be called detached.
     pub(crate) fn of_disk(&self, directory: &Path) -> respool::Result<u64> {
         Ok(match self.0 {

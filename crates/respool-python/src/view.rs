@@ -462,6 +462,119 @@ impl PyView {
             .call_method("relation", (slf,), Some(&options))
     }
 
+    /// Write everything into an Arrow IPC file, batch by batch.
+    ///
+    /// The file takes its name when all of it is on the disk: an error of the source, Ctrl-C or a full
+    /// disk leave what had the name before, or nothing. (A log with a name needs no export: its segments
+    /// ``*.arrow`` are such files, which ``pyarrow.dataset.dataset(directory, format="ipc")`` reads.)
+    ///
+    /// Parameters
+    /// ----------
+    /// path
+    ///     The file, which is replaced if it is there. A name that ends in ``.arrows`` gets the streaming
+    ///     format, any other the file format.
+    /// compression
+    ///     ``"lz4"``, ``"zstd"`` or None.
+    /// progress
+    ///     True: a line on standard error. A callable: called with batches and rows so far.
+    ///
+    /// Returns
+    /// -------
+    /// int
+    ///     Rows written.
+    ///
+    /// Raises
+    /// ------
+    /// BaseException
+    ///     What the source raised.
+    /// OSError
+    ///     If the file can't be written.
+    /// ValueError
+    ///     If a column has other dictionaries in a later batch, which the file format can't hold.
+    ///
+    /// Examples
+    /// --------
+    /// >>> import os, tempfile
+    /// >>> import pyarrow as pa, respool
+    /// >>> cache = respool.StreamCache(pa.table({"x": [1, 2, 3]}))
+    /// >>> with tempfile.TemporaryDirectory() as directory:
+    /// ...     path = os.path.join(directory, "x.arrow")
+    /// ...     rows = cache.filter([("x", ">", 1)]).to_ipc(path, compression="zstd")
+    /// ...     rows, pa.ipc.open_file(path).read_all().to_pydict()
+    /// (2, {'x': [2, 3]})
+    #[pyo3(
+        signature = (path, *, compression=None, progress=None),
+        text_signature = "($self, path, *, compression=None, progress=False)"
+    )]
+    fn to_ipc<'py>(
+        slf: &Bound<'py, Self>,
+        path: &Bound<'py, PyAny>,
+        compression: Option<&Bound<'py, PyAny>>,
+        progress: Option<&Bound<'py, PyAny>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let py = slf.py();
+        let options = PyDict::new(py);
+        options.set_item("compression", compression)?;
+        options.set_item("progress", progress)?;
+        py.import("respool._export")?
+            .call_method("to_ipc", (slf, path), Some(&options))
+    }
+
+    /// Write everything into a Parquet file, batch by batch.
+    ///
+    /// The file takes its name when all of it is on the disk: an error of the source, Ctrl-C or a full
+    /// disk leave what had the name before, or nothing. Batches are gathered to row groups.
+    ///
+    /// Parameters
+    /// ----------
+    /// path
+    ///     The file, which is replaced if it is there.
+    /// progress
+    ///     True: a line on standard error. A callable: called with batches and rows so far.
+    /// **options
+    ///     As for ``pyarrow.parquet.ParquetWriter``; and ``row_group_size``, the most rows of a row group.
+    ///
+    /// Returns
+    /// -------
+    /// int
+    ///     Rows written.
+    ///
+    /// Raises
+    /// ------
+    /// BaseException
+    ///     What the source raised.
+    /// OSError
+    ///     If the file can't be written.
+    /// pyarrow.ArrowNotImplementedError
+    ///     If a column has a type that pyarrow does not write.
+    ///
+    /// Examples
+    /// --------
+    /// >>> import os, tempfile
+    /// >>> import pyarrow as pa, pyarrow.parquet, respool
+    /// >>> cache = respool.StreamCache(pa.table({"x": [1, 2, 3]}))
+    /// >>> with tempfile.TemporaryDirectory() as directory:
+    /// ...     path = os.path.join(directory, "x.parquet")
+    /// ...     rows = cache.to_parquet(path, compression="zstd")
+    /// ...     rows, pa.parquet.read_table(path).to_pydict()
+    /// (3, {'x': [1, 2, 3]})
+    #[pyo3(
+        signature = (path, *, progress=None, **options),
+        text_signature = "($self, path, *, progress=False, **options)"
+    )]
+    fn to_parquet<'py>(
+        slf: &Bound<'py, Self>,
+        path: &Bound<'py, PyAny>,
+        progress: Option<&Bound<'py, PyAny>>,
+        options: Option<&Bound<'py, PyDict>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let py = slf.py();
+        let all = options.map_or_else(|| Ok(PyDict::new(py)), |options| options.copy())?;
+        all.set_item("progress", progress)?;
+        py.import("respool._export")?
+            .call_method("to_parquet", (slf, path), Some(&all))
+    }
+
     /// Pull from the source everything that this shows.
     ///
     /// Parameters

@@ -40,7 +40,8 @@ mod view;
 pub mod zones;
 
 pub use respool_log::{
-    Access, Compression, Error as LogError, Log, LogOptions, LogReader, Quota, State as LogState,
+    Access, Compression, Error as LogError, Log, LogOptions, LogReader, Quota, Removal,
+    State as LogState,
 };
 
 pub use crate::cache::{Cache, Remains};

@@ -1,0 +1,139 @@
+"""Views as files of other formats: streaming, and whole or not at all."""
+
+from __future__ import annotations
+
+import errno
+import os
+import secrets
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from respool._progress import Progress
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from io import BufferedWriter
+
+    from respool._native import StreamCacheView
+    from respool.typing import Path as AnyPath
+
+_CODECS = (None, "lz4", "zstd")
+
+_GROUP_ROWS = 1 << 20
+"""Rows of a Parquet row group at most, where the caller says nothing: pyarrow's own number."""
+
+_GROUP_BYTES = 128 << 20
+"""Bytes in memory that make a row group however few rows they are."""
+
+
+def to_ipc(
+    view: StreamCacheView,
+    path: AnyPath,
+    *,
+    compression: Literal["lz4", "zstd"] | None = None,
+    progress: bool | Callable[[int, int], object] = False,
+) -> int:
+    """Write an Arrow IPC file, and return the number of rows; see ``StreamCacheView.to_ipc``."""
+    if compression not in _CODECS:
+        raise ValueError(f'compression is "lz4", "zstd" or None, not {compression!r}')
+    told = Progress(progress)
+    options = pa.ipc.IpcWriteOptions(compression=compression)
+    is_stream = Path(os.fsdecode(path)).suffix == ".arrows"
+    new = pa.ipc.new_stream if is_stream else pa.ipc.new_file
+    with _whole(path) as file:
+        with new(file, view.schema, options=options) as writer:
+            for batch in view.reader():
+                try:
+                    writer.write_batch(batch)
+                except pa.ArrowInvalid as error:
+                    if "ictionary replacement" not in str(error):
+                        raise
+                    raise ValueError(
+                        f"batch {told.batches} has other dictionaries than those before it, which "
+                        "the file format can't hold: name the path *.arrows, for the streaming "
+                        "format, cast the columns with .cast(schema), or use to_parquet"
+                    ) from error
+                told.add(batch.num_rows)
+        told.end(file.tell())
+    return told.rows
+
+
+def to_parquet(
+    view: StreamCacheView,
+    path: AnyPath,
+    *,
+    progress: bool | Callable[[int, int], object] = False,
+    row_group_size: int = _GROUP_ROWS,
+    **options: Any,  # noqa: ANN401 - pyarrow's
+) -> int:
+    """Write a Parquet file, and return the number of rows; see ``StreamCacheView.to_parquet``."""
+    if row_group_size < 1:
+        raise ValueError(f"row_group_size is at least 1, not {row_group_size}")
+    told = Progress(progress)
+    with _whole(path) as file:
+        with pq.ParquetWriter(file, view.schema, **options) as writer:
+            for group in _groups(view, row_group_size, told):
+                writer.write_table(group, row_group_size)
+        told.end(file.tell())
+    return told.rows
+
+
+def _groups(view: StreamCacheView, most_rows: int, told: Progress) -> Iterator[pa.Table]:
+    """Yield batches that follow each other as tables: a row group for each batch would be tiny."""
+    group: list[pa.RecordBatch] = []
+    rows = size = 0
+    for batch in view.reader():
+        if group and (rows + batch.num_rows > most_rows or size >= _GROUP_BYTES):
+            yield pa.Table.from_batches(group)
+            group, rows, size = [], 0, 0
+        group.append(batch)
+        rows += batch.num_rows
+        size += batch.nbytes
+        told.add(batch.num_rows)
+    if group:
+        yield pa.Table.from_batches(group)
+
+
+@contextmanager
+def _whole(path: AnyPath) -> Iterator[BufferedWriter]:
+    """Open a file to write that takes its name when everything in it is on the disk, or never.
+
+    What has the name meanwhile stays as it is, and stays for good if the block raises anything.
+    """
+    # As writing to a link would: what it leads to is replaced, and not the link.
+    path = Path(os.path.realpath(os.fsdecode(path)))
+    if path.is_dir():
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+    part = path.with_name(f".respool-{secrets.token_hex(8)}.part")
+    try:
+        with _created(part, path) as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
+    except BaseException:
+        with suppress(OSError):
+            part.unlink(missing_ok=True)
+        raise
+    _sync_names(path.parent)
+
+
+def _created(part: Path, path: Path) -> BufferedWriter:
+    try:
+        # With the rights that a new file gets here, not the private ones of a temporary file.
+        return part.open("xb")
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from None
+
+
+def _sync_names(directory: Path) -> None:
+    """Make durable which file has which name in a directory."""
+    handle = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

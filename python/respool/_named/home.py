@@ -1,0 +1,152 @@
+"""The directory of one name.
+
+It holds a file to lock and numbered directories, each for one log. The highest that is a log is the
+current one. A log is there or not by the renaming of its manifest, so there is always one whole answer.
+"""
+
+import os
+import re
+import stat
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from respool import _native
+from respool._named import lock, names, place
+
+_MANIFEST = "_manifest"
+"""A directory without one is no log: see the format of logs."""
+
+_NUMBER = re.compile(r"[0-9]{8}|[1-9][0-9]{8,}")
+
+
+@dataclass(frozen=True)
+class Found:
+    """A log, as its manifest and its index say."""
+
+    number: int
+    path: Path
+    about: dict[str, Any]
+
+    @property
+    def state(self) -> str:
+        """One of growing, abandoned, complete, failed."""
+        return str(self.about["state"])
+
+
+@dataclass(frozen=True)
+class Home:
+    """What is known by one name."""
+
+    name: str
+    path: Path
+
+    @classmethod
+    def of(cls, root: Path, name: str) -> "Home":
+        """Return the home of a name, which need not be there."""
+        return cls(name, root / names.directory_of(names.check(name)))
+
+    def is_begun(self) -> bool:
+        """Tell whether somebody made it for the name: it has a file to lock, before all others."""
+        return os.path.lexists(self.path / lock.NAME)
+
+    def numbers(self) -> list[int]:
+        """Return the numbers of its logs, and of directories that never became one, highest first."""
+        return [number for number in self._taken() if _is_directory(self.log(number))]
+
+    def next_number(self) -> int:
+        """Return a number that is higher than all others."""
+        return max(self._taken(), default=0) + 1
+
+    def _taken(self) -> list[int]:
+        try:
+            found = [path.name for path in self.path.iterdir()]
+        except FileNotFoundError:
+            return []
+        return sorted((int(name) for name in found if _NUMBER.fullmatch(name)), reverse=True)
+
+    def log(self, number: int) -> Path:
+        """Return where a log is."""
+        return self.path / f"{number:08}"
+
+    def current(self) -> Found | None:
+        """Return the current log; None if there is none.
+
+        Raises
+        ------
+        CorruptLogError, ValueError
+            If there is one that is damaged, or of a newer version.
+        PermissionError
+            If it is not ours.
+        """
+        for number in self.numbers():
+            path = self.log(number)
+            with suppress(FileNotFoundError):
+                return Found(number, path, _native._peek(path))  # noqa: SLF001
+        return None
+
+    def top(self) -> int | None:
+        """Return the number of the current log, readable or not; None if there is none."""
+        for number in self.numbers():
+            if os.path.lexists(self.log(number) / _MANIFEST):
+                return number
+        return None
+
+    def use(self) -> None:
+        """Note that it is used now."""
+        # On a file system that can only be read this matters to nobody.
+        with suppress(OSError):
+            os.utime(self.path / lock.NAME, follow_symlinks=False)
+
+    def used(self) -> float:
+        """Return when it was used last, in seconds since 1970; 0 if it is gone."""
+        for path in (self.path / lock.NAME, self.path):
+            with suppress(FileNotFoundError):
+                return path.lstat().st_mtime
+        return 0.0
+
+
+def _is_directory(path: Path) -> bool:
+    try:
+        return stat.S_ISDIR(path.lstat().st_mode)
+    except FileNotFoundError:
+        return False
+
+
+def homes(root: Path) -> Iterator[Home]:
+    """Yield what is in a directory of named caches, in the order of the names.
+
+    What is not ours is passed over: links, others' directories, directories of another purpose.
+    """
+    try:
+        found = sorted(path.name for path in root.iterdir())
+    except FileNotFoundError:
+        return
+    place.check(root)
+    for directory in found:
+        name = names.name_of(directory)
+        with suppress(OSError):
+            if name is None:
+                continue
+            home = Home(name, root / directory)
+            place.check(home.path)
+            if home.is_begun():
+                yield home
+
+
+def size_of(directory: Path) -> int:
+    """Return the bytes of all files in a directory and below it. Links are not followed."""
+    total = 0
+    pending = [directory]
+    while pending:
+        with suppress(FileNotFoundError, NotADirectoryError), os.scandir(pending.pop()) as entries:
+            for entry in entries:
+                with suppress(FileNotFoundError):
+                    there = entry.stat(follow_symlinks=False)
+                    if stat.S_ISDIR(there.st_mode):
+                        pending.append(Path(entry.path))
+                    else:
+                        total += there.st_size
+    return total

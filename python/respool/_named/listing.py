@@ -1,0 +1,139 @@
+"""What is there by which name."""
+
+from __future__ import annotations
+
+import datetime as dt
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from respool._named import keys, place
+from respool._named.home import Found, Home, homes, size_of
+from respool.exceptions import RespoolError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from respool._named.keys import Plain
+    from respool.typing import Path as AnyPath
+
+
+@dataclass(frozen=True)
+class NamedCache:
+    """What there is by a name, as :func:`respool.ls` tells. Times are in UTC.
+
+    Attributes
+    ----------
+    name
+        What :func:`respool.named` knows it by.
+    path
+        The directory of its log, for :func:`respool.open`.
+    state
+        ``"growing"``: somebody fills it. ``"complete"``. ``"abandoned"``: who filled it was closed or
+        killed half way. ``"failed"``: the source failed. ``"unreadable"``: it is damaged, or of a newer
+        version; only ``name``, ``path``, ``nbytes`` and ``used`` are told then.
+    rows, batches
+        What is stored.
+    nbytes
+        Bytes that its files take.
+    created, used
+        When it was begun to be filled, and when :func:`respool.named` gave it last.
+    expires
+        When it will be filled anew, by the ``ttl`` that it was filled with.
+    key
+        What it was filled for. None also if it has a key that this version can't read.
+    metadata
+        As it was given.
+    failure
+        What the source raised, if it failed.
+    """
+
+    name: str
+    path: Path
+    state: Literal["growing", "complete", "abandoned", "failed", "unreadable"]
+    nbytes: int
+    used: dt.datetime
+    rows: int = 0
+    batches: int = 0
+    created: dt.datetime | None = None
+    expires: dt.datetime | None = None
+    key: Plain = None
+    metadata: Mapping[str, Any] | None = None
+    failure: str | None = None
+
+
+def ls(directory: AnyPath | None = None) -> list[NamedCache]:
+    """List the named caches of a directory. Reads no data.
+
+    Parameters
+    ----------
+    directory
+        As for :func:`respool.named`.
+
+    Returns
+    -------
+    list[NamedCache]
+        In the order of their names. Empty if the directory is not there.
+
+    Raises
+    ------
+    PermissionError
+        If the directory is not yours alone, or is a symbolic link.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import pyarrow as pa, respool
+    >>> with tempfile.TemporaryDirectory() as directory:
+    ...     fill = lambda: pa.table({"id": [1, 2, 3]})
+    ...     with respool.named("orders", fill, key=("EU", 2026), directory=directory) as orders:
+    ...         _ = orders.ingest_all()
+    ...     [(one.name, one.state, one.rows, one.key) for one in respool.ls(directory)]
+    [('orders', 'complete', 3, ('EU', 2026))]
+    """
+    found = (_listed(home) for home in homes(place.root(directory)))
+    return sorted((one for one in found if one is not None), key=lambda one: one.name)
+
+
+def _listed(home: Home) -> NamedCache | None:
+    try:
+        found = home.current()
+        return None if found is None else _told(home, found)
+    except (RespoolError, OSError, ValueError):
+        top = home.top()
+        if top is None:
+            return None
+        path = home.log(top)
+        return NamedCache(home.name, path, "unreadable", size_of(path), _time(home.used()))
+
+
+def _told(home: Home, found: Found) -> NamedCache:
+    about = found.about
+    key: Plain = None
+    if about["key"] is not None:
+        # Of a version that has more types of keys.
+        with suppress(ValueError):
+            key = keys.decode(about["key"])
+    ttl = about["ttl"]
+    return NamedCache(
+        name=home.name,
+        path=found.path,
+        state=about["state"],
+        nbytes=about["file_bytes"],
+        used=_time(home.used()),
+        rows=about["rows"],
+        batches=about["batches"],
+        created=_time(about["created"]),
+        expires=None if ttl is None else _time(about["created"] + ttl),
+        key=key,
+        metadata=about["metadata"],
+        failure=about["failure"],
+    )
+
+
+def _time(seconds: float) -> dt.datetime:
+    try:
+        return dt.datetime.fromtimestamp(seconds, dt.UTC)
+    except (OverflowError, ValueError):  # a life longer than the calendar
+        return dt.datetime.max.replace(tzinfo=dt.UTC)

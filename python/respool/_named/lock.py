@@ -1,0 +1,87 @@
+"""Who may change what a name stands for: one at a time, of all threads and processes."""
+
+import fcntl
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from respool._named import place
+
+NAME = "lock"
+"""Of the file that is locked."""
+
+_FIRST_PAUSE = 0.001
+_LONGEST_PAUSE = 0.05
+
+_HELD: set[int] = set()
+"""File descriptors of the locks that this process holds."""
+
+
+@contextmanager
+def held(home: Path, timeout: float | None) -> Iterator[None]:
+    """Hold the lock of a name's directory, which is made if it is missing.
+
+    The lock is tried and tried again instead of waited for, so that Ctrl-C ends the waiting.
+
+    Raises
+    ------
+    TimeoutError
+        If somebody else holds it for longer than so many seconds.
+    PermissionError
+        If the directory is not ours.
+    """
+    process = os.getpid()
+    end = None if timeout is None else time.monotonic() + timeout
+    pause = _FIRST_PAUSE
+    handle = None
+    try:
+        while (handle := _tried(home)) is None:
+            if end is not None and time.monotonic() >= end:
+                raise TimeoutError(
+                    f"somebody else is filling {home}, and was not ready in {timeout:g} seconds"
+                )
+            time.sleep(pause)
+            pause = min(2 * pause, _LONGEST_PAUSE)
+        yield
+    finally:
+        # A child that was forked meanwhile has closed it, and it is not the child's to unlock.
+        if handle is not None and os.getpid() == process:
+            _HELD.discard(handle)
+            # Not by closing alone: of what a child has a copy, that would leave it locked.
+            fcntl.flock(handle, fcntl.LOCK_UN)
+            os.close(handle)
+
+
+def _tried(home: Path) -> int | None:
+    place.made(home)
+    path = home / NAME
+    try:
+        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    except FileNotFoundError:  # the directory was removed just now
+        return None
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        # Of a name that was removed meanwhile this locks a file that nobody finds any more.
+        if os.path.samestat(os.fstat(handle), path.lstat()):
+            _HELD.add(handle)
+            return handle
+    except (BlockingIOError, FileNotFoundError):
+        pass
+    except BaseException:
+        os.close(handle)
+        raise
+    os.close(handle)
+    return None
+
+
+def _forget() -> None:
+    """Let a forked child hold nothing: a lock that it has a copy of would outlive its holder."""
+    for handle in _HELD:
+        with suppress(OSError):
+            os.close(handle)
+    _HELD.clear()
+
+
+os.register_at_fork(after_in_child=_forget)

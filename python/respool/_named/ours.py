@@ -1,0 +1,23 @@
+"""The caches that this process fills. To follow one of them could be to wait for oneself."""
+
+import os
+import weakref
+
+from respool._native import StreamCache
+
+_OURS: weakref.WeakValueDictionary[bytes, StreamCache] = weakref.WeakValueDictionary()
+"""By the identity of their logs."""
+
+# A forked child follows its parent, like any other process.
+os.register_at_fork(after_in_child=_OURS.clear)
+
+
+def enter(identity: bytes, cache: StreamCache) -> None:
+    """Let a cache be found for as long as somebody has it."""
+    _OURS[identity] = cache
+
+
+def find(identity: bytes) -> StreamCache | None:
+    """Return the cache that fills a log, if it does so here and is open."""
+    cache = _OURS.get(identity)
+    return None if cache is None or cache.closed else cache

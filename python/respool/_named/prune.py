@@ -1,0 +1,142 @@
+"""Taking names away, one or the least recently used."""
+
+from __future__ import annotations
+
+import errno
+import os
+import time
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from respool._named import ages, lock, place, quota
+from respool._named.home import Home, homes
+from respool._named.removal import bury, drop, shrink, sweep, sweep_graves
+
+if TYPE_CHECKING:
+    import datetime as dt
+
+    from respool.typing import ByteSize
+    from respool.typing import Path as AnyPath
+
+
+def rm(name: str, directory: AnyPath | None = None) -> None:
+    """Remove a named cache.
+
+    The name is free at once (but while a ``fill`` of it runs, that is waited for). Who reads the cache,
+    or reads its source into it, goes on with it; its files are removed when nobody uses them, by the next
+    call that fills with a quota, removes or prunes there.
+
+    Parameters
+    ----------
+    name
+        As for :func:`respool.named`.
+    directory
+        As for :func:`respool.named`.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is none of that name.
+    ValueError
+        If the name is none.
+    PermissionError
+        If the directory, or what is there by that name, is not yours alone, or is a symbolic link.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import pyarrow as pa, respool
+    >>> with tempfile.TemporaryDirectory() as directory:
+    ...     fill = lambda: pa.table({"id": [1, 2, 3]})
+    ...     with respool.named("orders", fill, directory=directory) as orders:
+    ...         _ = orders.ingest_all()
+    ...     respool.rm("orders", directory)
+    ...     respool.ls(directory)
+    []
+    """
+    root = place.root(directory)
+    home = Home.of(root, name)
+    was_there = False
+    # Looked at before it is locked: to lock it would make it.
+    if home.is_begun():
+        place.check(root)
+        with lock.held(home.path, None):
+            was_there = home.top() is not None
+            bury(home)
+        sweep_graves(root)
+    if not was_there:
+        raise FileNotFoundError(
+            errno.ENOENT, f"{os.strerror(errno.ENOENT)}: no cache is named {name!r} in", str(root)
+        )
+
+
+def prune(
+    max_bytes: ByteSize | None = None,
+    older_than: float | dt.timedelta | None = None,
+    directory: AnyPath | None = None,
+) -> list[str]:
+    """Remove named caches that were not used for long, and what nobody uses any more.
+
+    Caches that somebody has open stay.
+
+    Parameters
+    ----------
+    max_bytes
+        Bytes, or text such as ``"50 GiB"``: the least recently used go until all files of the directory
+        take no more.
+    older_than
+        Seconds, or a ``datetime.timedelta``: what :func:`respool.named` did not give for so long goes.
+    directory
+        As for :func:`respool.named`.
+
+    Returns
+    -------
+    list[str]
+        The names that are gone.
+
+    Raises
+    ------
+    PermissionError
+        If the directory is not yours alone, or is a symbolic link.
+    TypeError, ValueError
+        If a size or a span is none.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import pyarrow as pa, respool
+    >>> with tempfile.TemporaryDirectory() as directory:
+    ...     fill = lambda: pa.table({"id": [1, 2, 3]})
+    ...     for name in ("orders", "trips"):
+    ...         with respool.named(name, fill, directory=directory) as cache:
+    ...             _ = cache.ingest_all()
+    ...     respool.prune(older_than=3600, directory=directory)
+    ...     respool.prune(max_bytes=0, directory=directory)
+    []
+    ['orders', 'trips']
+    """
+    root = place.root(directory)
+    oldest = ages.seconds(older_than, "older_than")
+    if not root.exists():
+        return []
+    place.check(root)
+    most = None if max_bytes is None else quota.bytes_of(max_bytes, root)
+    sweep_graves(root)
+    now = time.time()
+    gone = []
+    for home in homes(root):
+        is_there = home.top() is not None
+        is_old = oldest is not None and now - home.used() >= oldest
+        if is_there and not is_old:
+            _tidy(home)
+        elif drop(home) is not None and is_there:
+            gone.append(home.name)
+    if most is not None:
+        gone += shrink(root, most)
+    return gone
+
+
+def _tidy(home: Home) -> None:
+    """Remove what a name had before, if nobody uses it, nor fills the name."""
+    with suppress(TimeoutError), lock.held(home.path, 0):
+        sweep(home, home.top())

@@ -1,0 +1,112 @@
+"""Taking logs away, but from nobody who uses them; and never a file that is not one of a log's."""
+
+import secrets
+from contextlib import suppress
+from pathlib import Path
+
+from respool import _native
+from respool._named import lock, place
+from respool._named.home import Home, homes, size_of
+
+_REMOVED = ".removed-"
+"""Begins the names of directories that were the home of a name. No name begins so."""
+
+
+def discard(log: Path) -> bool:
+    """Remove a log, unless somebody uses it. To be called under the lock of its name.
+
+    Returns
+    -------
+    bool
+        Whether it is gone.
+    """
+    try:
+        return _native._remove_log(log)  # noqa: SLF001
+    except FileNotFoundError:
+        pass
+    except (OSError, ValueError):  # it can't be read, or not be removed
+        return False
+    # Nothing was begun in it.
+    with suppress(OSError):
+        log.rmdir()
+    return not log.exists()
+
+
+def sweep(home: Home, keep: int | None) -> None:
+    """Remove the logs of a name that nobody uses, but for one. To be called under its lock."""
+    for number in home.numbers():
+        if number != keep:
+            discard(home.log(number))
+
+
+def bury(home: Home) -> Path:
+    """Let a name be known no more, at once; remove what nobody uses. To be called under its lock.
+
+    Returns
+    -------
+    Path
+        Where the rest is.
+    """
+    grave = home.path.with_name(_REMOVED + secrets.token_hex(8))
+    # Readers keep their directories open, and find their files wherever those are moved.
+    home.path.rename(grave)
+    _sweep_grave(Home(home.name, grave))
+    return grave
+
+
+def drop(home: Home) -> int | None:
+    """Let a name go, unless somebody uses its current log, or is about to fill it.
+
+    Returns
+    -------
+    int
+        The bytes that are free now; None if it stays.
+    """
+    try:
+        with lock.held(home.path, 0):
+            before = size_of(home.path)
+            top = home.top()
+            if top is not None and not discard(home.log(top)):
+                return None
+            return before - size_of(bury(home))
+    except TimeoutError:
+        return None
+
+
+def shrink(root: Path, most: int, keep: Home | None = None) -> list[str]:
+    """Let the least recently used go, until everything takes no more than so many bytes.
+
+    Returns
+    -------
+    list[str]
+        The names that are gone. Who is used stays, so there may be more bytes than wanted.
+    """
+    dropped = []
+    taken = size_of(root)
+    for home in sorted(homes(root), key=lambda home: (home.used(), home.name)):
+        if taken <= most:
+            break
+        if home != keep and (freed := drop(home)) is not None:
+            taken -= freed
+            dropped.append(home.name)
+    return dropped
+
+
+def sweep_graves(root: Path) -> None:
+    """Remove of what was buried what nobody uses any more."""
+    with suppress(FileNotFoundError):
+        for path in root.iterdir():
+            if path.name.startswith(_REMOVED):
+                with suppress(OSError):
+                    place.check(path)
+                    _sweep_grave(Home(path.name, path))
+
+
+def _sweep_grave(home: Home) -> None:
+    # Nobody fills it: the name was under a lock when it was buried, and is not found here.
+    sweep(home, None)
+    if not home.numbers():
+        with suppress(OSError):
+            (home.path / lock.NAME).unlink()
+        with suppress(OSError):
+            home.path.rmdir()

@@ -1,0 +1,259 @@
+"""Views as files: everything that they show, whole or not at all."""
+
+import os
+import signal
+import stat
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+import processes
+import respool
+from sources import SCHEMA, Source, SourceBrokeError, expected
+
+FORMATS = ["arrow", "arrows", "parquet"]
+
+
+def write(view, path, **options):
+    return (view.to_parquet if path.suffix == ".parquet" else view.to_ipc)(path, **options)
+
+
+def read(path):
+    if path.suffix == ".parquet":
+        return pq.read_table(path)
+    with pa.OSFile(str(path)) as file:
+        return (pa.ipc.open_stream if path.suffix == ".arrows" else pa.ipc.open_file)(
+            file
+        ).read_all()
+
+
+@pytest.fixture(params=FORMATS)
+def path(request, tmp_path):
+    return tmp_path / f"out.{request.param}"
+
+
+def test_everything_is_written(make, path):
+    assert write(make(Source()), path) == 500
+    assert read(path).equals(expected(5))
+
+
+def test_what_a_view_shows_is_written(make, path):
+    view = make(Source()).filter([("n", ">=", 90), ("n", "<", 320)]).select("s", "n").slice(5, 200)
+    assert write(view, path) == 200
+    assert read(path).equals(expected(5).select(["s", "n"]).slice(95, 200))
+
+
+def test_no_rows_have_a_schema(make, path):
+    assert write(make(Source(0)), path) == 0
+    assert read(path).schema.equals(SCHEMA)
+
+
+@pytest.mark.parametrize("compression", ["lz4", "zstd"])
+def test_compressed(tmp_path, compression):
+    table = pa.table({"n": [7] * 100_000})
+    cache = respool.cache(table)
+    plain, small = tmp_path / "plain.arrow", tmp_path / "small.arrow"
+    assert cache.to_ipc(plain) == cache.to_ipc(small, compression=compression) == 100_000
+    assert small.stat().st_size < plain.stat().st_size / 10
+    assert read(small).equals(table)
+
+
+def test_an_unknown_codec_is_refused_before_anything_is_read(tmp_path):
+    source = Source()
+    with pytest.raises(ValueError, match="compression"):
+        respool.cache(source, schema=SCHEMA).to_ipc(tmp_path / "out.arrow", compression="gzip")
+    assert source.pulls == 0
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_small_batches_make_large_row_groups(tmp_path):
+    path = tmp_path / "out.parquet"
+    cache = respool.cache(Source(50), schema=SCHEMA)
+    cache.to_parquet(path)
+    assert pq.ParquetFile(path).num_row_groups == 1
+    cache.to_parquet(path, row_group_size=1000, compression="zstd")
+    file = pq.ParquetFile(path)
+    assert [file.metadata.row_group(i).num_rows for i in range(file.num_row_groups)] == [1000] * 5
+    assert file.metadata.row_group(0).column(0).compression == "ZSTD"
+    assert file.read().equals(expected(50))
+
+
+def test_a_large_batch_makes_row_groups_of_the_size_wanted(tmp_path):
+    path = tmp_path / "out.parquet"
+    respool.cache(pa.table({"n": range(2500)})).to_parquet(path, row_group_size=1000)
+    file = pq.ParquetFile(path)
+    assert [file.metadata.row_group(i).num_rows for i in range(file.num_row_groups)] == [
+        1000,
+        1000,
+        500,
+    ]
+
+
+def test_a_failing_source_leaves_the_old_file(make_from_iterable, path):
+    path.write_bytes(b"old")
+    cache = make_from_iterable(Source(fail_at=3))
+    for _ in range(2):
+        with pytest.raises(SourceBrokeError):
+            write(cache, path)
+        assert path.read_bytes() == b"old"
+        assert list(path.parent.iterdir()) == [path]
+    assert write(cache.prefix(), path) == 300
+    assert read(path).equals(expected(3))
+
+
+def test_what_the_format_can_not_hold_leaves_nothing(tmp_path):
+    path = tmp_path / "out.parquet"
+    union = pa.UnionArray.from_sparse(pa.array([0], pa.int8()), [pa.array([1])])
+    with pytest.raises(pa.ArrowNotImplementedError):
+        respool.cache(pa.table({"u": union})).to_parquet(path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_other_dictionaries_are_refused_with_a_way_out(tmp_path):
+    batches = [
+        pa.record_batch({"c": pa.array(words).dictionary_encode()}) for words in (["a"], ["b", "c"])
+    ]
+    cache = respool.cache(batches, schema=batches[0].schema)
+    with pytest.raises(ValueError, match=r"batch 1 .*arrows"):
+        cache.to_ipc(tmp_path / "out.arrow")
+    assert list(tmp_path.iterdir()) == []
+    for path in (tmp_path / "out.arrows", tmp_path / "out.parquet"):
+        assert write(cache, path) == 3
+        assert read(path)["c"].to_pylist() == ["a", "b", "c"]
+
+
+def test_a_link_leads_to_what_is_replaced(path):
+    target = path.with_name("target")
+    target.write_bytes(b"old")
+    path.symlink_to(target)
+    write(respool.cache(Source(), schema=SCHEMA), path)
+    assert path.is_symlink()
+    assert path.stat().st_size == target.stat().st_size > 100
+
+
+def test_a_new_file_has_the_usual_rights(path):
+    before = os.umask(0o027)
+    try:
+        write(respool.cache(Source(), schema=SCHEMA), path)
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o640
+
+
+def test_where_nothing_can_be_written_nothing_is_read(tmp_path):
+    source = Source()
+    cache = respool.cache(source, schema=SCHEMA)
+    missing = tmp_path / "missing" / "out.parquet"
+    with pytest.raises(FileNotFoundError) as error:
+        cache.to_parquet(missing)
+    assert error.value.filename == str(missing)
+    with pytest.raises(IsADirectoryError):
+        cache.to_ipc(tmp_path)
+    assert source.pulls == 0
+
+
+def test_a_callable_is_told_batches_and_rows(path):
+    told = []
+    cache = respool.cache(Source(), schema=SCHEMA)
+    write(cache, path, progress=lambda batches, rows: told.append((batches, rows)))
+    assert told == [(i, 100 * i) for i in range(1, 6)]
+
+
+def test_an_exception_of_the_callable_leaves_nothing(path):
+    def refuse(batches, rows):
+        raise LookupError
+
+    with pytest.raises(LookupError):
+        write(respool.cache(Source(), schema=SCHEMA), path, progress=refuse)
+    assert list(path.parent.iterdir()) == []
+
+
+def test_a_line_is_written_on_standard_error(path, capsys):
+    write(respool.cache(Source(), schema=SCHEMA), path, progress=True)
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    assert shown.err.endswith("\n")
+    assert "5 batches, 500 rows, " in shown.err
+
+
+def test_silence_is_the_default_and_other_wishes_are_refused(path, capsys):
+    cache = respool.cache(Source(), schema=SCHEMA)
+    write(cache, path)
+    assert capsys.readouterr().err == ""
+    with pytest.raises(TypeError, match="progress"):
+        write(cache, path, progress="often")
+
+
+INTERRUPTED = """
+import sys
+from pathlib import Path
+import respool
+from sources import SCHEMA, Source
+
+path = Path(sys.argv[1])
+view = respool.cache(Source(1000, pause=0.01), schema=SCHEMA)
+told = lambda batches, rows: print("ready", flush=True) if batches == 3 else None
+try:
+    (view.to_parquet if path.suffix == ".parquet" else view.to_ipc)(path, progress=told)
+except KeyboardInterrupt:
+    print("interrupted")
+"""
+
+
+def test_ctrl_c_leaves_nothing(path):
+    child = processes.start(INTERRUPTED, path)
+    with processes.killed_at_the_end(child):
+        processes.wait_for_line(child, "ready")
+        assert len(list(path.parent.iterdir())) == 1
+        child.send_signal(signal.SIGINT)
+        out, err = child.communicate(timeout=30)
+    assert (child.returncode, out.strip()) == (0, "interrupted"), err
+    assert list(path.parent.iterdir()) == []
+
+
+A_GIB = """
+import ctypes, sys, threading
+from pathlib import Path
+import pyarrow as pa, respool
+
+MIB = 1 << 20
+SCHEMA = pa.schema({"n": pa.int64()})
+# The C library would keep freed batches of this size for itself: that is not what is measured.
+ctypes.CDLL(None).mallopt(-3, MIB)  # M_MMAP_THRESHOLD
+
+def stream():
+    for i in range(128):
+        buffer = pa.py_buffer(i.to_bytes(8, "little") * MIB)
+        yield pa.RecordBatch.from_arrays(
+            [pa.Array.from_buffers(pa.int64(), MIB, [None, buffer])], schema=SCHEMA
+        )
+
+def anonymous():
+    with open("/proc/self/status") as file:
+        return next(int(line.split()[1]) << 10 for line in file if line.startswith("RssAnon:"))
+
+path = Path(sys.argv[1])
+view = respool.cache(stream(), schema=SCHEMA, memory="64 MiB", directory=path.parent)
+before = peak = anonymous()
+stop = threading.Event()
+
+def watch():
+    global peak
+    while not stop.wait(0.005):
+        peak = max(peak, anonymous())
+
+watcher = threading.Thread(target=watch)
+watcher.start()
+rows = view.to_parquet(path) if path.suffix == ".parquet" else view.to_ipc(path)
+stop.set()
+watcher.join()
+assert rows == 128 * MIB
+print((peak - before) // MIB)
+"""
+
+
+@pytest.mark.parametrize("suffix", ["arrow", "parquet"])
+def test_memory_stays_bounded(log_dir, suffix):
+    cap, batch, rest = 64, 8, 60
+    assert int(processes.run(A_GIB, log_dir / f"out.{suffix}")) <= cap + 6 * batch + rest
