@@ -20,7 +20,15 @@ import importlib
 from typing import TYPE_CHECKING
 
 from respool import exceptions
-from respool._native import StreamCache, StreamCacheReader, StreamCacheView, __version__, cache
+from respool._native import (
+    StreamCache,
+    StreamCacheReader,
+    StreamCacheView,
+    __version__,
+    cache,
+    open,
+    resume,
+)
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -30,7 +38,8 @@ if TYPE_CHECKING:
     from respool import polars as polars
     from respool import typing as typing
 
-# No module of `_LATER`: `from respool import *` must not load an engine, nor hide its name or `typing`.
+# No module of `_LATER`: `from respool import *` must not load an engine, nor hide its name or `typing`; nor
+# `open`, which would hide Python's.
 __all__ = [
     "StreamCache",
     "StreamCacheReader",
@@ -38,6 +47,7 @@ __all__ = [
     "__version__",
     "cache",
     "exceptions",
+    "resume",
 ]
 
 _ENGINES = {"duckdb": "DuckDB", "polars": "Polars"}

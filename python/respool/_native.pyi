@@ -1,3 +1,4 @@
+import pathlib
 from collections.abc import Callable, Iterator, Sequence
 from types import TracebackType
 from typing import Any, Literal, NoReturn, Self, final, type_check_only
@@ -22,6 +23,8 @@ __all__ = [
     "Term",
     "__version__",
     "cache",
+    "open",
+    "resume",
 ]
 
 __version__: str
@@ -112,7 +115,12 @@ class StreamCache(StreamCacheView):
     def ingested_count(self) -> int: ...
     @property
     def upstream_exhausted(self) -> bool: ...
+    @property
+    def path(self) -> pathlib.Path | None: ...
+    @property
+    def metadata(self) -> dict[str, Any]: ...
     def metrics(self) -> Metrics: ...
+    def flush(self) -> None: ...
     def resize(self, *, memory: ByteSize | None = ..., disk: ByteSize | None = ...) -> None: ...
     def close(self) -> None: ...
     def __enter__(self) -> Self: ...
@@ -193,7 +201,35 @@ def cache(
     memory: ByteSize | None = "25%",
     disk: ByteSize | None = "auto",
     directory: Path | None = None,
+    path: Path | None = None,
+    metadata: dict[str, Any] | None = None,
     coalesce_rows: int | None = None,
     compression: Literal["lz4", "zstd"] | None = None,
     schema: ArrowSchemaExportable | Literal["first"] | None = None,
 ) -> StreamCache: ...
+def open(
+    path: Path, *, timeout: float | None = None, memory: ByteSize | None = "25%"
+) -> StreamCache: ...
+def resume(
+    path: Path,
+    source: Source,
+    *,
+    skip: Literal["check", "trust"] | int = "check",
+    memory: ByteSize | None = "25%",
+    disk: ByteSize | None = "auto",
+    schema: ArrowSchemaExportable | Literal["first"] | None = None,
+) -> StreamCache: ...
+def _fill(
+    source: Source,
+    path: Path,
+    *,
+    key: bytes | None = None,
+    ttl: float | None = None,
+    metadata: dict[str, Any] | None = None,
+    memory: ByteSize | None = "25%",
+    disk: ByteSize | None = "auto",
+    coalesce_rows: int | None = None,
+    compression: Literal["lz4", "zstd"] | None = None,
+    schema: ArrowSchemaExportable | Literal["first"] | None = None,
+) -> StreamCache: ...
+def _peek(path: Path) -> dict[str, Any]: ...

@@ -37,8 +37,23 @@ class CorruptLogError(RespoolError, OSError):
 
 
 class IncompleteStreamError(RespoolError, EOFError):
-    """The source was interrupted before its end, so what there is is not the whole stream.
+    """What there is is not the whole stream. ``.prefix()`` reads what there is.
 
-    Its cause is what interrupted the source, a ``KeyboardInterrupt`` or a ``SystemExit``. That was raised
-    once, where it happened; a later reader is to be told, not to be ended. ``.prefix()`` reads what there is.
+    Either the source was interrupted: its cause is a ``KeyboardInterrupt`` or a ``SystemExit`` then. That was
+    raised once, where it happened; a later reader is to be told, not to be ended. Or a log was opened
+    whose source had failed, or whose writer is gone; the message says which, and :func:`respool.resume`
+    goes on with it.
+
+    Attributes
+    ----------
+    batches, rows : int or None
+        How many there are, where that is known.
     """
+
+    batches: int | None = None
+    rows: int | None = None
+
+    def __init__(self, message: str = "", counts: tuple[int, int] | None = None) -> None:
+        super().__init__(message)
+        if counts is not None:
+            self.batches, self.rows = counts

@@ -32,12 +32,17 @@ class Ended:
         return "\n".join([self.how, *(self.out + self.err).splitlines()[-lines:]])
 
 
+def environment() -> dict[str, str]:
+    """The environment of a child that can import the helpers of the tests."""
+    paths = [str(TESTS), *filter(None, [os.environ.get("PYTHONPATH")])]
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
+
+
 def run(*arguments: object, timeout: float, **options: object) -> Ended:
     """Run Python with ``arguments``, which can import the helpers of the tests, until it ends or is killed."""
-    paths = [str(TESTS), *filter(None, [os.environ.get("PYTHONPATH")])]
     child = subprocess.Popen(
         [sys.executable, "-X", "faulthandler", *map(str, arguments)],
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
+        env=environment(),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         stdin=subprocess.DEVNULL,

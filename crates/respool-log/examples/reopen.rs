@@ -76,9 +76,34 @@ fn open(directory: &Path, batches: usize) -> Outcome {
         }
         passes.push(start.elapsed().as_nanos() as f64 / batches as f64);
     }
+    let each = |of: &dyn Fn(usize) -> respool_log::Result<()>| {
+        let start = Instant::now();
+        (0..batches).try_for_each(of)?;
+        Ok::<_, respool_log::Error>(start.elapsed().as_nanos() as f64 / batches as f64)
+    };
+    let asked = each(&|record| reader.info(record).map(drop))?;
+    let both = each(&|record| {
+        reader.info(record)?;
+        reader.read(record, None).map(drop)
+    })?;
+    // Each in another part.
+    let start = Instant::now();
+    std::thread::scope(|scope| {
+        let parts = (0..4).map(|part| part * batches / 4..(part + 1) * batches / 4);
+        let read = |mut part: std::ops::Range<usize>| {
+            let reader = &reader;
+            scope.spawn(move || part.try_for_each(|record| reader.info(record).map(drop)))
+        };
+        let threads: Vec<_> = parts.map(read).collect();
+        threads
+            .into_iter()
+            .all(|thread| matches!(thread.join(), Ok(Ok(()))))
+    });
+    let by_four = start.elapsed().as_nanos() as f64 / batches as f64;
     println!(
         "{batches} batches: open {opened:?}, {memory} KiB; first batch {:?} more; \
-         unfinished {unfinished:?}; ns a batch by pass {passes:.0?}",
+         unfinished {unfinished:?}; ns a batch by pass {passes:.0?}; asked only {asked:.0}, asked and \
+         read {both:.0}, asked by four threads {by_four:.0}",
         first.saturating_sub(opened)
     );
     std::fs::remove_dir_all(path)?;

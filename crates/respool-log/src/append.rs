@@ -109,6 +109,11 @@ impl Writer {
         })
     }
 
+    /// What tells a persistent log from all others.
+    pub(crate) fn identity(&self) -> Option<[u8; 16]> {
+        self.journal.identity()
+    }
+
     /// Stores a batch of the schema of the log, of which `shown` bytes show.
     pub(crate) fn append(&mut self, batch: &RecordBatch, shown: Option<u64>) -> Result<()> {
         self.journal.check()?;
@@ -186,7 +191,7 @@ impl Writer {
                 dictionaries,
             };
             let rows = batch.num_rows() as u64;
-            self.published.push(record, rows);
+            self.published.push(record, rows, shown);
         }
         Ok(())
     }

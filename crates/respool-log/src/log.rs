@@ -1,5 +1,6 @@
-//! The log as its callers see it: begun, appended to, read. It is long because its documentation is.
+//! The log as its callers see it: begun, appended to, read.
 
+mod about;
 mod resume;
 
 use std::fmt;
@@ -26,6 +27,8 @@ use crate::{Error, LogOptions, LogReader, Result};
 /// while another appends.
 pub struct Log {
     directory: PathBuf,
+    /// Of a persistent log.
+    identity: Option<[u8; 16]>,
     compressed: bool,
     decoder: Decoder,
     reach: Arc<Reach>,
@@ -139,6 +142,7 @@ impl Log {
         )?;
         Ok(Self {
             directory,
+            identity: writer.identity(),
             compressed,
             decoder,
             reach,
@@ -223,66 +227,6 @@ impl Log {
         })?;
         let len = u64::from(dictionary.metadata_len) + dictionary.body_len;
         segment.published(dictionary.offset, len)
-    }
-
-    /// How many batches are stored.
-    pub fn len(&self) -> usize {
-        let before = self.earlier.as_ref().map_or(0, LogReader::len);
-        before + self.published.len()
-    }
-
-    /// Whether no batch is stored.
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-
-    /// How many rows the stored batches have together.
-    pub fn num_rows(&self) -> u64 {
-        self.published.rows()
-    }
-
-    /// The bytes in use in the files of the log.
-    pub fn bytes(&self) -> u64 {
-        self.published.bytes()
-    }
-
-    /// The bytes of heap that the log holds beside its files, for as long as it lives: the
-    /// dictionaries that it has to know again when it writes, which [`finish`](Self::finish) drops,
-    /// and those that it decoded last. They are cheap to ask for.
-    pub fn held_bytes(&self) -> u64 {
-        let decoded = if self.is_zero_copy() {
-            0
-        } else {
-            self.decoder.decoded_bytes()
-        };
-        let earlier = self.earlier.as_ref().map_or(0, LogReader::held_bytes);
-        self.published.dictionary_bytes() + decoded + earlier
-    }
-
-    /// The quota that the log is within.
-    pub fn quota(&self) -> &Quota {
-        &self.quota
-    }
-
-    /// The quota in bytes, of all logs that share it.
-    pub fn capacity(&self) -> Option<u64> {
-        self.quota.capacity()
-    }
-
-    /// Changes the quota, for all logs that share it. One that is smaller than what is in use only stops the next append.
-    pub fn set_capacity(&self, capacity: Option<u64>) {
-        self.quota.set_capacity(capacity);
-    }
-
-    /// The schema of every batch.
-    pub fn schema(&self) -> &SchemaRef {
-        self.decoder.schema()
-    }
-
-    /// Whether batches read from the log point into its files, so that they weigh almost nothing
-    /// on the heap.
-    pub fn is_zero_copy(&self) -> bool {
-        !self.compressed && self.reach.maps()
     }
 
     /// Makes a persistent log durable up to here; for a temporary log there is nothing to do.

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use parking_lot::RwLock;
 
 use crate::encode::DictionaryRecord;
+use crate::format::Totals;
 use crate::segment::Segment;
 
 /// What readers see.
@@ -15,6 +16,8 @@ use crate::segment::Segment;
 pub(crate) struct Published {
     list: RwLock<List>,
     rows: AtomicU64,
+    /// The bytes that the rows of all batches showed.
+    shown: AtomicU64,
     /// The bytes that count in the files of the log.
     bytes: AtomicU64,
     /// What the writer's dictionaries take on the heap.
@@ -48,13 +51,14 @@ pub(crate) struct Record {
 
 impl Published {
     /// What readers see of a log that goes on: nothing of the segments before `first`.
-    pub(crate) fn resumed(first: u32, rows: u64, bytes: u64) -> Self {
+    pub(crate) fn resumed(first: u32, before: Totals, bytes: u64) -> Self {
         Self {
             list: RwLock::new(List {
                 first,
                 ..List::default()
             }),
-            rows: AtomicU64::new(rows),
+            rows: AtomicU64::new(before.rows),
+            shown: AtomicU64::new(before.shown),
             bytes: AtomicU64::new(bytes),
             dictionaries: AtomicU64::new(0),
         }
@@ -65,10 +69,11 @@ impl Published {
         self.list.write().segments.push(Arc::clone(segment));
     }
 
-    /// Publishes a record of some rows.
-    pub(crate) fn push(&self, record: Record, rows: u64) {
+    /// Publishes a record of some rows, of which some bytes show.
+    pub(crate) fn push(&self, record: Record, rows: u64, shown: u64) {
         self.list.write().records.push(record);
         self.rows.fetch_add(rows, Ordering::Relaxed);
+        self.shown.fetch_add(shown, Ordering::Relaxed);
     }
 
     /// A record and its segment, or how many records there are.
@@ -111,5 +116,9 @@ impl Published {
 
     pub(crate) fn rows(&self) -> u64 {
         self.rows.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn shown(&self) -> u64 {
+        self.shown.load(Ordering::Relaxed)
     }
 }

@@ -15,6 +15,7 @@ use respool::{Cache, Compression, LogOptions, Options, WritePolicy};
 use crate::attach::detached;
 use crate::describe::describe;
 use crate::error::{OrRaise, cause};
+use crate::metadata::dict_of;
 use crate::number::Number;
 use crate::origin::Origin;
 use crate::size::SizeArgument;
@@ -94,8 +95,12 @@ impl PyCache {
     ) -> PyResult<PyClassInitializer<Self>> {
         let Sourced { source, origin } = sourced;
         let cache = detached(py, || Cache::from_boxed(source, options))?;
+        Ok(Self::of(&cache, origin))
+    }
+
+    pub(crate) fn of(cache: &Cache, origin: Option<Arc<Origin>>) -> PyClassInitializer<Self> {
         let view = PyView::whole(cache.view(), origin.is_some());
-        Ok(PyClassInitializer::from(view).add_subclass(Self { origin }))
+        PyClassInitializer::from(view).add_subclass(Self { origin })
     }
 
     fn cache(slf: &Bound<'_, Self>) -> Cache {
@@ -176,20 +181,51 @@ impl PyCache {
 
     /// Give memory, log and source back.
     ///
-    /// Readers raise ``ValueError`` afterwards; batches that were handed out stay valid. Closing
-    /// again does nothing.
+    /// Readers raise ``ValueError`` afterwards; batches that were handed out stay valid. A log that is kept
+    /// (``path``) is durable then. Closing again does nothing.
+    ///
+    /// Raises
+    /// ------
+    /// OSError
+    ///     If a log that is kept could not be made durable. The cache is closed all the same.
     fn close(slf: &Bound<'_, Self>) -> PyResult<()> {
         let py = slf.py();
         let cache = Self::cache(slf);
-        detached(py, || {
-            cache.close();
-            Ok(())
-        })?;
+        let closed = detached(py, || cache.close());
         // A generator is closed now, as a file would be.
         if let Some(origin) = &slf.get().origin {
             origin.end(py);
         }
-        Ok(())
+        closed
+    }
+
+    /// Make everything that is stored durable, in a log that is kept (``path``).
+    ///
+    /// What was acknowledged so is there after a crash of the machine; what was not, whole batches of it, after
+    /// a crash of the process.
+    ///
+    /// Raises
+    /// ------
+    /// OSError
+    ///     If the operating system could not write it. That is final: the log has to be written anew.
+    /// ValueError
+    ///     If the cache is closed, or its log goes with the process.
+    fn flush(slf: &Bound<'_, Self>) -> PyResult<()> {
+        let cache = Self::cache(slf);
+        detached(slf.py(), || cache.flush())
+    }
+
+    /// The directory of a log that is kept, or None.
+    #[getter]
+    fn path(slf: &Bound<'_, Self>) -> Option<PathBuf> {
+        let cache = Self::cache(slf);
+        cache.place().map(|(path, _)| path.to_owned())
+    }
+
+    /// What was said of a log that is kept when it was made; a new dict each time.
+    #[getter]
+    fn metadata<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyDict>> {
+        dict_of(slf.py(), Self::cache(slf).metadata())
     }
 
     /// Whether the cache was closed.
@@ -273,7 +309,7 @@ impl PyCache {
                     }
                     None => {
                         return Err(PyValueError::new_err(
-                            "disk can't be changed: this cache has no log; give a new one a directory",
+                            "disk can't be changed: this cache writes no log; give a new one a directory",
                         ));
                     }
                 },

@@ -6,11 +6,13 @@ use std::sync::Arc;
 use arrow_schema::Schema;
 use pyo3::exceptions::{PyOSError, PyValueError};
 use pyo3::prelude::*;
+use pyo3::types::PyDict;
 use respool::{Log, LogOptions, WritePolicy};
 
 use crate::attach::detached;
 use crate::cache::{PyCache, compression_of, log_in, options};
 use crate::number::Number;
+use crate::open::named_log;
 use crate::size::{SizeArgument, free};
 use crate::source::source_of;
 
@@ -29,18 +31,29 @@ use crate::source::source_of;
 /// directory
 ///     Where the log lies. If None, the first of the system's temporary directory, ``/var/tmp`` and
 ///     the current directory that is on a disk.
+/// path
+///     A directory of its own for a log that is kept: new or empty; :func:`respool.open` gives it back, also in
+///     other processes and while it is filled. Every batch goes into it at once. It is durable after
+///     ``flush()`` or ``close()``, and once the source has come to its end.
+/// metadata
+///     For a log that is kept: a dict of what JSON can hold, for ``.metadata``.
 /// coalesce_rows, compression, schema
 ///     As for :class:`StreamCache`.
 ///
 /// Returns
 /// -------
 /// StreamCache
-///     Writes to disk only when memory overflows.
+///     Writes to disk only when memory overflows, or, with ``path``, everything.
 ///
 /// Raises
 /// ------
 /// OSError, TypeError, ValueError
 ///     As :class:`StreamCache`.
+/// FileExistsError
+///     If ``path`` holds something: a log is opened with :func:`respool.open`, one that was not filled to its
+///     end gone on with by :func:`respool.resume`.
+/// BlockingIOError
+///     If another process writes to the log in ``path``; the message says which.
 ///
 /// Examples
 /// --------
@@ -55,12 +68,14 @@ use crate::source::source_of;
     memory=Some(SizeArgument::share(0.25)),
     disk=Some(Disk::Auto),
     directory=None,
+    path=None,
+    metadata=None,
     coalesce_rows=None,
     compression=None,
     schema=None,
 ))]
 #[pyo3(
-    text_signature = "(source, *, memory='25%', disk='auto', directory=None, coalesce_rows=None, compression=None, schema=None)"
+    text_signature = "(source, *, memory='25%', disk='auto', directory=None, path=None, metadata=None, coalesce_rows=None, compression=None, schema=None)"
 )]
 #[expect(clippy::too_many_arguments, reason = "keywords of one door")]
 pub(crate) fn cache<'py>(
@@ -69,10 +84,38 @@ pub(crate) fn cache<'py>(
     memory: Option<SizeArgument>,
     disk: Option<Disk>,
     directory: Option<PathBuf>,
+    path: Option<PathBuf>,
+    metadata: Option<&Bound<'py, PyDict>>,
     coalesce_rows: Option<Number>,
     compression: Option<&str>,
     schema: Option<&Bound<'py, PyAny>>,
 ) -> PyResult<Bound<'py, PyCache>> {
+    if let Some(path) = path {
+        if directory.is_some() {
+            return Err(PyValueError::new_err(
+                "directory is for a log that goes with the process, and path for one that is kept: give one of them",
+            ));
+        }
+        let (key, ttl) = (None, None);
+        return fill(
+            py,
+            source,
+            path,
+            key,
+            ttl,
+            metadata,
+            memory,
+            disk,
+            coalesce_rows,
+            compression,
+            schema,
+        );
+    }
+    if metadata.is_some() {
+        return Err(PyValueError::new_err(
+            "metadata is for a log that is kept: give it a path too",
+        ));
+    }
     let compression = compression_of(compression)?;
     if disk.is_none() && (directory.is_some() || compression.is_some()) {
         return Err(PyValueError::new_err(
@@ -86,16 +129,59 @@ pub(crate) fn cache<'py>(
             Some(directory) => directory,
             None => disk_directory(py)?,
         };
-        let capacity = detached(py, || match disk {
-            Disk::Auto => free(&directory).map(|free| free / 10 * 9),
-            Disk::Capacity(size) => size.of_disk(&directory),
-        })?;
+        let capacity = detached(py, || room(&disk, &directory))?;
         options = options.with_log(log_in(&directory, capacity, compression));
     }
     Bound::new(py, PyCache::made(py, source_of(source, schema)?, &options)?)
 }
 
-/// The `disk` argument of [`cache`].
+/// As [`cache`] with a path, and what the log is known by and for how long it is good.
+#[pyfunction]
+#[pyo3(name = "_fill")]
+#[pyo3(signature = (
+    source,
+    path,
+    *,
+    key=None,
+    ttl=None,
+    metadata=None,
+    memory=Some(SizeArgument::share(0.25)),
+    disk=Some(Disk::Auto),
+    coalesce_rows=None,
+    compression=None,
+    schema=None,
+))]
+#[expect(clippy::too_many_arguments, reason = "keywords of one door")]
+pub(crate) fn fill<'py>(
+    py: Python<'py>,
+    source: &Bound<'py, PyAny>,
+    path: PathBuf,
+    key: Option<&[u8]>,
+    ttl: Option<f64>,
+    metadata: Option<&Bound<'py, PyDict>>,
+    memory: Option<SizeArgument>,
+    disk: Option<Disk>,
+    coalesce_rows: Option<Number>,
+    compression: Option<&str>,
+    schema: Option<&Bound<'py, PyAny>>,
+) -> PyResult<Bound<'py, PyCache>> {
+    let mut log = named_log(&path, metadata, key, ttl)?.compression(compression_of(compression)?);
+    log.capacity = detached(py, || disk.map(|disk| room(&disk, &path)).transpose())?;
+    let options = options(memory.as_ref(), coalesce_rows.as_ref())?.with_named_log(log);
+    Bound::new(py, PyCache::made(py, source_of(source, schema)?, &options)?)
+}
+
+/// Bytes that a log in a directory, or in one that is to be made, may have. To be called detached.
+pub(crate) fn room(disk: &Disk, directory: &Path) -> respool::Result<u64> {
+    let there = directory.ancestors().find(|path| path.exists());
+    let there = there.unwrap_or(Path::new("."));
+    match disk {
+        Disk::Auto => free(there).map(|free| free / 10 * 9),
+        Disk::Capacity(size) => size.of_disk(there),
+    }
+}
+
+/// The `disk` argument of [`cache`] and its like.
 pub(crate) enum Disk {
     Auto,
     Capacity(SizeArgument),

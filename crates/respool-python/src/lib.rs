@@ -21,7 +21,9 @@ mod door;
 mod error;
 mod exit;
 mod frames;
+mod metadata;
 mod number;
+mod open;
 mod origin;
 mod predicate;
 mod progress;
@@ -45,7 +47,9 @@ mod _native {
     #[pymodule_export]
     use crate::cache::PyCache;
     #[pymodule_export]
-    use crate::door::cache;
+    use crate::door::{cache, fill};
+    #[pymodule_export]
+    use crate::open::{open, peek, resume};
     #[pymodule_export]
     use crate::predicate::{PyPredicate, PyTerm};
     #[pymodule_export]

@@ -1,19 +1,20 @@
 //! `Cache`: the facade. It imports everything, and is imported by nothing.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use arrow_schema::SchemaRef;
+use respool_log::{Log, LogOptions, LogReader};
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::interrupt::{Interrupt, Uninterrupted};
 use crate::metrics::Metrics;
 use crate::options::Options;
 use crate::recode::recoded;
 use crate::source::Source;
-use crate::store::{Snapshot, Store};
+use crate::store::{Skip, Snapshot, Store};
 use crate::view::View;
 
 /// Reads a source once and replays it for ever. Clones share one store.
@@ -68,14 +69,78 @@ impl Cache {
         Ok(Self { store })
     }
 
+    /// A cache over a log with a name: complete, or failed, or one that its writer has left, or one that another
+    /// process fills at this time, which is followed. Reads none of its batches, but for what a writer that is
+    /// gone has not made durable.
+    ///
+    /// Of the options those of the memory tier count. Who waits for another process for longer than
+    /// `timeout` gets [`Error::Stalled`](crate::Error::Stalled).
+    ///
+    /// # Errors
+    /// [`Error::Log`](crate::Error::Log) where there is no log, or it can't be read.
+    pub fn open(directory: &Path, timeout: Option<Duration>, options: &Options) -> Result<Self> {
+        let store = Store::opened(LogReader::open(directory)?, options, timeout)?;
+        Ok(Self { store })
+    }
+
+    /// Goes on with a log with a name that was not filled to its end. What it has already of the source is
+    /// left out as `skip` says. Of the options' log its quota counts.
+    ///
+    /// # Errors
+    /// [`Error::Log`](crate::Error::Log) where there is no log, it has a writer, or it is complete;
+    /// [`Error::InvalidArgument`](crate::Error::InvalidArgument) where the schema is another one.
+    pub fn resume(
+        source: Box<dyn Source>,
+        log: LogOptions,
+        skip: Skip,
+        options: &Options,
+    ) -> Result<Self> {
+        let directory = log.directory.clone();
+        let log = Log::resume(log).map_err(|error| match error {
+            respool_log::Error::Finished => Error::invalid(format!(
+                "cannot go on with the log in {}: it is complete; open it",
+                directory.display()
+            )),
+            error => Error::Log(error),
+        })?;
+        let store = Store::resumed(source, log, skip, options)?;
+        Ok(Self { store })
+    }
+
+    /// What is shown; in a forked child the log opened anew, where it has a name.
+    fn store(&self) -> &Arc<Store> {
+        self.store.here()
+    }
+
     /// The schema of every batch. Opens nothing.
     pub fn schema(&self) -> SchemaRef {
         Arc::clone(&self.store.schema)
     }
 
+    /// The directory of a log with a name, and what tells it from any other.
+    pub fn place(&self) -> Option<(&Path, [u8; 16])> {
+        let location = self.store.location()?;
+        Some((&location.directory, location.identity))
+    }
+
+    /// What the owner of a log with a name says of it.
+    pub fn metadata(&self) -> &[(String, Vec<u8>)] {
+        self.store.location().map_or(&[], |it| &it.metadata)
+    }
+
+    /// Makes what is stored durable, in a log with a name.
+    ///
+    /// # Errors
+    /// [`Error::Closed`](crate::Error::Closed), [`Error::Forked`](crate::Error::Forked);
+    /// [`Error::InvalidArgument`](crate::Error::InvalidArgument) where there is no such log;
+    /// [`Error::Log`](crate::Error::Log), after which nothing of this log can be made durable any more.
+    pub fn flush(&self) -> Result<()> {
+        self.store().flush()
+    }
+
     /// The view that shows everything.
     pub fn view(&self) -> View {
-        View::whole(Arc::clone(&self.store))
+        View::whole(Arc::clone(self.store()))
     }
 
     /// What there is at this moment, by one look.
@@ -83,13 +148,13 @@ impl Cache {
     /// # Errors
     /// [`Error::Forked`](crate::Error::Forked) in a child of the process that made the cache.
     pub fn snapshot(&self) -> Result<Snapshot> {
-        self.store.snapshot()
+        self.store().snapshot()
     }
 
     /// # Errors
     /// [`Error::Closed`](crate::Error::Closed); [`Error::Forked`](crate::Error::Forked).
     pub fn check_open(&self) -> Result<()> {
-        self.store.look_open().map(drop)
+        self.store().check_open()
     }
 
     /// Pulls for about so long; `false` where the source is at its end.
@@ -117,7 +182,7 @@ impl Cache {
     /// [`Error::Closed`](crate::Error::Closed); [`Error::Log`](crate::Error::Log) where the log can't take
     /// what memory gives up: the bounds are changed then too.
     pub fn resize(&self, memory: Option<u64>, disk: Option<u64>) -> Result<()> {
-        self.store.resize(memory, disk)
+        self.store().resize(memory, disk)
     }
 
     /// The bounds now in force, in bytes: memory and log.
@@ -125,12 +190,12 @@ impl Cache {
     /// # Errors
     /// [`Error::Forked`](crate::Error::Forked).
     pub fn capacities(&self) -> Result<(Option<u64>, Option<u64>)> {
-        self.store.capacities()
+        self.store().capacities()
     }
 
     /// The directory of the log, if there is one.
     pub fn log_directory(&self) -> Option<PathBuf> {
-        let options = self.store.log_options();
+        let options = self.store().log_options();
         options.map(|options| options.directory.clone())
     }
 
@@ -139,13 +204,17 @@ impl Cache {
     /// # Errors
     /// [`Error::Forked`](crate::Error::Forked).
     pub fn metrics(&self) -> Result<Metrics> {
-        self.store.metrics()
+        self.store().metrics()
     }
 
     /// Gives everything back: memory, log, source. Readers get [`Error::Closed`](crate::Error::Closed);
-    /// batches that were handed out stay valid. Idempotent.
-    pub fn close(&self) {
-        self.store.close();
+    /// batches that were handed out stay valid. A log with a name is durable then. Idempotent.
+    ///
+    /// # Errors
+    /// [`Error::Log`](crate::Error::Log) where a log with a name could not be made durable. The cache is closed
+    /// all the same.
+    pub fn close(&self) -> Result<()> {
+        self.store().close()
     }
 }
 

@@ -2,9 +2,11 @@
 
 use std::error::Error as StdError;
 use std::fmt;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use arrow_schema::ArrowError;
+use respool_log::{LogReader, State};
 
 /// An error of any kind, as a source or an interruption reports it.
 pub type BoxError = Box<dyn StdError + Send + Sync>;
@@ -67,6 +69,21 @@ pub enum Error {
     )]
     Forked,
 
+    /// Who writes the log that is followed has written nothing for so long. The next attempt waits again.
+    #[error(
+        "nothing was written to the log in {} for {seconds} s after batch {batches}; its writer is still there: \
+         read on to wait longer, or read .prefix()",
+        directory.display()
+    )]
+    Stalled {
+        /// Where the log is.
+        directory: PathBuf,
+        /// For how long nothing came.
+        seconds: f64,
+        /// Batches that came before.
+        batches: usize,
+    },
+
     /// The batch was given up because `max_readers` readers had passed it and there is no log.
     #[error(
         "batch {batch} is gone: max_readers={max_readers} readers have passed it and the cache has \
@@ -102,6 +119,64 @@ impl From<Error> for ArrowError {
         }
     }
 }
+
+/// That a log is not whole: what it was filled from failed, or who filled it is gone.
+#[derive(Debug)]
+pub struct Unfinished {
+    directory: PathBuf,
+    batches: usize,
+    rows: u64,
+    /// What the source said.
+    failure: Option<String>,
+}
+
+impl Unfinished {
+    /// `None` for a log that is whole or may become it.
+    pub(crate) fn of(log: &LogReader, state: &State) -> Option<Self> {
+        let failure = match state {
+            State::Growing | State::Complete => return None,
+            State::Abandoned => None,
+            State::Failed(failure) => Some(failure.text.clone()),
+        };
+        Some(Self {
+            directory: log.directory(),
+            batches: log.len(),
+            rows: log.num_rows(),
+            failure,
+        })
+    }
+
+    /// Good batches; they stay readable.
+    pub fn batches(&self) -> usize {
+        self.batches
+    }
+
+    /// Good rows.
+    pub fn rows(&self) -> u64 {
+        self.rows
+    }
+}
+
+impl fmt::Display for Unfinished {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { batches, rows, .. } = self;
+        let directory = self.directory.display();
+        write!(
+            f,
+            "the log in {directory} is not whole: after {batches} batches ({rows} rows) "
+        )?;
+        match &self.failure {
+            Some(failure) => write!(f, "its source failed: {failure}")?,
+            None => write!(f, "its writer ended without finishing it")?,
+        }
+        write!(
+            f,
+            "; read what there is with .prefix(), or go on with resume"
+        )
+    }
+}
+
+impl StdError for Unfinished {}
 
 /// The error that ended a source, and where.
 pub struct SourceFailure {

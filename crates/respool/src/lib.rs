@@ -40,10 +40,12 @@ mod values;
 mod view;
 pub mod zones;
 
-pub use respool_log::{Access, Compression, Error as LogError, Log, LogOptions, Quota};
+pub use respool_log::{
+    Access, Compression, Error as LogError, Log, LogOptions, LogReader, Quota, State as LogState,
+};
 
 pub use crate::cache::{Cache, Remains};
-pub use crate::error::{BoxError, Error, Result, SourceFailure};
+pub use crate::error::{BoxError, Error, Result, SourceFailure, Unfinished};
 pub use crate::interrupt::{Interrupt, SLICE, Uninterrupted};
 pub use crate::ledger::Budget;
 pub use crate::metrics::Metrics;
@@ -52,5 +54,5 @@ pub use crate::replay::{Polled, Reader};
 pub use crate::size::ByteSize;
 pub use crate::source::{SchemaMismatch, Source};
 pub use crate::spelled::spelled;
-pub use crate::store::{End, Snapshot};
+pub use crate::store::{End, Mismatch, Skip, Snapshot};
 pub use crate::view::{Extent, Position, Residence, View};

@@ -3,7 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
-use respool_log::{LogOptions, Quota};
+use arrow_schema::SchemaRef;
+use respool_log::{Log, LogOptions, Quota};
 
 use crate::error::{Error, Result};
 use crate::ledger::Budget;
@@ -56,11 +57,33 @@ impl fmt::Display for WritePolicy {
 pub struct Options {
     memory_capacity: Option<u64>,
     budget: Option<Budget>,
-    log: Option<LogOptions>,
-    quota: Option<Quota>,
+    log: Option<LogChoice>,
     write_policy: WritePolicy,
     max_readers: Option<usize>,
     coalesce_rows: Option<usize>,
+}
+
+/// What log there is to be.
+#[derive(Clone, Debug)]
+pub(crate) struct LogChoice {
+    options: LogOptions,
+    /// What it shares with other logs.
+    quota: Option<Quota>,
+    has_name: bool,
+}
+
+impl LogChoice {
+    /// Begins the log.
+    pub(crate) fn begin(&self, schema: SchemaRef) -> Result<Log> {
+        let own = || Quota::new(self.options.capacity);
+        let quota = self.quota.clone().unwrap_or_else(own);
+        let options = self.options.clone();
+        Ok(if self.has_name {
+            Log::create_within(schema, options, &quota)?
+        } else {
+            Log::temporary_within(schema, options, &quota)?
+        })
+    }
 }
 
 impl Options {
@@ -87,17 +110,62 @@ impl Options {
     /// Adds a temporary log for what memory does not hold.
     #[must_use]
     pub fn with_log(mut self, log: LogOptions) -> Self {
-        self.log = Some(log);
-        self.quota = None;
+        self.log = Some(LogChoice {
+            options: log,
+            quota: None,
+            has_name: false,
+        });
+        self
+    }
+
+    /// Adds a log with a name, in a directory of its own, which outlives the process. Every batch is
+    /// written to it at once.
+    #[must_use]
+    pub fn with_named_log(mut self, log: LogOptions) -> Self {
+        self.log = Some(LogChoice {
+            options: log,
+            quota: None,
+            has_name: true,
+        });
         self
     }
 
     /// Adds a temporary log that shares a quota with others, whatever its options say of one.
     #[must_use]
     pub fn with_log_within(mut self, log: LogOptions, quota: &Quota) -> Self {
-        self.log = Some(log);
-        self.quota = Some(quota.clone());
+        self.log = Some(LogChoice {
+            options: log,
+            quota: Some(quota.clone()),
+            has_name: false,
+        });
         self
+    }
+
+    /// Adds a log with a name that shares a quota with others.
+    pub(crate) fn with_named_log_within(mut self, log: LogOptions, quota: &Quota) -> Self {
+        self.log = Some(LogChoice {
+            options: log,
+            quota: Some(quota.clone()),
+            has_name: true,
+        });
+        self
+    }
+
+    /// The same without a log.
+    pub(crate) fn without_log(&self) -> Self {
+        Self {
+            log: None,
+            ..self.clone()
+        }
+    }
+
+    /// The same with a budget of its own, of the same size.
+    pub(crate) fn with_own_budget(&self) -> Self {
+        Self {
+            memory_capacity: self.memory_capacity(),
+            budget: None,
+            ..self.clone()
+        }
     }
 
     /// When batches go to the log; without a log this has no effect.
@@ -138,12 +206,11 @@ impl Options {
 
     /// The log, if there is to be one.
     pub fn log(&self) -> Option<&LogOptions> {
-        self.log.as_ref()
+        self.log.as_ref().map(|log| &log.options)
     }
 
-    /// The quota that the log shares with others, if it does.
-    pub(crate) fn quota(&self) -> Option<&Quota> {
-        self.quota.as_ref()
+    pub(crate) fn log_choice(&self) -> Option<&LogChoice> {
+        self.log.as_ref()
     }
 
     /// When batches go to the log.

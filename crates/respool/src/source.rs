@@ -78,6 +78,17 @@ fn conform(batch: RecordBatch, schema: &SchemaRef) -> Result<RecordBatch, BoxErr
     RecordBatch::try_new_with_options(Arc::clone(schema), columns, &options).map_err(mismatch)
 }
 
+/// Whether batches of a source can be stored under a schema.
+///
+/// # Errors
+/// The first difference.
+pub(crate) fn check_schema(found: &Schema, declared: &Schema) -> Result<(), SchemaMismatch> {
+    match first_difference(found, declared) {
+        None => Ok(()),
+        Some(difference) => Err(SchemaMismatch(difference)),
+    }
+}
+
 fn first_difference(found: &Schema, declared: &Schema) -> Option<String> {
     let (found, declared) = (found.fields(), declared.fields());
     if found.len() != declared.len() {

@@ -30,7 +30,7 @@ impl Source for Closing {
             return Ok(Some(batch(0)));
         }
         let cache = self.cache.lock().unwrap().take();
-        cache.unwrap().close();
+        cache.unwrap().close().unwrap();
         if self.fails {
             Err("the wire broke".into())
         } else {
@@ -92,7 +92,7 @@ fn a_cache_that_is_closed_while_it_is_read_leaves_nothing_in_its_budget() {
                 });
             }
             thread::sleep(Duration::from_millis(round));
-            cache.close();
+            cache.close().unwrap();
         });
         assert_eq!(budget.used(), 0, "round {round}");
     }

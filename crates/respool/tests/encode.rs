@@ -83,7 +83,7 @@ fn the_rows_are_the_same() {
 fn it_is_made_once_and_closed_with_its_cache() {
     let cache = filled(&Options::new());
     let first = cache.view().encoded(&Uninterrupted).unwrap().unwrap();
-    cache.close();
+    cache.close().unwrap();
     assert!(first.snapshot().unwrap().is_closed);
     assert!(cache.view().encoded(&Uninterrupted).is_err());
 }

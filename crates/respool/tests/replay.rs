@@ -79,7 +79,7 @@ fn memory_and_log_stay_within_their_bounds() {
             logged.contains(&metrics.batches_in_log),
             "{store}: {metrics:?}"
         );
-        cache.close();
+        cache.close().unwrap();
     }
 }
 
@@ -102,8 +102,8 @@ fn a_closed_cache_says_so_and_batches_outlive_it() {
         let cache = Cache::new(Counting::new(20, Then::End), &options).unwrap();
         let (given, _) = replay(&cache);
         let mut reader = cache.view().reader().unwrap();
-        cache.close();
-        cache.close();
+        cache.close().unwrap();
+        cache.close().unwrap();
         assert!(
             matches!(reader.next_batch(&Uninterrupted), Err(Error::Closed)),
             "{store}"

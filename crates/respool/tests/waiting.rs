@@ -104,7 +104,7 @@ fn closing_wakes_who_waits() {
         stalled.recv().unwrap();
         let waiter = scope.spawn(|| replay(&cache));
         thread::sleep(Duration::from_millis(20));
-        cache.close();
+        cache.close().unwrap();
         assert!(waiter.join().unwrap().1.is_some());
         go_on.send(()).unwrap();
         assert!(puller.join().unwrap().1.is_some());

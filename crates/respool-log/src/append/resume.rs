@@ -27,7 +27,7 @@ impl Writer {
         let resumed = Journal::resume(&storage, reader, reach, &header)?;
         let journal = Journal::Persistent(Box::new(resumed.journal));
         let bytes = resumed.bytes;
-        let published = Published::resumed(resumed.segments, reader.num_rows(), bytes);
+        let published = Published::resumed(resumed.segments, reader.totals(), bytes);
         let published = Arc::new(published);
         let mut account = Account::new(quota, options.directory.clone());
         // What is there takes its room, whether the quota has it or not.

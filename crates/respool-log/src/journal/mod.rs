@@ -74,6 +74,14 @@ impl Journal {
         matches!(self, Self::Persistent(_))
     }
 
+    /// What tells a persistent log from all others.
+    pub(crate) fn identity(&self) -> Option<[u8; 16]> {
+        match self {
+            Self::Temporary => None,
+            Self::Persistent(journal) => Some(journal.header.identity),
+        }
+    }
+
     /// Fails where an earlier failure was final.
     pub(crate) fn check(&self) -> Result<()> {
         match self {

@@ -39,7 +39,7 @@ pub(super) fn seal_size(schema_len: u64, blocks: u64) -> u64 {
 #[derive(Debug)]
 pub(crate) struct Persistent {
     storage: Arc<dyn Storage>,
-    header: Header,
+    pub(super) header: Header,
     schema: SchemaRef,
     /// The length of the schema message, which the footer of a segment holds too.
     schema_len: u64,

@@ -77,6 +77,7 @@ impl Log {
         let (writer, published) = Writer::resume(&earlier, options, storage, &reach, quota)?;
         Ok(Self {
             directory,
+            identity: Some(earlier.identity()),
             compressed: earlier.compression().is_some(),
             decoder,
             reach,

@@ -30,7 +30,7 @@ impl LogReader {
         self.totals().shown
     }
 
-    pub(super) fn totals(&self) -> Totals {
+    pub(crate) fn totals(&self) -> Totals {
         self.known.read().walk.totals
     }
 
@@ -86,5 +86,17 @@ impl LogReader {
         } else {
             self.decoder.decoded_bytes()
         }
+    }
+
+    /// The bytes of all files of the log.
+    pub fn file_bytes(&self) -> crate::Result<u64> {
+        let sum = || -> std::io::Result<u64> {
+            let names = self.storage.list()?;
+            names
+                .iter()
+                .map(|name| self.storage.open(name, false)?.size())
+                .sum()
+        };
+        sum().map_err(|e| crate::Error::io("cannot list", self.directory(), e))
     }
 }

@@ -6,6 +6,7 @@
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use parking_lot::Mutex;
 
@@ -16,20 +17,35 @@ use crate::{Error, Result};
 /// How many entries are read at once, in the hope that the next is among them.
 const CHUNK: u64 = 256;
 
+/// How many entries are looked at one after the other before the next are found by bisection.
+const NEAR: u64 = 64;
+
+/// How many threads go through a log without taking their entries from each other.
+const THREADS: usize = 8;
+
 /// The file, and the entries that were read last.
 #[derive(Debug)]
 pub(super) struct IndexFile {
     file: Arc<dyn StorageFile>,
     pub(super) path: PathBuf,
-    chunk: Mutex<Chunk>,
+    /// By thread: each is at another place.
+    chunks: [Mutex<Chunk>; THREADS],
+}
+
+/// The number of this thread, which few others have.
+fn thread() -> usize {
+    static NEXT: AtomicUsize = AtomicUsize::new(0);
+    thread_local!(static NUMBER: usize = NEXT.fetch_add(1, Ordering::Relaxed) % THREADS);
+    // A thread that ends has no number any more.
+    NUMBER.try_with(|number| *number).unwrap_or(0)
 }
 
 #[derive(Debug, Default)]
 struct Chunk {
     first: u64,
     bytes: Vec<u8>,
-    /// The batch that was found last: its record and its slot.
-    last: Option<(u64, u64)>,
+    /// The batch that was found last, and its number.
+    last: Option<(u64, Found)>,
 }
 
 /// Entries that are read many at a time.
@@ -79,7 +95,7 @@ impl IndexFile {
         Self {
             file,
             path,
-            chunk: Mutex::default(),
+            chunks: Default::default(),
         }
     }
 
@@ -109,7 +125,9 @@ impl IndexFile {
 
     /// Forgets the entries that were read last: they may be replaced by others.
     pub(super) fn forget(&self) {
-        *self.chunk.lock() = Chunk::default();
+        for chunk in &self.chunks {
+            *chunk.lock() = Chunk::default();
+        }
     }
 
     /// The entry of a slot, held against the one before it.
@@ -128,34 +146,51 @@ impl IndexFile {
         Entry::decode(entry, &mut chain).map_err(|e| self.damage(slot, e))
     }
 
+    fn mine(&self) -> &Mutex<Chunk> {
+        let [first, ..] = &self.chunks;
+        self.chunks.get(thread()).unwrap_or(first)
+    }
+
     /// Finds a batch among the entries from slot `low` up to `high`, the first of which has the
     /// record number `first` or a lower one.
     pub(super) fn find(&self, record: u64, first: u64, low: u64, high: u64) -> Result<Found> {
-        let mut chunk = self.chunk.lock();
+        let mut chunk = self.mine().lock();
+        // Whoever asks what a batch is reads it next.
+        match chunk.last {
+            Some((last, found)) if last == record && (low..high).contains(&found.slot) => {
+                return Ok(found);
+            }
+            _ => {}
+        }
         let slot = self.search(&mut chunk, record, first, low, high)?;
-        let before = *self.peek(&mut chunk, slot - 1, high)?;
-        let bytes = [before, *self.peek(&mut chunk, slot, high)?].concat();
-        chunk.last = Some((record, slot));
-        drop(chunk);
+        let entry = *self.peek(&mut chunk, slot, high)?;
+        let mut bytes = [0; 2 * ENTRY_LEN];
+        let (before, behind) = bytes.split_at_mut(ENTRY_LEN);
+        behind.copy_from_slice(&entry);
+        before.copy_from_slice(self.peek(&mut chunk, slot - 1, high)?);
         let entry = self.decode(slot, &bytes)?;
         match entry.kind {
             EntryKind::Batch {
                 rows,
                 shown,
                 extent,
-            } if entry.record == record => Ok(Found {
-                slot,
-                rows,
-                shown,
-                first_row: entry.row,
-                extent,
-            }),
+            } if entry.record == record => {
+                let found = Found {
+                    slot,
+                    rows,
+                    shown,
+                    first_row: entry.row,
+                    extent,
+                };
+                chunk.last = Some((record, found));
+                Ok(found)
+            }
             _ => Err(self.damage(slot, Damage::Value("record number"))),
         }
     }
 
-    /// The last slot whose record number is no higher: by bisection, unless it is where it would be
-    /// if there were batches only.
+    /// The last slot whose record number is no higher: looked for where it would be if there were
+    /// batches only, and a little behind, where dictionaries move it; then by bisection.
     fn search(
         &self,
         chunk: &mut Chunk,
@@ -164,20 +199,21 @@ impl IndexFile {
         low: u64,
         high: u64,
     ) -> Result<u64> {
-        let (mut low, mut high) = (low, high);
-        let guess = match chunk.last {
-            Some((last, slot)) if last < record && low <= slot && slot < high => {
-                slot + (record - last)
+        let least = match chunk.last {
+            Some((last, found)) if last < record && (low..high).contains(&found.slot) => {
+                found.slot + (record - last)
             }
             _ => low + record.saturating_sub(first),
         };
-        if guess < high {
-            let bytes = self.peek(chunk, guess, high)?;
-            let is_it = Entry::peek_record(bytes) == Ok(record) && Entry::peek_is_batch(bytes);
-            if is_it {
-                return Ok(guess);
+        for slot in least..high.min(least + NEAR) {
+            let bytes = self.peek(chunk, slot, high)?;
+            match Entry::peek_record(bytes) {
+                Ok(found) if found > record => break,
+                Ok(found) if found == record && Entry::peek_is_batch(bytes) => return Ok(slot),
+                _ => {}
             }
         }
+        let (mut low, mut high) = (if least < high { least } else { low }, high);
         let end = high;
         while low + 1 < high {
             let middle = low.midpoint(high);
@@ -193,8 +229,9 @@ impl IndexFile {
     /// The bytes of a slot below `end`, which nobody checks.
     fn peek<'a>(&self, chunk: &'a mut Chunk, slot: u64, end: u64) -> Result<&'a [u8; ENTRY_LEN]> {
         if chunk.entry(slot).is_none() {
-            let first = slot - slot % CHUNK;
-            let count = CHUNK.min(end.saturating_sub(first));
+            // With the one before the first, against which that is held.
+            let first = (slot - slot % CHUNK).saturating_sub(1);
+            let count = (CHUNK + 1).min(end.saturating_sub(first));
             chunk.bytes = self.read(first, count)?;
             chunk.first = first;
         }

@@ -70,7 +70,11 @@ impl Directory {
     }
 
     pub(super) fn path(&self, name: &str) -> PathBuf {
-        self.path.join(name)
+        if name.is_empty() {
+            self.path.clone()
+        } else {
+            self.path.join(name)
+        }
     }
 
     /// Opens a file of ours.

@@ -11,6 +11,7 @@
 )]
 
 mod anything;
+mod asked;
 mod beginnings;
 mod child;
 mod concurrency;

@@ -19,7 +19,7 @@ pub(crate) use self::stream::StreamError;
 pub(crate) use self::told::EIO;
 
 use self::raised::Ends;
-use self::told::{Kind, Told};
+use self::told::Told;
 
 /// The exception for an error of the engine.
 pub(crate) fn exception(py: Python<'_>, error: &Error) -> PyErr {
@@ -38,7 +38,7 @@ pub(crate) fn exception(py: Python<'_>, error: &Error) -> PyErr {
 fn failed(py: Python<'_>, failure: &SourceFailure) -> PyErr {
     let is_now = is_now(failure);
     if !is_now && ends_a_program(failure) {
-        let incomplete = Told::new(Kind::IncompleteStream, incomplete(failure)).raised(py);
+        let incomplete = incomplete(failure).raised(py);
         incomplete.set_cause(py, Some(cause(py, failure)));
         return incomplete;
     }
@@ -77,13 +77,14 @@ fn ends_a_program(failure: &SourceFailure) -> bool {
     }
 }
 
-fn incomplete(failure: &SourceFailure) -> String {
-    format!(
+fn incomplete(failure: &SourceFailure) -> Told {
+    let text = format!(
         "the source was interrupted after {} batches ({} rows), so this is not the whole stream; \
          .prefix() reads what there is, a new cache over a new source reads it all",
         failure.batches(),
         failure.rows()
-    )
+    );
+    Told::incomplete(text, failure.batches(), failure.rows())
 }
 
 /// The exception for an error of the source: its own object where it is one.
@@ -123,7 +124,7 @@ pub(crate) fn c_error(error: &Error) -> ToldC {
         Error::Source(failure) => {
             let error = failure.error();
             if !is_now(failure) && ends_a_program(failure) {
-                Told::new(Kind::IncompleteStream, incomplete(failure))
+                incomplete(failure)
             } else if let Some(raised) = error.downcast_ref::<Raised>() {
                 let is_interrupt = raised.ends == Ends::Interrupted;
                 return with(raised.told.kind.errno(), &raised.told.text, is_interrupt);

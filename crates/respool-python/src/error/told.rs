@@ -20,8 +20,11 @@ pub(crate) const EIO: c_int = 5;
 pub(super) const EAGAIN: c_int = 11;
 pub(super) const EACCES: c_int = 13;
 pub(super) const ENOMEM: c_int = 12;
+pub(super) const EEXIST: c_int = 17;
 pub(super) const EINVAL: c_int = 22;
 pub(super) const ENOSPC: c_int = 28;
+/// Linux; others say it differently.
+pub(super) const ETIMEDOUT: c_int = if cfg!(target_os = "linux") { 110 } else { 60 };
 /// Linux; others say it differently, and pyarrow on those does too.
 pub(super) const ENOSYS: c_int = if cfg!(target_os = "linux") { 38 } else { 78 };
 
@@ -76,6 +79,8 @@ pub(super) struct Told {
     pub(super) text: String,
     /// The file or directory, where the kind is one of files.
     path: Option<PathBuf>,
+    /// Good batches and rows before it.
+    counts: Option<(usize, u64)>,
 }
 
 impl Told {
@@ -85,6 +90,7 @@ impl Told {
             // A text that names a value of a column may have what C gave for text and is none.
             text: String::from_utf8_lossy(text.to_string().as_bytes()).into_owned(),
             path: None,
+            counts: None,
         }
     }
 
@@ -92,6 +98,14 @@ impl Told {
         Self {
             path: Some(path.to_owned()),
             ..Self::new(kind, text)
+        }
+    }
+
+    /// That a stream is not whole, and how much of it there is.
+    pub(super) fn incomplete(text: impl ToString, batches: usize, rows: u64) -> Self {
+        Self {
+            counts: Some((batches, rows)),
+            ..Self::new(Kind::IncompleteStream, text)
         }
     }
 
@@ -104,6 +118,7 @@ impl Told {
             Error::Source(failure) => Self::of_source(failure.error()),
             Error::MemoryFull { .. } => Self::new(Kind::MemoryCapacity, error),
             Error::Log(log) => Self::of_log(log),
+            Error::Stalled { directory, .. } => Self::at(Kind::Os(ETIMEDOUT), error, directory),
             Error::Reentrant | Error::Forked | Error::Interrupted(_) => {
                 Self::new(Kind::Runtime, error)
             }
@@ -124,7 +139,13 @@ impl Told {
         if let Some(error) = error.downcast_ref::<Error>() {
             return Self::of(error);
         }
-        if error.is::<respool::SchemaMismatch>() || error.is::<arrow_schema::ArrowError>() {
+        if let Some(unfinished) = error.downcast_ref::<respool::Unfinished>() {
+            return Self::incomplete(error, unfinished.batches(), unfinished.rows());
+        }
+        if error.is::<respool::SchemaMismatch>()
+            || error.is::<respool::Mismatch>()
+            || error.is::<arrow_schema::ArrowError>()
+        {
             return Self::new(Kind::Value, error);
         }
         Self::new(Kind::Runtime, error)
@@ -138,6 +159,13 @@ impl Told {
                 Some(errno) => Self::at(Kind::Os(errno), error, path),
                 None if source.kind() == std::io::ErrorKind::OutOfMemory => {
                     Self::new(Kind::Memory, error)
+                }
+                None if source.kind() == std::io::ErrorKind::AlreadyExists => {
+                    let text = format!(
+                        "{error}; a log that is there is opened with respool.open(path), and one that was not \
+                         filled to its end gone on with by respool.resume(path, source)"
+                    );
+                    Self::at(Kind::Os(EEXIST), text, path)
                 }
                 None => Self::at(Kind::Os(EIO), error, path),
             },
@@ -156,7 +184,12 @@ impl Told {
     }
 
     pub(super) fn raised(self, py: Python<'_>) -> PyErr {
-        let Self { kind, text, path } = self;
+        let Self {
+            kind,
+            text,
+            path,
+            counts,
+        } = self;
         let path = path.map(PathBuf::into_os_string);
         match kind {
             Kind::Value => PyValueError::new_err(text),
@@ -169,7 +202,8 @@ impl Told {
                 Some(path) => PyOSError::new_err((errno, text, path)),
                 None => PyOSError::new_err((errno, text)),
             },
-            Kind::MemoryCapacity | Kind::IncompleteStream => ours(py, kind, (text,)),
+            Kind::MemoryCapacity => ours(py, kind, (text,)),
+            Kind::IncompleteStream => ours(py, kind, (text, counts)),
             Kind::DiskCapacity | Kind::CorruptLog => ours(py, kind, (kind.errno(), text, path)),
         }
     }

@@ -8,7 +8,7 @@ use crate::ledger::Budget;
 use crate::ledger::Charged;
 use crate::ledger::weigh::Weight;
 use crate::panics::caught;
-use crate::store::slots::Feed;
+use crate::store::upstream::Feed;
 
 impl Feed {
     /// Takes a batch that was pulled: to be stored next, or to wait until there are `rows` to be joined.

@@ -1,12 +1,13 @@
 //! The one producer: wait for a batch, or pull it.
 //!
 //! 1. One thread pulls at a time, with no lock held; who wants a stored batch never waits for it.
-//! 2. What was pulled stays in the [`Feed`](crate::store::slots::Feed) until its slot is published.
+//! 2. What was pulled stays in the [`Feed`](crate::store::upstream::Feed) until its slot is published.
 //!    Whatever fails in between, the next attempt goes on with that same batch.
 //! 3. The end is sticky: after `Complete` or `Failed` the source is gone.
 //! 4. Nobody pulls for longer than a time slice before others, and the interrupt, get their turn.
 
 mod coalesce;
+mod follow;
 mod turn;
 
 use std::time::Instant;
@@ -71,14 +72,14 @@ impl Store {
                     now()
                 }
                 None => {
-                    let Some(feed) = state.feed.take() else {
+                    let Some(upstream) = state.upstream.take() else {
                         return Err(Error::Closed);
                     };
                     state.puller = Some(me);
                     drop(state);
                     let until = deadline.map_or(watch.next(), |time| time.min(watch.next()));
                     // The turn ends before the interrupt is asked: a signal handler may read the cache.
-                    Turn::new(self, feed, batches, rows).take(goal, until)?
+                    Turn::new(self, upstream, batches, rows).take(goal, until)?
                 }
             };
             watch.look(time)?;

@@ -7,23 +7,24 @@ use super::Goal;
 use crate::error::{BoxError, Result, SourceFailure};
 use crate::source::pull;
 use crate::store::Store;
-use crate::store::slots::{End, Feed};
+use crate::store::slots::End;
+use crate::store::upstream::Upstream;
 use crate::sync::now;
 
 /// Who pulls. Dropping it, also by a panic, gives the turn to the next.
 pub(super) struct Turn<'a> {
-    store: &'a Store,
-    feed: Option<Feed>,
+    pub(super) store: &'a Store,
+    pub(super) upstream: Option<Upstream>,
     /// What is stored: nobody else adds to it.
-    batches: usize,
-    rows: u64,
+    pub(super) batches: usize,
+    pub(super) rows: u64,
 }
 
 impl<'a> Turn<'a> {
-    pub(super) fn new(store: &'a Store, feed: Feed, batches: usize, rows: u64) -> Self {
+    pub(super) fn new(store: &'a Store, upstream: Upstream, batches: usize, rows: u64) -> Self {
         Self {
             store,
-            feed: Some(feed),
+            upstream: Some(upstream),
             batches,
             rows,
         }
@@ -34,8 +35,12 @@ impl<'a> Turn<'a> {
     pub(super) fn take(mut self, goal: Goal, until: Instant) -> Result<Instant> {
         let mut time = now();
         loop {
-            time = self.step(time)?;
-            if self.feed.is_none() || time >= until || goal.is_reached(self.batches, self.rows) {
+            time = match self.upstream {
+                Some(Upstream::Writer(_)) => self.follow(time, until)?,
+                Some(Upstream::Source(_)) | None => self.step(time)?,
+            };
+            if self.upstream.is_none() || time >= until || goal.is_reached(self.batches, self.rows)
+            {
                 return Ok(time);
             }
         }
@@ -44,7 +49,7 @@ impl<'a> Turn<'a> {
     /// Stores what was pulled, or else pulls; returns when it was done.
     fn step(&mut self, begun: Instant) -> Result<Instant> {
         let store = self.store;
-        let Some(feed) = &mut self.feed else {
+        let Some(Upstream::Source(feed)) = &mut self.upstream else {
             return Ok(begun);
         };
         let mut pulled_at = begun;
@@ -58,6 +63,16 @@ impl<'a> Turn<'a> {
             store.check_process()?;
             pulled_at = now();
             store.counters.pulled(pulled_at - begun);
+            let pulled = match (&mut feed.again, pulled) {
+                (Some(again), Ok(Some(batch))) if !again.is_done() => {
+                    match again.rest(batch, store) {
+                        Ok(None) => return Ok(pulled_at),
+                        rest => rest.map_err(BoxError::from),
+                    }
+                }
+                (Some(again), Ok(None)) => again.ended().map(|()| None).map_err(BoxError::from),
+                (_, pulled) => pulled,
+            };
             match pulled {
                 Ok(Some(batch)) => {
                     feed.accept(batch, store.coalesce_rows, &store.schema, &store.budget);
@@ -92,9 +107,16 @@ impl<'a> Turn<'a> {
     ///
     /// # Errors
     /// [`Error::Forked`](crate::Error::Forked): the source is not the child's to let go.
-    fn end(&mut self, end: Result<(), BoxError>) -> Result<()> {
+    /// [`Error::Log`](crate::Error::Log) where a log with a name can't be ended: the next attempt tries again.
+    pub(super) fn end(&mut self, end: Result<(), BoxError>) -> Result<()> {
+        if let Err(error) = self.store.conclude(&end) {
+            if let Some(Upstream::Source(feed)) = &mut self.upstream {
+                feed.end = Some(end);
+            }
+            return Err(error);
+        }
         let mut state = self.store.look()?;
-        let feed = self.feed.take();
+        let upstream = self.upstream.take();
         let (batches, rows) = (state.slots.len(), state.rows);
         // Of a closed cache nothing is stored any more: it is not complete, and nobody reads up to a failure.
         if !state.closed {
@@ -106,26 +128,26 @@ impl<'a> Turn<'a> {
         state.puller = None;
         drop(state);
         self.store.advanced.notify_all();
-        drop(feed);
+        drop(upstream);
         Ok(())
     }
 }
 
 impl Drop for Turn<'_> {
     fn drop(&mut self) {
-        let Some(feed) = self.feed.take() else {
+        let Some(upstream) = self.upstream.take() else {
             return;
         };
         let Ok(mut state) = self.store.look() else {
             // In a forked child: the source may wait for who is not there.
-            Box::leak(Box::new(feed));
+            Box::leak(Box::new(upstream));
             return;
         };
         state.puller = None;
         let unused = if state.closed {
-            Some(feed)
+            Some(upstream)
         } else {
-            state.feed.replace(feed)
+            state.upstream.replace(upstream)
         };
         drop(state);
         self.store.advanced.notify_all();

@@ -36,7 +36,8 @@ impl View {
                 "cannot begin in the middle of a slice of a filtered view or of some batches: read it from the start",
             ));
         }
-        let batch = self.store().look_open()?.slots.len();
+        let store = self.store();
+        let batch = store.snapshot_of(&*store.look_open()?).batches;
         self.reader_at(Position { batch, passed: 0 }, &Uninterrupted)
     }
 }
@@ -55,7 +56,8 @@ impl Reader {
         let mut next = position.batch;
         let rows = view.selection().rows();
         if rows.start > 0 {
-            next = next.max(store.look_open()?.batch_of_row(rows.start));
+            store.check_open()?;
+            next = next.max(store.batch_of_row(rows.start)?);
         }
         next = view.selection().at_or_after(next).unwrap_or(next);
         let registration = counts.then(|| Registration::new(store, next)).transpose()?;
@@ -72,7 +74,8 @@ impl Reader {
         };
         if reader.view.is_filtered() {
             let store = reader.view.store();
-            let stored = reader.view.stored_range(&*store.look_open()?);
+            let cache = store.snapshot_of(&*store.look_open()?);
+            let stored = reader.view.stored_range(&cache)?;
             let batches = next..stored.end.max(next);
             let mut watch = Watch::new(interrupt);
             let filters = reader.view.filters().iter();

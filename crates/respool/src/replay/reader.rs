@@ -154,27 +154,28 @@ impl Reader {
             return Ok(Step::End);
         }
         let store = self.view.store();
-        if rows.start > 0 {
-            // Steps over the stored batches before the slice; of those to come, see below.
-            self.next = self.next.max(store.look_open()?.batch_of_row(rows.start));
-        }
         loop {
             match self.view.selection().at_or_after(self.next) {
                 Some(next) => self.next = next,
                 None => return Ok(Step::End),
             }
             return match store.find(self.next) {
-                Ok(Found::Stored(stored)) if stored.first_row >= rows.end => Ok(Step::End),
-                Ok(Found::Stored(stored)) => {
-                    if !self.view.selection().shows(stored.first_row, stored.rows) {
-                        self.next += 1;
-                        continue;
-                    }
+                Ok(Found::Stored(stored)) if stored.rows.first >= rows.end => Ok(Step::End),
+                Ok(Found::Stored(stored)) if self.view.selection().shows(stored.rows) => {
                     Ok(Step::Stored(stored))
+                }
+                Ok(Found::Stored(stored)) => {
+                    self.next += 1;
+                    if stored.rows.end() < rows.start {
+                        self.next = self.next.max(store.batch_of_row(rows.start)?);
+                    }
+                    continue;
                 }
                 Ok(Found::End) => Ok(Step::End),
                 // A slice that is stored whole does not depend on how the source goes on.
-                Ok(Found::Pending) | Err(Error::Source(_)) if store.look()?.rows >= rows.end => {
+                Ok(Found::Pending) | Err(Error::Source(_))
+                    if store.snapshot()?.rows >= rows.end =>
+                {
                     Ok(Step::End)
                 }
                 Ok(Found::Pending) => Ok(Step::Pending),

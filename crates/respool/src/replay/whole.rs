@@ -84,11 +84,11 @@ impl View {
             (None, rows) => Goal::Rows(rows),
         };
         store.advance_until(goal, deadline, &mut watch)?;
-        let state = store.look_open()?;
-        if self.was_stored_in(&state) {
+        let cache = store.snapshot_of(&*store.look_open()?);
+        if self.was_stored_in(&cache) {
             return Ok(false);
         }
-        match &state.end {
+        match &cache.end {
             End::Failed(failure) => Err(Error::Source(failure.clone())),
             End::Open | End::Complete => Ok(true),
         }
@@ -102,7 +102,10 @@ impl View {
         interrupt: &dyn Interrupt,
     ) -> Result<bool> {
         let store = self.store();
-        let was_stored = || Ok::<_, Error>(self.was_stored_in(&*store.look_open()?));
+        let was_stored = || {
+            let cache = store.snapshot_of(&*store.look_open()?);
+            Ok::<_, Error>(self.was_stored_in(&cache))
+        };
         if was_stored()? {
             return Ok(false);
         }
@@ -150,7 +153,7 @@ impl View {
     /// As [`Reader::poll`]; [`Error::Interrupted`].
     pub fn num_bytes(&self, interrupt: &dyn Interrupt) -> Result<u64> {
         if self.is_whole() {
-            return Ok(self.store().look()?.bytes);
+            return Ok(self.store().snapshot()?.bytes);
         }
         let mut bytes = 0;
         self.each(interrupt, &mut |batch| bytes += Weight::of(batch).shown)?;

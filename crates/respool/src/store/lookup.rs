@@ -4,10 +4,11 @@ use std::fmt;
 use std::sync::Arc;
 
 use arrow_array::RecordBatch;
-use respool_log::Log;
 
 use super::Store;
-use super::slots::End;
+use super::records::Records;
+use super::rows::Rows;
+use super::slots::{End, Known};
 use crate::error::{Error, Result};
 use crate::ledger::Charged;
 
@@ -23,14 +24,13 @@ pub(crate) enum Found {
 /// A stored batch, not read yet.
 pub(crate) struct Stored {
     pub(crate) index: usize,
-    pub(crate) first_row: u64,
-    pub(crate) rows: usize,
+    pub(crate) rows: Rows,
     place: Place,
 }
 
 enum Place {
     Heap(Arc<Charged>),
-    Log(Arc<Log>),
+    Log(Records),
 }
 
 impl Store {
@@ -40,24 +40,30 @@ impl Store {
     /// The source's failure where the batch would come after it; [`Error::Closed`], [`Error::Released`].
     pub(crate) fn find(&self, index: usize) -> Result<Found> {
         let state = self.look_open()?;
-        let Some(slot) = state.slots.get(index) else {
+        let Some(known) = state.slots.get(index) else {
             return match &state.end {
                 End::Open => Ok(Found::Pending),
                 End::Complete => Ok(Found::End),
                 End::Failed(failure) => Err(Error::Source(Arc::clone(failure))),
             };
         };
-        let place = match (&slot.heap, &state.log) {
-            (Some(heap), _) => Place::Heap(Arc::clone(heap)),
-            (None, Some(log)) => Place::Log(Arc::clone(log)),
+        let place = match (known.heap(), &state.log) {
+            (Some(heap), _) => Place::Heap(heap),
+            (None, Some(log)) => Place::Log(log.clone()),
             (None, None) => return Err(self.released(index)),
         };
-        Ok(Found::Stored(Stored {
-            index,
-            first_row: slot.first_row,
-            rows: slot.rows,
-            place,
-        }))
+        let rows = match (known, &state.log) {
+            (Known::Slot(slot), _) => Rows {
+                first: slot.first_row,
+                count: slot.rows,
+            },
+            (Known::Indexed(_), log) => {
+                let log = log.clone();
+                drop(state);
+                log.ok_or(Error::Closed)?.rows(index)?
+            }
+        };
+        Ok(Found::Stored(Stored { index, rows, place }))
     }
 
     /// That a batch is gone.
@@ -77,7 +83,7 @@ impl Store {
         if let Some(log) = state.log.as_ref().filter(|log| log.is_zero_copy())
             && stored.index < state.clean
         {
-            stored.place = Place::Log(Arc::clone(log));
+            stored.place = Place::Log(log.clone());
         }
         Ok(())
     }
@@ -102,7 +108,7 @@ impl Store {
                 self.counters.log_read();
                 let batch = log.read(stored.index, columns)?;
                 if !log.is_zero_copy() {
-                    self.count_held_by_log(log);
+                    self.count_held_by_log(&|| log.held_bytes());
                 }
                 // A mapped batch weighs nothing; one that had to be decoded is worth keeping.
                 if columns.is_none() && !log.is_zero_copy() {

@@ -4,24 +4,39 @@
 //! there is one. Batches come in through `place`, are found through `lookup`, and go by `release`.
 
 pub(crate) mod advice;
+mod again;
+mod beside;
+mod durable;
+mod forked;
 pub(crate) mod lookup;
+mod opened;
 mod place;
+pub(crate) mod records;
 pub(crate) mod release;
 mod resize;
+pub(crate) mod rows;
 mod shrink;
 pub(crate) mod slots;
 mod snapshot;
+pub(crate) mod upstream;
 
-use std::sync::{Arc, Weak};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock, Weak};
+use std::time::Duration;
 
 use arrow_schema::SchemaRef;
-use respool_log::{Log, LogOptions, Quota};
+use respool_log::{LogOptions, Quota};
 
+pub use self::again::{Mismatch, Skip};
 pub use self::slots::End;
 pub use self::snapshot::Snapshot;
 
 use self::advice::Advice;
-use self::slots::{Feed, State};
+use self::beside::Beside;
+use self::forked::Location;
+use self::records::Records;
+use self::slots::State;
+use self::upstream::{Feed, Upstream};
 use crate::error::{Error, Result};
 use crate::fork::Process;
 use crate::ledger::Budget;
@@ -38,6 +53,8 @@ pub(crate) struct Store {
     pub(crate) max_readers: Option<usize>,
     pub(crate) coalesce_rows: Option<usize>,
     log_options: Option<LogOptions>,
+    /// Where the log is, if it has a name.
+    location: Option<Location>,
     state: Mutex<State>,
     /// Signalled when a slot is published, the end is known, a puller leaves, or the cache is closed.
     pub(crate) advanced: Condvar,
@@ -51,8 +68,13 @@ pub(crate) struct Store {
     pub(crate) counters: Counters,
     /// Computed column by column when a predicate first asks.
     pub(crate) zones: ZoneMaps,
+    beside: Beside,
     derived: Mutex<Derived>,
+    /// As the state says, for a forked child, which can't ask it.
+    is_closed: AtomicBool,
     process: Process,
+    /// In a forked child, the same log opened anew.
+    anew: OnceLock<Option<Arc<Store>>>,
 }
 
 /// Stores of the same rows in other encodings: within the same bounds, and closed with this one.
@@ -64,34 +86,57 @@ struct Derived {
 }
 
 impl Store {
+    /// A store that a source fills.
+    ///
     /// # Errors
     /// [`Error::Log`] where the log's directory can't be used.
     pub(crate) fn new(source: Box<dyn Source>, options: &Options) -> Result<Arc<Self>> {
         let schema = source.schema();
-        let log = options
-            .log()
-            .map(|log| {
-                let (schema, log) = (Arc::clone(&schema), log.clone());
-                match options.quota() {
-                    Some(quota) => Log::temporary_within(schema, log, quota),
-                    None => Log::temporary(schema, log),
-                }
-            })
-            .transpose()?
-            .map(Arc::new);
-        let budget = options.budget();
-        let advice = Advice::within(budget.capacity(), log.is_some());
+        let log = options.log_choice();
+        let log = log.map(|log| log.begin(Arc::clone(&schema)));
+        let log = log.transpose()?;
         let state = State {
-            feed: Some(Feed::new(source)),
-            log,
+            upstream: Some(Upstream::Source(Box::new(Feed::new(source)))),
+            log: log.map(|log| Records::Written(Arc::new(log))),
             ..State::default()
         };
-        Ok(Arc::new(Self {
+        Ok(Self::of(schema, state, options, None))
+    }
+
+    /// A store over what is there already, or partly there.
+    pub(crate) fn of(
+        schema: SchemaRef,
+        state: State,
+        options: &Options,
+        timeout: Option<Duration>,
+    ) -> Arc<Self> {
+        let budget = options.budget();
+        let advice = Advice::within(budget.capacity(), state.log.is_some());
+        let location = state.log.as_ref().and_then(Records::location);
+        let index = state.log.as_ref().and_then(Records::index);
+        let metadata = match (index, options.log()) {
+            (Some(index), _) => index.metadata().to_vec(),
+            (None, Some(log)) => log.metadata.clone(),
+            (None, None) => Vec::new(),
+        };
+        Arc::new(Self {
             schema,
-            write_policy: options.write_policy(),
+            // A log with a name is to have everything.
+            write_policy: if location.is_some() {
+                WritePolicy::OnInsertion
+            } else {
+                options.write_policy()
+            },
             max_readers: options.max_readers(),
             coalesce_rows: options.coalesce_rows(),
             log_options: options.log().cloned(),
+            location: location.map(|(directory, identity)| Location {
+                directory,
+                identity,
+                metadata,
+                timeout,
+                options: options.without_log(),
+            }),
             state: Mutex::new(state),
             advanced: Condvar::new(),
             budget,
@@ -100,9 +145,12 @@ impl Store {
             held_by_log: Mutex::default(),
             counters: Counters::default(),
             zones: ZoneMaps::new(),
+            beside: Beside::default(),
             derived: Mutex::default(),
+            is_closed: AtomicBool::new(false),
             process: Process::here(),
-        }))
+            anew: OnceLock::new(),
+        })
     }
 
     /// The state, locked; for a moment only.
@@ -122,6 +170,12 @@ impl Store {
             return Err(Error::Closed);
         }
         Ok(state)
+    }
+
+    /// # Errors
+    /// [`Error::Closed`], [`Error::Forked`].
+    pub(crate) fn check_open(&self) -> Result<()> {
+        self.look_open().map(drop)
     }
 
     /// # Errors
@@ -154,15 +208,15 @@ impl Store {
     /// [`Error::Closed`], [`Error::Forked`].
     pub(crate) fn log_quota(&self) -> Result<Option<Quota>> {
         let log = self.look_open()?.log.clone();
-        Ok(log.map(|log| log.quota().clone()))
+        Ok(log.as_ref().and_then(Records::quota).cloned())
     }
 
     /// Counts in the ledger what the log holds on the heap: dictionaries, above all.
-    fn count_held_by_log(&self, log: &Log) {
+    fn count_held_by_log(&self, held: &dyn Fn() -> u64) {
         let mut counted = self.held_by_log.lock();
         // Asked while others wait to count: the last one is right. Of a closed cache nothing counts.
         let is_closed = self.look().is_ok_and(|state| state.closed);
-        let bytes = if is_closed { 0 } else { log.held_bytes() };
+        let bytes = if is_closed { 0 } else { held() };
         let before = std::mem::replace(&mut *counted, bytes);
         if before != bytes {
             self.budget.0.recount(before, bytes);
@@ -175,31 +229,41 @@ impl Store {
     /// [`Error::Forked`].
     pub(crate) fn capacities(&self) -> Result<(Option<u64>, Option<u64>)> {
         let log = self.look()?.log.clone();
-        let disk = log.and_then(|log| log.capacity());
+        let disk = log
+            .as_ref()
+            .and_then(Records::quota)
+            .and_then(Quota::capacity);
         Ok((self.budget.capacity(), disk))
     }
 
-    /// Gives everything back: memory, log, source. Does nothing in a forked child.
-    pub(crate) fn close(&self) {
+    /// Gives everything back: memory, log, source. Does nothing in a forked child. A log with a name is
+    /// durable then.
+    ///
+    /// # Errors
+    /// [`Error::Log`] where the log could not be made durable; the store is closed all the same.
+    pub(crate) fn close(&self) -> Result<()> {
+        self.remember();
         let Ok(mut state) = self.look() else {
-            return;
+            return Ok(());
         };
         state.closed = true;
-        let taken = (
-            std::mem::take(&mut state.slots),
-            state.log.take(),
-            state.feed.take(),
-        );
+        self.is_closed.store(true, Ordering::Relaxed);
+        let slots = std::mem::take(&mut state.slots);
+        let (log, upstream) = (state.log.take(), state.upstream.take());
         drop(state);
         let counted = std::mem::take(&mut *self.held_by_log.lock());
         self.budget.0.recount(counted, 0);
         self.advanced.notify_all();
         let derived = std::mem::take(&mut *self.derived.lock());
-        for store in derived.all.iter().filter_map(Weak::upgrade) {
-            store.close();
-        }
+        let closed = derived.all.iter().filter_map(Weak::upgrade);
+        let closed = closed.map(|store| store.close()).find(Result::is_err);
+        let flushed = match log.as_ref().and_then(Records::written) {
+            Some(log) if self.location.is_some() => log.flush().map_err(Error::Log),
+            _ => Ok(()),
+        };
         // Released here, with no lock held: the source may run foreign code.
-        drop((taken, derived));
+        drop((slots, log, upstream, derived));
+        flushed.and(closed.unwrap_or(Ok(())))
     }
 
     /// Notes a store of the same rows, to be closed with this one.
@@ -242,6 +306,7 @@ impl Store {
 impl Drop for Store {
     fn drop(&mut self) {
         if self.process.is_here() {
+            self.remember();
             self.budget.0.recount(*self.held_by_log.get_mut(), 0);
             return;
         }
@@ -251,7 +316,8 @@ impl Drop for Store {
         let derived = std::mem::take(self.derived.get_mut());
         let advice = self.advice.get_mut().take();
         let budget = self.budget.clone();
-        Box::leak(Box::new((state, derived, advice, budget)));
+        let anew = self.anew.take();
+        Box::leak(Box::new((state, derived, advice, budget, anew)));
     }
 }
 

@@ -6,6 +6,7 @@ use arrow_array::RecordBatch;
 use respool_log::Log;
 
 use super::Store;
+use super::records::Records;
 use super::shrink::shrink;
 use crate::error::{Error, Result};
 use crate::ledger::weigh::{PER_COLUMN, Weight};
@@ -44,6 +45,7 @@ impl Store {
         weight: &Weight,
     ) -> Result<Option<Arc<Charged>>> {
         let log = self.look_open()?.log.clone();
+        let log = log.as_ref().and_then(Records::written).cloned();
         match (log, self.write_policy) {
             (None, _) => match self.charge(batch, weight) {
                 Ok(heap) => Ok(Some(heap)),
@@ -58,7 +60,7 @@ impl Store {
                 }),
             },
             (Some(log), WritePolicy::OnInsertion) => {
-                self.append(&log, index, batch)?;
+                self.append(&log, index, batch, weight)?;
                 Ok(self.admit(index, batch, weight))
             }
             (Some(log), WritePolicy::OnEviction) => loop {
@@ -67,7 +69,7 @@ impl Store {
                     Err(full) if full.asked <= full.capacity && self.clean_oldest(&log)? => {}
                     Err(_) => {
                         while self.clean_oldest(&log)? {}
-                        self.append(&log, index, batch)?;
+                        self.append(&log, index, batch, weight)?;
                         break Ok(self.admit(index, batch, weight));
                     }
                 }
@@ -75,18 +77,28 @@ impl Store {
         }
     }
 
-    fn append(&self, log: &Log, index: usize, batch: &RecordBatch) -> Result<()> {
+    fn append(&self, log: &Log, index: usize, batch: &RecordBatch, weight: &Weight) -> Result<()> {
         let _writing = self.spilling.lock();
-        self.write(log, index, batch)
+        self.write(log, index, batch, Some(weight.shown))
     }
 
     /// Writes record `index` of the log, held for writing; one that is there already is not written twice.
-    fn write(&self, log: &Log, index: usize, batch: &RecordBatch) -> Result<()> {
+    fn write(
+        &self,
+        log: &Log,
+        index: usize,
+        batch: &RecordBatch,
+        shown: Option<u64>,
+    ) -> Result<()> {
         if log.len() <= index {
             reach_files();
             // Arrays that contradict themselves may be anything: nothing is written of what can't be read.
-            caught(|| log.append(batch)).map_err(|text| unstorable(index, &text))??;
-            self.count_held_by_log(log);
+            let appended = caught(|| match shown {
+                Some(shown) => log.append_shown(batch, shown),
+                None => log.append(batch),
+            });
+            appended.map_err(|text| unstorable(index, &text))??;
+            self.count_held_by_log(&|| log.held_bytes());
         }
         Ok(())
     }
@@ -99,20 +111,19 @@ impl Store {
         let oldest;
         (oldest, heap) = {
             let state = self.look_open()?;
-            let Some(slot) = state.slots.get(state.clean) else {
+            let Some(known) = state.slots.get(state.clean) else {
                 return Ok(false);
             };
-            let Some(heap) = slot.heap.clone() else {
+            let Some(heap) = known.heap() else {
                 return Err(Error::Closed);
             };
             (state.clean, heap)
         };
-        self.write(log, oldest, heap.batch())?;
+        self.write(log, oldest, heap.batch(), None)?;
         _freed = {
             let mut state = self.look_open()?;
             state.clean = state.clean.max(oldest + 1);
-            let slot = state.slots.get_mut(oldest);
-            slot.and_then(|slot| slot.heap.take())
+            state.slots.take_heap(oldest)
         };
         Ok(true)
     }
@@ -170,10 +181,7 @@ impl Store {
         };
         let unused = {
             let mut state = self.look()?;
-            match state.slots.get_mut(index) {
-                Some(slot) if slot.heap.is_none() => slot.heap.replace(heap),
-                _ => Some(heap),
-            }
+            state.slots.put_heap(index, heap)
         };
         drop(unused);
         self.settle_kept(index);
@@ -196,15 +204,9 @@ impl Store {
         let freed: Vec<_> = {
             let mut state = self.state.lock();
             let clean = state.clean;
+            let evicted = evicted.iter().filter(|batch| **batch < clean);
             evicted
-                .iter()
-                .filter(|index| **index < clean)
-                .filter_map(|index| {
-                    state
-                        .slots
-                        .get_mut(*index)
-                        .and_then(|slot| slot.heap.take())
-                })
+                .filter_map(|batch| state.slots.take_heap(*batch))
                 .collect()
         };
         drop(freed);

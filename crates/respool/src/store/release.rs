@@ -87,12 +87,9 @@ impl Store {
         let passed = positions.min().unwrap_or(stored);
         let released = state.released.max(passed.min(stored));
         let from = std::mem::replace(&mut state.released, released);
-        let freed: Vec<_> = state
-            .slots
-            .get_mut(from..released)
-            .unwrap_or_default()
-            .iter_mut()
-            .filter_map(|slot| slot.heap.take())
+        let slots = &mut state.slots;
+        let freed: Vec<_> = (from..released)
+            .filter_map(|batch| slots.take_heap(batch))
             .collect();
         drop(state);
         drop(freed);

@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use super::Store;
 use super::advice::Advice;
+use super::records::Records;
 use crate::error::Result;
 
 /// Batches that are looked at under one lock.
@@ -18,8 +19,8 @@ impl Store {
     /// it: the bounds are changed then too, and the next attempt goes on.
     pub(crate) fn resize(&self, memory: Option<u64>, disk: Option<u64>) -> Result<()> {
         let log = self.look_open()?.log.clone();
-        if let Some(log) = &log {
-            log.set_capacity(disk);
+        if let Some(quota) = log.as_ref().and_then(Records::quota) {
+            quota.set_capacity(disk);
         }
         self.budget.0.set_capacity(memory);
         let advice = Advice::within(memory, log.is_some());
@@ -32,7 +33,7 @@ impl Store {
                 self.give_up(evicted);
             }
         }
-        if let Some(log) = &log {
+        if let Some(log) = log.as_ref().and_then(Records::written) {
             while self.budget.0.is_over() && self.clean_oldest(log)? {}
         }
         Ok(())
@@ -66,11 +67,7 @@ impl Store {
     /// The batches of a range that have a heap copy, and its bytes.
     fn kept(&self, range: Range<usize>) -> Result<Vec<(usize, u64)>> {
         let state = self.look()?;
-        let slots = state.slots.get(range.clone()).unwrap_or_default();
-        let kept = range.zip(slots).filter_map(|(batch, slot)| {
-            let heap = slot.heap.as_ref()?;
-            Some((batch, heap.cost()))
-        });
-        Ok(kept.collect())
+        let held = state.slots.held(range);
+        Ok(held.map(|(batch, heap)| (batch, heap.cost())).collect())
     }
 }

@@ -1,6 +1,9 @@
 //! One look at a store: numbers that belong together.
 
+use respool_log::Quota;
+
 use super::Store;
+use super::records::Records;
 use super::slots::{End, State};
 use crate::error::Result;
 use crate::metrics::Metrics;
@@ -21,6 +24,8 @@ pub struct Snapshot {
     pub is_closed: bool,
     /// Whether readers use batches up: what `max_readers` of them have passed is gone, for want of a log.
     pub is_used_up_by_readers: bool,
+    /// Batches below this number are gone.
+    pub(crate) released: usize,
 }
 
 impl Snapshot {
@@ -51,6 +56,7 @@ impl Store {
             end: state.end.clone(),
             is_closed: state.closed,
             is_used_up_by_readers: self.max_readers.is_some() && state.log.is_none(),
+            released: state.released,
         }
     }
 
@@ -59,7 +65,7 @@ impl Store {
     pub(crate) fn metrics(&self) -> Result<Metrics> {
         let (mut metrics, log) = {
             let state = self.look()?;
-            let held = state.slots.iter().filter(|slot| slot.heap.is_some());
+            let held = state.slots.held(0..usize::MAX);
             let metrics = Metrics {
                 batches: state.slots.len(),
                 rows: state.rows,
@@ -75,13 +81,16 @@ impl Store {
         if let Some(log) = log {
             metrics.batches_in_log = log.len();
             metrics.log_bytes = log.bytes();
-            metrics.log_capacity = log.capacity();
+            metrics.log_capacity = log.quota().and_then(Quota::capacity);
         }
         for store in self.derived() {
-            let state = store.look()?;
-            let held = state.slots.iter().filter_map(|slot| slot.heap.as_ref());
-            metrics.encoded_memory_bytes += held.map(|heap| heap.cost()).sum::<u64>();
-            metrics.encoded_log_bytes += state.log.as_ref().map_or(0, |log| log.bytes());
+            let log = {
+                let state = store.look()?;
+                let held = state.slots.held(0..usize::MAX);
+                metrics.encoded_memory_bytes += held.map(|(_, heap)| heap.cost()).sum::<u64>();
+                state.log.clone()
+            };
+            metrics.encoded_log_bytes += log.as_ref().map_or(0, Records::bytes);
         }
         metrics.log_bytes += metrics.encoded_log_bytes;
         Ok(self.counters.metrics(&metrics))

@@ -5,7 +5,7 @@ use std::ops::Range;
 use super::View;
 use crate::error::Result;
 use crate::store::Snapshot;
-use crate::store::slots::{End, State};
+use crate::store::records::Records;
 
 /// What is stored of a view at one moment; for a filtered one, before its filters. What was stored and let go,
 /// as `max_readers` readers had passed it, still counts.
@@ -38,12 +38,17 @@ impl View {
     /// # Errors
     /// [`Error::Forked`](crate::Error::Forked).
     pub fn residence(&self) -> Result<Option<Residence>> {
-        let state = self.store().look()?;
-        let is_mapped = state.log.as_ref().is_some_and(|log| log.is_zero_copy());
-        let is_used_up = self.store().snapshot_of(&state).is_used_up_by_readers;
-        if self.is_filtered() || is_used_up || state.closed || !self.is_complete_in(&state) {
+        let store = self.store();
+        let (cache, is_mapped, are_held) = {
+            let state = store.look()?;
+            let is_mapped = state.log.as_ref().is_some_and(Records::is_zero_copy);
+            let are_held = !self.is_filtered() && state.slots.are_all_held();
+            (store.snapshot_of(&state), is_mapped, are_held)
+        };
+        let is_lasting = !self.is_filtered() && !cache.is_used_up_by_readers && !cache.is_closed;
+        if !is_lasting || !self.is_complete_in(&cache)? {
             Ok(None)
-        } else if state.slots.iter().all(|slot| slot.heap.is_some()) {
+        } else if are_held {
             Ok(Some(Residence::Memory))
         } else {
             Ok(is_mapped.then_some(Residence::MappedLog))
@@ -53,79 +58,104 @@ impl View {
     /// What is stored of the view, by one look.
     ///
     /// # Errors
-    /// [`Error::Forked`](crate::Error::Forked).
+    /// [`Error::Forked`](crate::Error::Forked); [`Error::Log`](crate::Error::Log) where the index of a log that was
+    /// opened can't be read.
     pub fn extent(&self) -> Result<Extent> {
-        let state = self.store().look()?;
+        let cache = self.store().snapshot()?;
         let (batches, rows) = if self.selection().is_prefix() {
-            let range = self.stored_range(&state);
-            let stored = |batch: usize| state.slots.get(batch).map_or(state.rows, |s| s.first_row);
-            (range.len(), stored(range.end))
+            let range = self.stored_range(&cache)?;
+            let rows = if range.end < cache.batches {
+                let next = self.store().rows_of(range.end)?;
+                next.map_or(cache.rows, |next| next.first)
+            } else {
+                cache.rows
+            };
+            (range.len(), rows)
         } else {
-            let batches = self.shown_batches(&state);
-            let slots = batches.iter().filter_map(|batch| state.slots.get(*batch));
-            let rows = slots.map(|slot| self.selection().shown_of(slot.first_row, slot.rows));
-            (batches.len(), rows.sum())
+            let (batches, rows) = self.shown_batches(&cache)?;
+            (batches.len(), rows)
         };
         Ok(Extent {
             batches,
             rows,
-            is_complete: self.is_complete_in(&state),
-            cache: self.store().snapshot_of(&state),
+            is_complete: self.is_complete_in(&cache)?,
+            cache,
         })
     }
 
     /// Numbers of the stored batches that the view shows something of, ascending.
     ///
     /// # Errors
-    /// [`Error::Forked`](crate::Error::Forked).
+    /// As [`View::extent`].
     pub fn stored_batches(&self) -> Result<Vec<usize>> {
-        let state = self.store().look()?;
-        Ok(self.shown_batches(&state))
+        let cache = self.store().snapshot()?;
+        Ok(self.shown_batches(&cache)?.0)
     }
 
-    fn shown_batches(&self, state: &State) -> Vec<usize> {
-        let mut batches = self.selection().within(self.stored_range(state));
-        batches.retain(|batch| {
-            let slot = state.slots.get(*batch);
-            slot.is_some_and(|slot| self.selection().shows(slot.first_row, slot.rows))
+    /// Numbers of the stored batches that the view shows something of, and the rows that it shows.
+    fn shown_batches(&self, cache: &Snapshot) -> Result<(Vec<usize>, u64)> {
+        let range = self.stored_range(cache)?;
+        let selection = self.selection();
+        let mut batches = selection.within(range.clone());
+        if selection.shows_all_rows() && batches.len() == cache.batches {
+            return Ok((batches, cache.rows));
+        }
+        let (mut shown, mut failed) = (0, None);
+        batches.retain(|batch| match self.store().rows_of(*batch) {
+            Ok(Some(rows)) => {
+                shown += selection.shown_of(rows);
+                selection.shows(rows)
+            }
+            Ok(None) => false,
+            Err(error) => {
+                failed = Some(error);
+                false
+            }
         });
-        batches
+        match failed {
+            Some(error) => Err(error),
+            None => Ok((batches, shown)),
+        }
     }
 
     /// Numbers between which all stored batches of the view lie.
-    pub(crate) fn stored_range(&self, state: &State) -> Range<usize> {
+    pub(crate) fn stored_range(&self, cache: &Snapshot) -> Result<Range<usize>> {
         let end = self.selection().end().unwrap_or(usize::MAX);
-        let limit = end.min(state.slots.len());
-        if self.selection().shows_all_rows() {
-            return 0..limit;
+        let limit = end.min(cache.batches);
+        if self.selection().shows_all_rows() || limit == 0 {
+            return Ok(0..limit);
         }
         let rows = self.selection().rows();
-        let first = state.batch_of_row(rows.start).min(limit);
+        let store = self.store();
+        let first = store.batch_of_row(rows.start)?.min(limit);
         if rows.is_empty() {
-            return first..first;
+            return Ok(first..first);
         }
-        let last = state.batch_of_row(rows.end - 1).saturating_add(1);
-        first..last.min(limit).max(first)
+        let last = store.batch_of_row(rows.end - 1)?.saturating_add(1);
+        Ok(first..last.min(limit).max(first))
     }
 
     /// Whether all that it shows is stored, and can be read again.
-    pub(crate) fn is_complete_in(&self, state: &State) -> bool {
-        self.was_stored_in(state) && !self.is_used_up_in(state)
+    pub(crate) fn is_complete_in(&self, cache: &Snapshot) -> Result<bool> {
+        Ok(self.was_stored_in(cache) && !self.is_used_up_in(cache)?)
     }
 
     /// Whether something that it shows was let go, as `max_readers` of them had passed it.
-    fn is_used_up_in(&self, state: &State) -> bool {
-        let first = self.stored_range(state).start;
+    fn is_used_up_in(&self, cache: &Snapshot) -> Result<bool> {
+        if cache.released == 0 || self.shows_nothing() {
+            return Ok(false);
+        }
+        let first = self.stored_range(cache)?.start;
         let first = self.selection().at_or_after(first);
-        !self.shows_nothing() && first.is_some_and(|first| first < state.released)
+        Ok(first.is_some_and(|first| first < cache.released))
     }
 
     /// Whether nothing is to come of what it shows.
-    pub(crate) fn was_stored_in(&self, state: &State) -> bool {
+    pub(crate) fn was_stored_in(&self, cache: &Snapshot) -> bool {
         self.shows_nothing()
-            || matches!(state.end, End::Complete)
-            || self.selection().rows().end <= state.rows
+            || cache.is_complete()
+            || self.selection().rows().end <= cache.rows
             || self.passing().end <= self.counted().position().passed
-            || (self.selection().end()).is_some_and(|end| end <= state.slots.len())
+            || (self.selection().end()).is_some_and(|end| end <= cache.batches)
     }
 }

@@ -99,5 +99,8 @@ pub(crate) fn prove(
             Found::End | Found::Pending => Err(Error::Closed),
         }
     };
-    predicate.prove_stored(&store.zones, batches, &load)
+    store.recall(&predicate.columns());
+    let verdicts = predicate.prove_stored(&store.zones, batches, &load)?;
+    store.remember_whole();
+    Ok(verdicts)
 }

@@ -74,8 +74,9 @@ impl View {
         }
     }
 
+    /// What is shown; in a forked child the log opened anew, where it has a name.
     pub(crate) fn store(&self) -> &Arc<Store> {
-        &self.store
+        self.store.here()
     }
 
     pub(crate) fn into_store(self) -> Arc<Store> {
@@ -252,7 +253,7 @@ impl View {
     /// # Errors
     /// [`Error::Forked`].
     pub fn prefix(&self) -> Result<Self> {
-        let stored = self.store.look()?.slots.len();
+        let stored = self.store().snapshot()?.batches;
         Ok(Self {
             selection: self.selection.below(stored),
             counted: Counted::default(),
@@ -277,7 +278,7 @@ impl View {
                 "cannot take every n-th batch of a part: take them of the whole cache, then slice",
             ));
         }
-        if self.store.snapshot()?.is_used_up_by_readers {
+        if self.store().snapshot()?.is_used_up_by_readers {
             return Err(Error::invalid(
                 "cannot take every n-th batch where max_readers lets batches go: give the cache a log",
             ));
@@ -322,7 +323,7 @@ impl View {
 
     fn shaped(&self, columns: Columns) -> Self {
         let schema = Arc::clone(columns.schema());
-        let columns = (!columns.is_identity(&self.store.schema)).then(|| Arc::new(columns));
+        let columns = (!columns.is_identity(&self.store().schema)).then(|| Arc::new(columns));
         Self {
             schema,
             columns,

@@ -3,6 +3,8 @@
 use std::ops::Range;
 use std::sync::Arc;
 
+use crate::store::rows::Rows;
+
 /// Batches and rows, by their numbers in the cache. A position in it is a batch number too, so it can be
 /// saved, and taken up again by another reader.
 #[derive(Clone, Debug)]
@@ -62,14 +64,14 @@ impl Selection {
     }
 
     /// Whether it shows something of a batch with these rows: a slice shows no batch of no rows.
-    pub(crate) fn shows(&self, first_row: u64, rows: usize) -> bool {
-        self.shows_all_rows() || self.shown_of(first_row, rows) > 0
+    pub(crate) fn shows(&self, rows: Rows) -> bool {
+        self.shows_all_rows() || self.shown_of(rows) > 0
     }
 
     /// How many of these rows are selected.
-    pub(crate) fn shown_of(&self, first_row: u64, rows: usize) -> u64 {
-        let end = (first_row + rows as u64).min(self.rows.end);
-        end.saturating_sub(first_row.max(self.rows.start))
+    pub(crate) fn shown_of(&self, rows: Rows) -> u64 {
+        let end = rows.end().min(self.rows.end);
+        end.saturating_sub(rows.first.max(self.rows.start))
     }
 
     /// Whether batch `i` of what is selected is batch `i` of the cache, as far as there is one.

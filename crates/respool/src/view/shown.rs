@@ -11,11 +11,11 @@ impl View {
     /// What the view shows of a stored batch, whatever the filters say.
     pub(crate) fn read(&self, stored: &Stored) -> Result<RecordBatch> {
         let Some(columns) = &self.columns else {
-            let batch = self.store.read(stored, None)?;
-            return Ok(self.cut(batch, stored.first_row));
+            let batch = self.store().read(stored, None)?;
+            return Ok(self.cut(batch, stored.rows.first));
         };
-        let batch = self.store.read(stored, Some(columns.base()))?;
-        columns.show(&self.cut(batch, stored.first_row), columns.base())
+        let batch = self.store().read(stored, Some(columns.base()))?;
+        columns.show(&self.cut(batch, stored.rows.first), columns.base())
     }
 
     /// What the view shows of a stored batch: the rows that pass these filters.
@@ -27,8 +27,8 @@ impl View {
         }
         read.sort_unstable();
         read.dedup();
-        let batch = self.store.read(stored, Some(&read))?;
-        let mut batch = self.cut(batch, stored.first_row);
+        let batch = self.store().read(stored, Some(&read))?;
+        let mut batch = self.cut(batch, stored.rows.first);
         for filter in filters {
             batch = filter.passing(&batch, &read)?;
         }

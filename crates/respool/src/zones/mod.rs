@@ -5,6 +5,7 @@
 
 mod bounds;
 mod extremes;
+mod saved;
 mod store;
 mod through;
 mod zone;

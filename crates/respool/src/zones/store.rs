@@ -1,9 +1,11 @@
 //! Where zones are kept.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use arrow_array::{ArrayRef, RecordBatch};
 
+use super::saved::{decoded, encoded};
 use super::zone::Zone;
 use crate::sync::{RwLock, RwLockReadGuard};
 use crate::values::{Term, descend};
@@ -32,6 +34,18 @@ impl Columns {
 
     pub(crate) fn zone(&self, column: usize, path: &[usize], batch: usize) -> Option<&Zone> {
         self.column(column, path).get(batch)?.as_ref()
+    }
+
+    /// How many zones there are of each column.
+    fn counts(&self) -> Vec<(usize, usize)> {
+        let count = |paths: &HashMap<Vec<usize>, Column>| {
+            let zones = paths.values().flatten();
+            zones.filter(|zone| zone.is_some()).count()
+        };
+        let columns = self.0.iter();
+        columns
+            .map(|(column, paths)| (*column, count(paths)))
+            .collect()
     }
 
     fn insert(&mut self, column: usize, path: &[usize], batch: usize, zone: Zone) {
@@ -91,6 +105,8 @@ impl Zones for BatchZones {
 #[derive(Debug, Default)]
 pub struct ZoneMaps {
     columns: RwLock<Columns>,
+    /// How many were computed.
+    computed: AtomicU64,
 }
 
 impl ZoneMaps {
@@ -112,8 +128,43 @@ impl ZoneMaps {
     /// Computes the zone of a term and keeps it; `array` is its column in that batch.
     pub(crate) fn learn(&self, term: &Term, batch: usize, array: &ArrayRef) {
         if let Some(zone) = zone_below(array, term.path()) {
+            self.computed.fetch_add(1, Ordering::Relaxed);
             self.insert(term.column(), term.path(), batch, zone);
         }
+    }
+
+    /// How many zones were computed, rather than taken from elsewhere.
+    pub(crate) fn computed(&self) -> u64 {
+        self.computed.load(Ordering::Relaxed)
+    }
+
+    /// How many zones are known of each column that something is known of.
+    pub(crate) fn counts(&self) -> Vec<(usize, usize)> {
+        self.columns.read().counts()
+    }
+
+    /// Everything that is known of a column, in bytes.
+    pub(crate) fn to_bytes(&self, column: usize) -> Vec<u8> {
+        let columns = self.columns.read();
+        encoded(columns.0.get(&column).into_iter().flatten())
+    }
+
+    /// Adds what [`ZoneMaps::to_bytes`] gave of a column of the same `batches`; says whether it did.
+    pub(crate) fn add_bytes(&self, column: usize, bytes: &[u8], batches: usize) -> bool {
+        let Some(groups) = decoded(bytes, batches) else {
+            return false;
+        };
+        let mut columns = self.columns.write();
+        for (path, zones) in groups {
+            for (batch, zone) in zones.into_iter().enumerate() {
+                if let Some(zone) = zone
+                    && columns.zone(column, &path, batch).is_none()
+                {
+                    columns.insert(column, &path, batch, zone);
+                }
+            }
+        }
+        true
     }
 
     /// Keeps a zone that was computed elsewhere. `zone` must hold every value of that column of that batch.

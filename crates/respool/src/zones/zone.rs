@@ -30,6 +30,15 @@ pub fn zone_of(array: &dyn Array) -> Zone {
 }
 
 impl Zone {
+    pub(super) fn new(rows: u64, null_count: u64, bounds: Bounds, has_nan: bool) -> Self {
+        Self {
+            rows,
+            null_count,
+            bounds,
+            has_nan,
+        }
+    }
+
     /// Reads `array` once. A type without an order gets its null count and [`Bounds::Unknown`].
     pub fn of(array: &dyn Array) -> Self {
         Self::of_masked(array, None)

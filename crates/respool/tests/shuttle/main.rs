@@ -146,7 +146,7 @@ fn closing_wakes_who_waits_for_a_source_that_does_not_answer() {
             assert_eq!(ended, Ended::Closed);
         });
         thread::yield_now();
-        cache.close();
+        cache.close().unwrap();
         join([waiter]);
         tell.send(()).unwrap();
         join([puller]);
@@ -298,7 +298,7 @@ fn closing(options: &Options, joined: usize) {
         let closer = {
             let (cache, seen) = (cache.clone(), Arc::clone(&seen));
             thread::spawn(move || {
-                cache.close();
+                cache.close().unwrap();
                 let asked = seen.asked.load(SeqCst);
                 assert!(matches!(cache.view().reader(), Err(Error::Closed)));
                 // Who was on the way to the source when the cache was closed may still ask it.

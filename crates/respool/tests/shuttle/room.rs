@@ -152,7 +152,7 @@ fn closing_while_the_log_is_written() {
             })
         };
         thread::yield_now();
-        cache.close();
+        cache.close().unwrap();
         join(readers.into_iter().chain([closer]));
         seen.was_let_go();
         assert_eq!(budget.used(), 0);
@@ -212,7 +212,7 @@ fn what_the_log_holds_in_memory_is_counted_until_the_end() {
             thread::spawn(move || while let Ok(Some(_)) = reader.next_batch(&Uninterrupted) {})
         });
         thread::yield_now();
-        cache.close();
+        cache.close().unwrap();
         join(readers);
         assert_eq!(budget.used(), 0);
         drop(cache);

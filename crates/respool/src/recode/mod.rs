@@ -4,6 +4,8 @@
 //! and a column of few distinct strings as a dictionary. A view in these encodings is read as it is;
 //! in others every query converts it again.
 
+mod kept;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -16,6 +18,7 @@ use arrow_array::{
 use arrow_cast::cast;
 use arrow_schema::{ArrowError, DataType, Field, Schema, SchemaRef};
 
+use self::kept::Draft;
 use crate::error::{BoxError, Error, Result};
 use crate::ingest::Goal;
 use crate::interrupt::{Interrupt, Uninterrupted, Watch};
@@ -33,7 +36,7 @@ const SHORTER: usize = 8;
 const NUMBERED: usize = 1 << 16;
 
 /// What becomes of a column.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 enum Encoding {
     Kept,
     /// A decimal of so many bytes.
@@ -44,10 +47,10 @@ enum Encoding {
 }
 
 /// The values of a column, the same for every batch, and the number of each.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Dictionary {
     values: ArrayRef,
-    numbers: HashMap<Box<str>, u16>,
+    numbers: Arc<HashMap<Box<str>, u16>>,
 }
 
 /// See [`View::encoded`].
@@ -71,36 +74,83 @@ pub(crate) fn recoded(view: &View, interrupt: &dyn Interrupt) -> Result<Option<A
     if is_whole && let Some(known) = store.derived_whole() {
         return Ok(Some(known));
     }
+    if is_whole && let Some(kept) = kept::kept(store, &extent.cache) {
+        store.derive(&kept)?;
+        return store.keep_derived(&kept).map(Some);
+    }
     let mut watch = Watch::new(interrupt);
     let encodings = encodings(view, &extent, &mut watch)?;
     if encodings.iter().all(|e| matches!(e, Encoding::Kept)) {
         return Ok(None);
     }
-    let source = Encoder {
-        schema: encoded_schema(&view.schema(), &encodings),
-        encodings,
-        reader: view.passing_by(interrupt)?,
-    };
+    if is_whole
+        && let Some(draft) = Draft::of(store)
+        && let Some(kept) = drafted(view, &encodings, draft, &extent, &mut watch)?
+    {
+        return Ok(Some(kept));
+    }
     let mut options = Options::new()
         .with_write_policy(WritePolicy::OnEviction)
         .with_budget(&store.budget);
-    if let Some(quota) = store.log_quota()?
+    if store.location().is_none()
+        && let Some(quota) = store.log_quota()?
         && let Some(log) = store.log_options()
     {
         options = options.with_log_within(log.clone(), &quota);
     }
-    let encoded = Store::new(Box::new(source), &options)?;
+    let encoded = Store::new(encoder(view, encodings)?, &options)?;
     // Known from now on: what it takes is in the metrics, and it goes with the cache.
     store.derive(&encoded)?;
-    encoded.advance(Goal::End, &mut watch)?;
-    match encoded.snapshot()?.end {
-        End::Failed(failure) => return Err(Error::Source(failure)),
-        End::Open | End::Complete => {}
-    }
+    fill(&encoded, &mut watch)?;
     if !is_whole {
         return Ok(Some(encoded));
     }
     store.keep_derived(&encoded).map(Some)
+}
+
+/// The copy beside a log with a name; `None` where none can be made there.
+fn drafted(
+    view: &View,
+    encodings: &[Encoding],
+    draft: Draft,
+    extent: &Extent,
+    watch: &mut Watch<'_>,
+) -> Result<Option<Arc<Store>>> {
+    let store = view.store();
+    let options = draft.options(store)?;
+    // A directory that can't be written.
+    let Ok(encoded) = Store::new(encoder(view, encodings.to_vec())?, &options) else {
+        return Ok(None);
+    };
+    store.derive(&encoded)?;
+    match fill(&encoded, watch) {
+        Ok(()) => {}
+        // No room there.
+        Err(Error::Log(_)) => return Ok(None),
+        Err(error) => return Err(error),
+    }
+    encoded.close()?;
+    let Some(kept) = draft.publish(store, &extent.cache) else {
+        return Ok(None);
+    };
+    store.derive(&kept)?;
+    store.keep_derived(&kept).map(Some)
+}
+
+fn encoder(view: &View, encodings: Vec<Encoding>) -> Result<Box<Encoder>> {
+    Ok(Box::new(Encoder {
+        schema: encoded_schema(&view.schema(), &encodings),
+        encodings,
+        reader: view.passing_by(&Uninterrupted)?,
+    }))
+}
+
+fn fill(encoded: &Arc<Store>, watch: &mut Watch<'_>) -> Result<()> {
+    encoded.advance(Goal::End, watch)?;
+    match encoded.snapshot()?.end {
+        End::Failed(failure) => Err(Error::Source(failure)),
+        End::Open | End::Complete => Ok(()),
+    }
 }
 
 fn encodings(view: &View, extent: &Extent, watch: &mut Watch<'_>) -> Result<Vec<Encoding>> {
@@ -160,7 +210,10 @@ fn distinct(
         }
     }
     let values: ArrayRef = Arc::new(StringViewArray::from_iter_values(&values));
-    Ok(Some(Dictionary { values, numbers }))
+    Ok(Some(Dictionary {
+        values,
+        numbers: Arc::new(numbers),
+    }))
 }
 
 fn is_string(kind: &DataType) -> bool {

@@ -1,0 +1,264 @@
+//! Logs with a name: opened, gone on with, looked at.
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, UNIX_EPOCH};
+
+use pyo3::exceptions::{PyTypeError, PyValueError};
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyDict, PyString};
+use respool::{Cache, LogOptions, LogReader, LogState, Skip};
+
+use crate::attach::detached;
+use crate::cache::{PyCache, options};
+use crate::door::{Disk, room};
+use crate::metadata::dict_of;
+use crate::size::SizeArgument;
+use crate::source::{Sourced, source_of};
+use crate::view::PyView;
+
+/// Open a cache that was kept with ``respool.cache(source, path=...)``, in this process or another.
+///
+/// Reads no data; batches come straight out of the files. Several processes may open one log, also while
+/// another still fills it: it is followed then, and a read waits for what is to come.
+///
+/// Parameters
+/// ----------
+/// path
+///     The directory of the log.
+/// timeout
+///     Seconds that a read waits for the process that fills the log while nothing comes; None waits for
+///     ever. Ctrl-C ends it in any case.
+/// memory
+///     Bytes to hold of batches that have to be decoded (a compressed log), or text; None is no bound.
+///
+/// Returns
+/// -------
+/// StreamCache
+///     Of a log that is not whole, because its source failed or its writer is gone, reading gives the batches
+///     and then raises ``IncompleteStreamError``; ``.prefix()`` reads what there is, and
+///     :func:`respool.resume` goes on with it.
+///
+/// Raises
+/// ------
+/// FileNotFoundError
+///     If there is no log.
+/// PermissionError
+///     If the directory or a file in it belongs to somebody else, others may write to it, or it is a link.
+/// CorruptLogError, OSError, ValueError
+///     If the log is damaged, can't be read, or was written by a newer respool.
+/// TimeoutError
+///     By a read that has waited for so long. The next read waits again.
+///
+/// Examples
+/// --------
+/// >>> import os, tempfile
+/// >>> import pyarrow as pa, respool
+/// >>> path = os.path.join(tempfile.mkdtemp(dir="."), "numbers")
+/// >>> with respool.cache(pa.table({"x": [1, 2, 3]}), path=path) as cache:
+/// ...     cache.ingest_all()
+/// 1
+/// >>> again = respool.open(path)
+/// >>> again.complete, pa.table(again)["x"].to_pylist()
+/// (True, [1, 2, 3])
+#[pyfunction]
+#[pyo3(signature = (path, *, timeout=None, memory=Some(SizeArgument::share(0.25))))]
+#[pyo3(text_signature = "(path, *, timeout=None, memory='25%')")]
+pub(crate) fn open(
+    py: Python<'_>,
+    path: PathBuf,
+    timeout: Option<f64>,
+    memory: Option<SizeArgument>,
+) -> PyResult<Bound<'_, PyCache>> {
+    let timeout = timeout.map(seconds).transpose()?;
+    let options = options(memory.as_ref(), None)?;
+    let cache = detached(py, || Cache::open(&path, timeout, &options))?;
+    Bound::new(py, PyCache::of(&cache, None))
+}
+
+/// Go on with a log that was not filled to its end.
+///
+/// Everything whole and good that is in it stays. The source has to give the same stream again, or go on
+/// behind what the log has.
+///
+/// Parameters
+/// ----------
+/// path
+///     The directory of the log.
+/// source
+///     As for :func:`respool.cache`. For an iterable the schema is that of the log.
+/// skip
+///     What is done with what the log has already: ``"check"`` compares the first rows of the source with
+///     it, ``"trust"`` leaves out as many rows unseen, and a number leaves out so many batches of the source:
+///     0 where it begins behind what the log has.
+/// memory, disk
+///     As for :func:`respool.cache`.
+///
+/// Returns
+/// -------
+/// StreamCache
+///     What is new is pulled when a reader first asks for it.
+///
+/// Raises
+/// ------
+/// BlockingIOError
+///     If another process still writes to it; the message says which.
+/// ValueError
+///     If the log is complete or its schema is another one; by a read, if the source gives other values than
+///     the log has. The log is as it was then.
+/// FileNotFoundError, OSError
+///     As :func:`respool.open`.
+///
+/// Examples
+/// --------
+/// >>> import os, tempfile
+/// >>> import pyarrow as pa, respool
+/// >>> def numbers(n):
+/// ...     for i in range(n):
+/// ...         yield pa.record_batch({"x": [i]})
+/// ...     if n < 3:
+/// ...         raise OSError("the wire broke")
+/// >>> path = os.path.join(tempfile.mkdtemp(dir="."), "numbers")
+/// >>> with respool.cache(numbers(2), path=path, schema=pa.schema({"x": pa.int64()})) as cache:
+/// ...     cache.ingest_all()
+/// Traceback (most recent call last):
+///     ...
+/// OSError: the wire broke
+/// >>> with respool.resume(path, numbers(3)) as cache:
+/// ...     pa.table(cache)["x"].to_pylist()
+/// [0, 1, 2]
+#[pyfunction]
+#[pyo3(signature = (
+    path,
+    source,
+    *,
+    skip=SkipArgument(Skip::Check),
+    memory=Some(SizeArgument::share(0.25)),
+    disk=Some(Disk::Auto),
+    schema=None,
+))]
+#[pyo3(text_signature = "(path, source, *, skip='check', memory='25%', disk='auto', schema=None)")]
+pub(crate) fn resume<'py>(
+    py: Python<'py>,
+    path: PathBuf,
+    source: &Bound<'py, PyAny>,
+    skip: SkipArgument,
+    memory: Option<SizeArgument>,
+    disk: Option<Disk>,
+    schema: Option<&Bound<'py, PyAny>>,
+) -> PyResult<Bound<'py, PyCache>> {
+    let options = options(memory.as_ref(), None)?;
+    let is_stream = source.hasattr("__arrow_c_stream__")? || source.hasattr("scanner")?;
+    let known = match schema {
+        None if !is_stream && source.try_iter().is_ok() => {
+            let none = respool::Options::new();
+            let cache = detached(py, || Cache::open(&path, Some(Duration::ZERO), &none))?;
+            Some(Bound::new(py, PyView::whole(cache.view(), false))?.into_any())
+        }
+        _ => None,
+    };
+    let Sourced { source, origin } = source_of(source, schema.or(known.as_ref()))?;
+    let mut log = LogOptions::new(&path).allow_tmpfs(true);
+    let cache = detached(py, || {
+        log.capacity = disk.map(|disk| room(&disk, &path)).transpose()?;
+        Cache::resume(source, log, skip.0, &options)
+    })?;
+    Bound::new(py, PyCache::of(&cache, origin))
+}
+
+/// The `skip` argument of [`resume`].
+pub(crate) struct SkipArgument(Skip);
+
+impl<'py> FromPyObject<'_, 'py> for SkipArgument {
+    type Error = PyErr;
+
+    fn extract(object: Borrowed<'_, 'py, PyAny>) -> PyResult<Self> {
+        let refused = || {
+            PyValueError::new_err(format!(
+                "skip is \"check\", \"trust\" or a number of batches, not {}",
+                object
+                    .repr()
+                    .map_or_else(|_| "that".to_owned(), |it| it.to_string())
+            ))
+        };
+        if let Ok(text) = object.cast::<PyString>() {
+            return match text.to_str()? {
+                "check" => Ok(Self(Skip::Check)),
+                "trust" => Ok(Self(Skip::Trust)),
+                _ => Err(refused()),
+            };
+        }
+        if object.is_instance_of::<pyo3::types::PyBool>() {
+            return Err(refused());
+        }
+        let batches: usize = object.extract().map_err(|_| refused())?;
+        Ok(Self(Skip::Batches(batches)))
+    }
+}
+
+fn seconds(timeout: f64) -> PyResult<Duration> {
+    Duration::try_from_secs_f64(timeout).map_err(|_| {
+        PyValueError::new_err(format!(
+            "timeout is a number of seconds from 0 on, or None, not {timeout}"
+        ))
+    })
+}
+
+/// What a log says of itself, without a cache of it.
+///
+/// Returns
+/// -------
+/// dict
+///     state ("growing", "abandoned", "complete", "failed"), failure, rows, batches, nbytes, file_bytes (bytes),
+///     created (seconds since 1970), ttl (seconds or None), key, metadata, identity.
+#[pyfunction]
+#[pyo3(name = "_peek")]
+pub(crate) fn peek(py: Python<'_>, path: PathBuf) -> PyResult<Bound<'_, PyDict>> {
+    let log = detached(py, || Ok(LogReader::open(&path)?))?;
+    let (state, failure) = match log.state() {
+        LogState::Growing => ("growing", None),
+        LogState::Abandoned => ("abandoned", None),
+        LogState::Complete => ("complete", None),
+        LogState::Failed(failure) => ("failed", Some(failure.text)),
+    };
+    let about = PyDict::new(py);
+    about.set_item("state", state)?;
+    about.set_item("failure", failure)?;
+    about.set_item("rows", log.num_rows())?;
+    about.set_item("batches", log.len())?;
+    about.set_item("nbytes", log.shown_bytes())?;
+    about.set_item("file_bytes", detached(py, || Ok(log.file_bytes()?))?)?;
+    let created = UNIX_EPOCH + Duration::from_micros(log.created());
+    let created = created.duration_since(UNIX_EPOCH).unwrap_or_default();
+    about.set_item("created", created.as_secs_f64())?;
+    about.set_item("ttl", log.time_to_live().map(|time| time.as_secs_f64()))?;
+    about.set_item("key", log.key().map(|key| PyBytes::new(py, key)))?;
+    about.set_item("metadata", dict_of(py, log.metadata())?)?;
+    about.set_item("identity", PyBytes::new(py, &log.identity()))?;
+    detached(py, || {
+        drop(log);
+        Ok(())
+    })?;
+    Ok(about)
+}
+
+/// The options of a new log with a name.
+///
+/// # Errors
+/// `TypeError` or `ValueError` where the metadata can't be kept or the time is none.
+pub(crate) fn named_log(
+    path: &Path,
+    metadata: Option<&Bound<'_, PyDict>>,
+    key: Option<&[u8]>,
+    time_to_live: Option<f64>,
+) -> PyResult<LogOptions> {
+    let metadata = crate::metadata::entries_of(metadata)?;
+    if path.as_os_str().is_empty() {
+        return Err(PyTypeError::new_err(
+            "path is the directory of the log, not empty",
+        ));
+    }
+    Ok(LogOptions::new(path)
+        .metadata(metadata)
+        .key(key.map(<[u8]>::to_vec))
+        .time_to_live(time_to_live.map(seconds).transpose()?))
+}

@@ -1,0 +1,58 @@
+//! Waiting for the process that writes a log.
+
+use std::time::{Duration, Instant};
+
+use respool_log::State;
+
+use super::turn::Turn;
+use crate::error::{Error, Result, Unfinished};
+use crate::store::upstream::{Follow, Upstream};
+use crate::sync::now;
+
+impl Turn<'_> {
+    /// Publishes what was written meanwhile, or waits for it until that time.
+    pub(super) fn follow(&mut self, begun: Instant, until: Instant) -> Result<Instant> {
+        let Some(Upstream::Writer(follow)) = &mut self.upstream else {
+            return Ok(begun);
+        };
+        let since = *follow.since.get_or_insert(begun);
+        let left = |timeout: Duration| timeout.saturating_sub(begun - since);
+        let slice = until.saturating_duration_since(begun);
+        let patience = follow.timeout.map_or(slice, |time| left(time).min(slice));
+        let progress = follow.log.wait(self.batches, patience)?;
+        let time = now();
+        if progress.len > self.batches {
+            follow.since = None;
+            let log = follow.log.clone();
+            let last = log.info(progress.len - 1)?;
+            let rows = last.first_row + last.rows;
+            let mut state = self.store.look_open()?;
+            state.follow(progress.len, rows, log.shown_bytes());
+            drop(state);
+            self.store.advanced.notify_all();
+            self.batches = progress.len;
+            self.rows = rows;
+            return Ok(time);
+        }
+        if progress.state == State::Growing {
+            return match follow.timeout {
+                Some(timeout) if time - since >= timeout => {
+                    follow.since = None;
+                    Err(stalled(follow, timeout, self.batches))
+                }
+                _ => Ok(time),
+            };
+        }
+        let unfinished = Unfinished::of(&follow.log, &progress.state);
+        self.end(unfinished.map_or(Ok(()), |unfinished| Err(unfinished.into())))?;
+        Ok(time)
+    }
+}
+
+fn stalled(follow: &Follow, timeout: Duration, batches: usize) -> Error {
+    Error::Stalled {
+        directory: follow.log.directory(),
+        seconds: timeout.as_secs_f64(),
+        batches,
+    }
+}

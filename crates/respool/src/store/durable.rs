@@ -1,0 +1,60 @@
+//! A log with a name: made durable, and ended as the source has ended.
+
+use respool_log::Failure;
+
+use super::Store;
+use super::again::Mismatch;
+use super::records::Records;
+use crate::error::{BoxError, Error, Result};
+
+impl Store {
+    /// Makes everything that is stored durable.
+    ///
+    /// # Errors
+    /// [`Error::Closed`], [`Error::Forked`]; [`Error::InvalidArgument`] where the log goes with the process;
+    /// [`Error::Log`], after which nothing of this log can be made durable any more.
+    pub(crate) fn flush(&self) -> Result<()> {
+        let log = self.look_open()?.log.clone();
+        if self.location.is_none() {
+            return Err(Error::invalid(
+                "cannot flush: what this cache holds goes with the process; give it a path",
+            ));
+        }
+        if let Some(log) = log.as_ref().and_then(Records::written) {
+            log.flush()?;
+        }
+        self.remember();
+        Ok(())
+    }
+
+    /// Ends a log with a name: durably, if the source came to its end.
+    ///
+    /// # Errors
+    /// [`Error::Forked`]; [`Error::Log`] where the log can't be ended. It can be tried again, unless a sync failed.
+    pub(crate) fn conclude(&self, end: &Result<(), BoxError>) -> Result<()> {
+        let (log, is_closed) = {
+            let state = self.look()?;
+            (state.log.clone(), state.closed)
+        };
+        let Some(log) = log.as_ref().and_then(Records::written) else {
+            return Ok(());
+        };
+        if self.location.is_none() || is_closed {
+            return Ok(());
+        }
+        match end {
+            Ok(()) => Ok(log.finish()?),
+            // That is what the attempt failed at, not what the log is filled from.
+            Err(error) if error.is::<Mismatch>() => Ok(()),
+            Err(error) => {
+                let failure = Failure {
+                    kind: "source".to_owned(),
+                    text: error.to_string(),
+                };
+                // Where it can't be said why, the log is one that was left: not whole either.
+                let _said = log.fail(&failure);
+                Ok(())
+            }
+        }
+    }
+}

@@ -1,0 +1,56 @@
+//! A store in a forked child: what is on a log with a name is opened there anew.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use respool_log::LogReader;
+
+use super::Store;
+use crate::options::Options;
+
+/// Where a log with a name is, and how it is opened again.
+#[derive(Debug)]
+pub(crate) struct Location {
+    pub(crate) directory: PathBuf,
+    /// What no other log has, also one that is there later.
+    pub(crate) identity: [u8; 16],
+    /// What its owner says of it.
+    pub(crate) metadata: Vec<(String, Vec<u8>)>,
+    pub(super) timeout: Option<Duration>,
+    pub(super) options: Options,
+}
+
+impl Store {
+    /// This store; in a forked child the one that takes its place, where there is one. Nothing of the
+    /// parent's is locked for it.
+    pub(crate) fn here(self: &Arc<Self>) -> &Arc<Self> {
+        if self.check_process().is_ok() {
+            return self;
+        }
+        match self.anew.get_or_init(|| self.reopened()) {
+            Some(store) => store.here(),
+            None => self,
+        }
+    }
+
+    fn reopened(&self) -> Option<Arc<Self>> {
+        let location = self.location.as_ref()?;
+        if self.is_closed.load(Ordering::Relaxed) {
+            return None;
+        }
+        let log = LogReader::open(&location.directory).ok()?;
+        if log.identity() != location.identity {
+            return None;
+        }
+        // A ledger that is shared with the parent's caches may be locked for ever.
+        let options = location.options.with_own_budget();
+        Self::opened(log, &options, location.timeout).ok()
+    }
+
+    /// Where the log is, if it has a name.
+    pub(crate) fn location(&self) -> Option<&Location> {
+        self.location.as_ref()
+    }
+}

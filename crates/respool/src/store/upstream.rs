@@ -1,0 +1,56 @@
+//! Where the next batch comes from: the source, or another process that writes the log.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use arrow_array::RecordBatch;
+use respool_log::LogReader;
+
+use super::again::Again;
+use crate::error::BoxError;
+use crate::ledger::Charged;
+use crate::source::Source;
+
+/// Whoever brings the next batch.
+pub(crate) enum Upstream {
+    Source(Box<Feed>),
+    Writer(Follow),
+}
+
+/// The source, and what was pulled from it but is not stored yet.
+pub(crate) struct Feed {
+    pub(crate) source: Box<dyn Source>,
+    /// Small batches that wait to be joined; they count in the ledger.
+    pub(crate) joining: Vec<Charged>,
+    /// Their rows.
+    pub(crate) joining_rows: usize,
+    /// What the next slots will hold, the first first.
+    pub(crate) pending: VecDeque<RecordBatch>,
+    /// How the source ended, once it did while batches were waiting or the log could not be closed.
+    pub(crate) end: Option<Result<(), BoxError>>,
+    /// What the source gives again of a log that is resumed.
+    pub(crate) again: Option<Again>,
+}
+
+impl Feed {
+    pub(crate) fn new(source: Box<dyn Source>) -> Self {
+        Self {
+            source,
+            joining: Vec::new(),
+            joining_rows: 0,
+            pending: VecDeque::new(),
+            end: None,
+            again: None,
+        }
+    }
+}
+
+/// A log that another process may still write.
+pub(crate) struct Follow {
+    pub(crate) log: Arc<LogReader>,
+    /// For how long nothing may come before who waits gets an error; `None` for ever.
+    pub(crate) timeout: Option<Duration>,
+    /// Since when nothing came, if somebody waits.
+    pub(crate) since: Option<Instant>,
+}

@@ -1,0 +1,255 @@
+"""Logs that outlive the process: kept, opened again, gone on with."""
+
+import os
+import stat
+import time
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+import processes
+import respool
+from respool.exceptions import IncompleteStreamError
+from sources import SCHEMA, Source, expected
+
+OPENS = """
+import sys
+import pyarrow as pa, respool
+from sources import expected
+
+cache = respool.open(sys.argv[1])
+assert cache.complete and cache.metadata == {"made by": ["a", 1]}, cache
+assert cache.metrics()["log_reads"] == 0
+for _ in range(2):
+    assert pa.table(cache).equals(expected(int(sys.argv[2])))
+print(cache.path)
+"""
+
+FILLS = """
+import sys, time
+import respool
+from sources import SCHEMA, Source
+
+cache = respool.cache(Source(1000), schema=SCHEMA, path=sys.argv[1])
+reader = cache.reader()
+for _ in range(int(sys.argv[2])):
+    next(reader)
+cache.flush()
+print("flushed", flush=True)
+for _ in range(int(sys.argv[3])):
+    next(reader)
+print("ready", flush=True)
+time.sleep(60)
+"""
+
+
+def kept(path: Path, count: int = 5, **options: object) -> respool.StreamCache:
+    return respool.cache(Source(count), schema=SCHEMA, path=path, **options)
+
+
+def failing(count: int):
+    yield from Source(count)
+    raise RuntimeError("the wire broke")
+
+
+@pytest.fixture
+def path(log_dir: Path) -> Path:
+    return log_dir / "log"
+
+
+@pytest.mark.parametrize("compression", [None, "lz4", "zstd"])
+def test_another_process_opens_what_was_kept(path, compression):
+    with kept(path, compression=compression, metadata={"made by": ["a", 1]}) as cache:
+        assert cache.path == path
+        assert pa.table(cache).equals(expected(5))
+    assert processes.run(OPENS, path, 5).strip() == str(path)
+
+
+def test_a_complete_log_needs_no_close(path):
+    cache = kept(path)
+    cache.ingest_all()
+    assert processes.run(OPENS.replace('{"made by": ["a", 1]}', "{}"), path, 5)
+    del cache
+
+
+def test_files_and_directory_are_private(path):
+    kept(path).ingest_all()
+    assert stat.S_IMODE(path.stat().st_mode) == 0o700
+    assert {stat.S_IMODE(file.stat().st_mode) for file in path.iterdir()} == {0o600}
+
+
+def test_a_directory_that_holds_something_is_refused_with_the_way_out(path):
+    kept(path).ingest_all()
+    with pytest.raises(FileExistsError, match=r"respool\.open\(path\).*respool\.resume") as caught:
+        kept(path)
+    assert caught.value.filename == str(path)
+    assert respool.open(path).complete
+
+
+def test_there_has_to_be_a_log(path):
+    with pytest.raises(FileNotFoundError):
+        respool.open(path)
+    path.mkdir(mode=0o700)
+    with pytest.raises(FileNotFoundError):
+        respool.open(path)
+    with pytest.raises(FileNotFoundError):
+        respool.resume(path, Source(3), schema=SCHEMA)
+
+
+def test_a_link_is_not_followed(path):
+    kept(path).ingest_all()
+    link = path.with_name("link")
+    link.symlink_to(path)
+    with pytest.raises(PermissionError, match="link"):
+        respool.open(link)
+
+
+def test_a_log_of_a_newer_version_is_refused_by_name(path):
+    kept(path).ingest_all()
+    manifest = path / "_manifest"
+    data = bytearray(manifest.read_bytes())
+    data[8] = 2
+    manifest.write_bytes(data)
+    with pytest.raises(ValueError, match="_manifest can't be read by this program.*2"):
+        respool.open(path)
+
+
+def test_only_what_is_kept_takes_a_path_metadata_and_flush(path, log_dir):
+    with pytest.raises(ValueError, match="give it a path"):
+        respool.cache(Source(1), schema=SCHEMA, metadata={"a": 1})
+    with pytest.raises(ValueError, match="give one of them"):
+        kept(path, directory=log_dir)
+    with pytest.raises(TypeError, match="names that are text"):
+        kept(path, metadata={1: 2})
+    with pytest.raises(TypeError, match="JSON"):
+        kept(path, metadata={"a": object()})
+    cache = respool.cache(Source(1), schema=SCHEMA)
+    assert cache.path is None
+    assert cache.metadata == {}
+    with pytest.raises(ValueError, match="give it a path"):
+        cache.flush()
+    assert not path.exists()
+
+
+def test_a_failed_log_says_how_much_there_is_and_why(path):
+    cache = respool.cache(failing(3), schema=SCHEMA, path=path)
+    with pytest.raises(RuntimeError, match="the wire broke"):
+        list(cache)
+    cache.close()
+    again = respool.open(path)
+    assert not again.complete
+    assert again.num_batches == 3
+    with pytest.raises(IncompleteStreamError, match="RuntimeError: the wire broke") as caught:
+        list(again)
+    assert (caught.value.batches, caught.value.rows) == (3, expected(3).num_rows)
+    # A C stream carries an errno and a text.
+    with pytest.raises(OSError, match="IncompleteStreamError: .* after 3 batches"):
+        pa.table(again)
+    assert pa.table(again.prefix()).equals(expected(3))
+
+
+@pytest.mark.parametrize("skip", ["check", "trust", 3])
+def test_a_failed_log_is_gone_on_with(path, skip):
+    respool.cache(failing(3), schema=SCHEMA, path=path).prefix()
+    with pytest.raises(RuntimeError):
+        respool.cache(failing(3), schema=SCHEMA, path=path.with_name("other")).ingest_all()
+    path = path.with_name("other")
+    source = Source(6)
+    with respool.resume(path, source, skip=skip) as cache:
+        assert cache.num_batches == 3
+        assert source.pulls == 0
+        assert pa.table(cache).equals(expected(6))
+        assert source.pulls == 7
+    assert pa.table(respool.open(path)).equals(expected(6))
+    with pytest.raises(ValueError, match="it is complete; open it"):
+        respool.resume(path, Source(6))
+
+
+def test_another_stream_is_refused_and_the_log_is_as_it_was(path):
+    with pytest.raises(RuntimeError):
+        respool.cache(failing(3), schema=SCHEMA, path=path).ingest_all()
+    with respool.resume(path, list(Source(6))[1:]) as cache:
+        with pytest.raises(ValueError, match='row 0, column "n"'):
+            pa.table(cache)
+    with respool.resume(path, Source(2)) as cache:
+        with pytest.raises(ValueError, match="the source ended after"):
+            pa.table(cache)
+    with pytest.raises(ValueError, match="cannot go on with the log"):
+        respool.resume(path, pa.table({"x": [1]}))
+    with pytest.raises(ValueError, match="skip is"):
+        respool.resume(path, Source(6), skip="all")
+    with respool.resume(path, Source(6)) as cache:
+        assert pa.table(cache).equals(expected(6))
+
+
+@pytest.mark.parametrize("more", [0, 7])
+def test_what_was_flushed_is_there_after_a_kill(path, more):
+    child = processes.start(FILLS, path, 5, more)
+    with processes.killed_at_the_end(child):
+        processes.wait_for_line(child, "ready")
+    again = respool.open(path)
+    assert again.num_batches == 5 + more
+    with pytest.raises(IncompleteStreamError, match="its writer ended without"):
+        list(again)
+    assert pa.table(again.prefix()).equals(expected(5 + more))
+    with respool.resume(path, Source(30)) as cache:
+        assert pa.table(cache).equals(expected(30))
+
+
+def test_a_second_writer_is_refused_at_once_and_told_who_is_there(path):
+    child = processes.start(FILLS, path, 1, 0)
+    with processes.killed_at_the_end(child):
+        processes.wait_for_line(child, "ready")
+        for write in (lambda: kept(path), lambda: respool.resume(path, Source(9))):
+            begun = time.monotonic()
+            with pytest.raises(OSError, match="in use by another writer") as caught:
+                write()
+            assert time.monotonic() - begun < 0.5
+            assert isinstance(caught.value, BlockingIOError | FileExistsError)
+            assert str(child.pid) in str(caught.value) or isinstance(caught.value, FileExistsError)
+
+
+def test_zone_maps_are_kept(path):
+    with kept(path, 9) as cache:
+        cache.ingest_all()
+        rows = cache.filter([("n", "<", 5)]).to_arrow().num_rows
+    again = respool.open(path)
+    view = again.filter([("n", "<", 5)])
+    reader = view.reader()
+    assert again.metrics()["log_reads"] == 0
+    assert reader.read_all().num_rows == rows
+    assert again.metrics()["log_reads"] == 1
+
+
+def test_a_directory_that_can_only_be_read_is_enough(path):
+    kept(path).ingest_all()
+    for file in path.iterdir():
+        file.chmod(0o400)
+    path.chmod(0o500)
+    try:
+        again = respool.open(path)
+        assert again.filter([("n", "<", 5)]).to_arrow().num_rows == 5
+        again.close()
+    finally:
+        path.chmod(0o700)
+
+
+def test_an_opened_log_is_zero_copy(path):
+    kept(path).ingest_all()
+    again = respool.open(path)
+    before = pa.total_allocated_bytes()
+    table = pa.table(again)
+    assert pa.total_allocated_bytes() == before
+    assert table.equals(expected(5))
+    assert again.metrics()["memory_bytes"] == 0
+
+
+def test_batches_outlive_the_cache_and_the_log(path):
+    kept(path).ingest_all()
+    with respool.open(path) as again:
+        table = pa.table(again)
+    for file in path.iterdir():
+        file.unlink()
+    os.rmdir(path)
+    assert table.equals(expected(5))
