@@ -2,6 +2,7 @@
 
 import errno
 import pickle
+import sys
 from pathlib import Path
 
 import processes
@@ -29,9 +30,11 @@ def test_importing_loads_no_engine():
 def test_every_native_name_is_exported():
     native = public(_native) - INTERNAL
     assert len(native) >= 4
-    exported = set(respool.__all__)
+    # `from respool import *` must not hide Python's `open`.
+    exported = {*respool.__all__, "open"}
     assert native <= exported
     assert {name for name in exported if hasattr(_native, name)} == native | {"__version__"}
+    assert "open" not in respool.__all__
 
 
 def test_exported_names_exist_and_are_documented():
@@ -142,7 +145,7 @@ def test_the_stub_imports_nothing_that_a_user_may_lack():
         for line in STUB.read_text().splitlines()
         if line.startswith(("import ", "from "))
     }
-    assert imported == {"collections", "pyarrow", "respool", "types", "typing", "typing_extensions"}
+    assert imported - {"pyarrow", "respool", "typing_extensions"} <= sys.stdlib_module_names
 
 
 def test_the_version_is_the_wheels():

@@ -222,6 +222,7 @@ def resume(
     skip: Literal["check", "trust"] | int = "check",
     memory: ByteSize | None = "25%",
     disk: ByteSize | None = "auto",
+    coalesce_rows: int | None = None,
     schema: ArrowSchemaExportable | Literal["first"] | None = None,
 ) -> StreamCache: ...
 def _fill(

@@ -50,3 +50,4 @@ pub use log::Log;
 pub use options::{Access, Compression, LogOptions};
 pub use quota::Quota;
 pub use reader::{LogReader, Progress, RecordInfo, State};
+pub use storage::{Removal, forked};

@@ -1,6 +1,7 @@
 //! The log as its callers see it: begun, appended to, read.
 
 mod about;
+mod remove;
 mod resume;
 
 use std::fmt;

@@ -2,7 +2,7 @@
 //!
 //! More than half of the file is docstrings.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use pyo3::PyTraverseError;
@@ -10,13 +10,14 @@ use pyo3::exceptions::PyValueError;
 use pyo3::gc::PyVisit;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString};
-use respool::{Cache, Compression, LogOptions, Options, WritePolicy};
+use respool::{Cache, Options, WritePolicy};
 
 use crate::attach::detached;
 use crate::describe::describe;
 use crate::error::{OrRaise, cause};
 use crate::metadata::dict_of;
 use crate::number::Number;
+use crate::options::{compression_of, log_in, options};
 use crate::origin::Origin;
 use crate::size::SizeArgument;
 use crate::source::{Sourced, source_of};
@@ -391,45 +392,5 @@ impl PyCache {
         if let Some(origin) = &self.origin {
             origin.clear();
         }
-    }
-}
-
-pub(crate) fn options(
-    memory: Option<&SizeArgument>,
-    coalesce_rows: Option<&Number>,
-) -> PyResult<Options> {
-    let mut options = Options::new();
-    if let Some(size) = memory {
-        options = options.with_memory_capacity(size.of_memory());
-    }
-    if let Some(rows) = coalesce_rows {
-        let rows = usize::try_from(rows.0).unwrap_or(usize::MAX);
-        if rows == 0 {
-            return Err(PyValueError::new_err("coalesce_rows is at least 1"));
-        }
-        options = options.with_coalesce_rows(rows);
-    }
-    Ok(options)
-}
-
-pub(crate) fn log_in(
-    directory: &Path,
-    capacity: u64,
-    compression: Option<Compression>,
-) -> LogOptions {
-    let mut log = LogOptions::new(directory);
-    log.capacity = Some(capacity);
-    log.compression = compression;
-    log
-}
-
-pub(crate) fn compression_of(name: Option<&str>) -> PyResult<Option<Compression>> {
-    match name {
-        None => Ok(None),
-        Some("lz4") => Ok(Some(Compression::Lz4)),
-        Some("zstd") => Ok(Some(Compression::Zstd)),
-        Some(other) => Err(PyValueError::new_err(format!(
-            "compression is \"lz4\", \"zstd\" or None, not {other:?}"
-        ))),
     }
 }

@@ -10,10 +10,10 @@ use pyo3::types::PyDict;
 use respool::{Log, LogOptions, WritePolicy};
 
 use crate::attach::detached;
-use crate::cache::{PyCache, compression_of, log_in, options};
+use crate::cache::PyCache;
 use crate::number::Number;
-use crate::open::named_log;
-use crate::size::{SizeArgument, free};
+use crate::options::{Disk, compression_of, log_in, named_log, options, room};
+use crate::size::SizeArgument;
 use crate::source::source_of;
 
 /// Cache a source, spilling to disk by itself.
@@ -169,33 +169,6 @@ pub(crate) fn fill<'py>(
     log.capacity = detached(py, || disk.map(|disk| room(&disk, &path)).transpose())?;
     let options = options(memory.as_ref(), coalesce_rows.as_ref())?.with_named_log(log);
     Bound::new(py, PyCache::made(py, source_of(source, schema)?, &options)?)
-}
-
-/// Bytes that a log in a directory, or in one that is to be made, may have. To be called detached.
-pub(crate) fn room(disk: &Disk, directory: &Path) -> respool::Result<u64> {
-    let there = directory.ancestors().find(|path| path.exists());
-    let there = there.unwrap_or(Path::new("."));
-    match disk {
-        Disk::Auto => free(there).map(|free| free / 10 * 9),
-        Disk::Capacity(size) => size.of_disk(there),
-    }
-}
-
-/// The `disk` argument of [`cache`] and its like.
-pub(crate) enum Disk {
-    Auto,
-    Capacity(SizeArgument),
-}
-
-impl<'py> FromPyObject<'_, 'py> for Disk {
-    type Error = PyErr;
-
-    fn extract(object: Borrowed<'_, 'py, PyAny>) -> PyResult<Self> {
-        match object.extract::<&str>() {
-            Ok("auto") => Ok(Self::Auto),
-            _ => object.extract().map(Self::Capacity),
-        }
-    }
 }
 
 /// The first directory for temporary files that is on a disk and can be written.

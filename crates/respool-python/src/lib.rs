@@ -24,6 +24,7 @@ mod frames;
 mod metadata;
 mod number;
 mod open;
+mod options;
 mod origin;
 mod predicate;
 mod progress;

@@ -1,20 +1,21 @@
 //! Logs with a name: opened, gone on with, looked at.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::{Duration, UNIX_EPOCH};
 
-use pyo3::exceptions::{PyTypeError, PyValueError};
+use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyString};
 use respool::{Cache, LogOptions, LogReader, LogState, Skip};
 
 use crate::attach::detached;
-use crate::cache::{PyCache, options};
-use crate::door::{Disk, room};
+use crate::cache::PyCache;
 use crate::metadata::dict_of;
+use crate::number::Number;
+use crate::options::{Disk, options, room, seconds};
+use crate::pyarrow::schema_to_pyarrow;
 use crate::size::SizeArgument;
 use crate::source::{Sourced, source_of};
-use crate::view::PyView;
 
 /// Open a cache that was kept with ``respool.cache(source, path=...)``, in this process or another.
 ///
@@ -90,7 +91,7 @@ pub(crate) fn open(
 ///     What is done with what the log has already: ``"check"`` compares the first rows of the source with
 ///     it, ``"trust"`` leaves out as many rows unseen, and a number leaves out so many batches of the source:
 ///     0 where it begins behind what the log has.
-/// memory, disk
+/// memory, disk, coalesce_rows
 ///     As for :func:`respool.cache`.
 ///
 /// Returns
@@ -134,9 +135,13 @@ pub(crate) fn open(
     skip=SkipArgument(Skip::Check),
     memory=Some(SizeArgument::share(0.25)),
     disk=Some(Disk::Auto),
+    coalesce_rows=None,
     schema=None,
 ))]
-#[pyo3(text_signature = "(path, source, *, skip='check', memory='25%', disk='auto', schema=None)")]
+#[pyo3(
+    text_signature = "(path, source, *, skip='check', memory='25%', disk='auto', coalesce_rows=None, schema=None)"
+)]
+#[expect(clippy::too_many_arguments, reason = "keywords of one door")]
 pub(crate) fn resume<'py>(
     py: Python<'py>,
     path: PathBuf,
@@ -144,15 +149,15 @@ pub(crate) fn resume<'py>(
     skip: SkipArgument,
     memory: Option<SizeArgument>,
     disk: Option<Disk>,
+    coalesce_rows: Option<Number>,
     schema: Option<&Bound<'py, PyAny>>,
 ) -> PyResult<Bound<'py, PyCache>> {
-    let options = options(memory.as_ref(), None)?;
+    let options = options(memory.as_ref(), coalesce_rows.as_ref())?;
     let is_stream = source.hasattr("__arrow_c_stream__")? || source.hasattr("scanner")?;
     let known = match schema {
         None if !is_stream && source.try_iter().is_ok() => {
-            let none = respool::Options::new();
-            let cache = detached(py, || Cache::open(&path, Some(Duration::ZERO), &none))?;
-            Some(Bound::new(py, PyView::whole(cache.view(), false))?.into_any())
+            let schema = detached(py, || Ok(LogReader::open(&path)?.schema().clone()))?;
+            Some(schema_to_pyarrow(py, &schema)?)
         }
         _ => None,
     };
@@ -195,14 +200,6 @@ impl<'py> FromPyObject<'_, 'py> for SkipArgument {
     }
 }
 
-fn seconds(timeout: f64) -> PyResult<Duration> {
-    Duration::try_from_secs_f64(timeout).map_err(|_| {
-        PyValueError::new_err(format!(
-            "timeout is a number of seconds from 0 on, or None, not {timeout}"
-        ))
-    })
-}
-
 /// What a log says of itself, without a cache of it.
 ///
 /// Returns
@@ -239,26 +236,4 @@ pub(crate) fn peek(py: Python<'_>, path: PathBuf) -> PyResult<Bound<'_, PyDict>>
         Ok(())
     })?;
     Ok(about)
-}
-
-/// The options of a new log with a name.
-///
-/// # Errors
-/// `TypeError` or `ValueError` where the metadata can't be kept or the time is none.
-pub(crate) fn named_log(
-    path: &Path,
-    metadata: Option<&Bound<'_, PyDict>>,
-    key: Option<&[u8]>,
-    time_to_live: Option<f64>,
-) -> PyResult<LogOptions> {
-    let metadata = crate::metadata::entries_of(metadata)?;
-    if path.as_os_str().is_empty() {
-        return Err(PyTypeError::new_err(
-            "path is the directory of the log, not empty",
-        ));
-    }
-    Ok(LogOptions::new(path)
-        .metadata(metadata)
-        .key(key.map(<[u8]>::to_vec))
-        .time_to_live(time_to_live.map(seconds).transpose()?))
 }

@@ -5,12 +5,14 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 static FORKS: AtomicUsize = AtomicUsize::new(0);
 
 /// To be called in the child after a fork: caches of the parent then say
-/// [`Error::Forked`](crate::Error::Forked) at every use.
+/// [`Error::Forked`](crate::Error::Forked) at every use, or, on a log with a name, open that anew.
 ///
 /// Without this call a child is found out when it opens a reader, but not where it goes on with one
 /// of the parent's.
 pub fn happened() {
     FORKS.fetch_add(1, Ordering::Relaxed);
+    // A log of the parent's must not look as if it had a writer when only its children are left.
+    respool_log::forked();
 }
 
 /// The process that something was made in.

@@ -8,6 +8,7 @@ use arrow_schema::SchemaRef;
 use super::{LogReader, compression};
 use crate::format::Totals;
 use crate::options::Compression;
+use crate::{Error, Result};
 
 impl LogReader {
     /// How many batches there are.
@@ -42,6 +43,13 @@ impl LogReader {
     /// The directory of the log.
     pub fn directory(&self) -> PathBuf {
         self.storage.path("")
+    }
+
+    /// The bytes of the files of the log as they are now: segments, index, sidecars and all, and those
+    /// of logs in directories of it whose names begin with `_`. Asks the file system for each of them.
+    pub fn file_bytes(&self) -> Result<u64> {
+        let bytes = self.storage.total_bytes();
+        bytes.map_err(|e| Error::io("cannot look at", self.directory(), e))
     }
 
     /// Sixteen bytes that no other log has.
@@ -86,17 +94,5 @@ impl LogReader {
         } else {
             self.decoder.decoded_bytes()
         }
-    }
-
-    /// The bytes of all files of the log.
-    pub fn file_bytes(&self) -> crate::Result<u64> {
-        let sum = || -> std::io::Result<u64> {
-            let names = self.storage.list()?;
-            names
-                .iter()
-                .map(|name| self.storage.open(name, false)?.size())
-                .sum()
-        };
-        sum().map_err(|e| crate::Error::io("cannot list", self.directory(), e))
     }
 }

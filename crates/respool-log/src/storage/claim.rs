@@ -1,13 +1,13 @@
 //! The claim of one writer to a directory: the directory itself, and a lock in it.
 
-use std::fs::{DirBuilder, File, TryLockError};
+use std::fs::{DirBuilder, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
 
 use super::directory::Directory;
+use super::held::{Held, patiently};
 use super::owner;
 use crate::{Error, Result};
 
@@ -15,19 +15,14 @@ use crate::{Error, Result};
 pub const LOCK: &str = "_lock";
 
 /// What is there before the manifest is: all that a log which was never begun can have left.
-const BEFORE_MANIFEST: [&str; 4] = [LOCK, "_index", "_manifest.part", "_00000000.part"];
-
-/// For how long a lock that is taken is tried again: readers that look whether there is a writer hold
-/// it for a moment.
-const PATIENCE: Duration = Duration::from_millis(20);
+pub(super) const BEFORE_MANIFEST: [&str; 4] = [LOCK, "_index", "_manifest.part", "_00000000.part"];
 
 /// A directory that is ours. What was made for the claim goes with it, unless a log has begun.
 #[derive(Debug)]
 pub(super) struct Claim {
     /// Undone under the lock, so before that is given back.
     made: Made,
-    /// Held as long as this lives, and given back by closing it alone: a forked child shares it.
-    _lock: File,
+    _lock: Held,
 }
 
 /// What a claim has made so far.
@@ -58,7 +53,7 @@ impl Claim {
             kept: AtomicBool::new(false),
         };
         let checked = check()?;
-        let directory = Arc::new(Directory::open(path)?);
+        let directory = Arc::new(Directory::enter(path)?);
         let is_lock_new = !directory.has(LOCK);
         if is_lock_new {
             refuse_used(&directory)?;
@@ -117,37 +112,35 @@ pub(super) fn is_claimed(directory: &Directory) -> io::Result<bool> {
         opened => opened?,
     };
     match lock.try_lock_shared() {
-        Ok(()) => Ok(false),
+        Ok(()) => {
+            // At once, and not by closing it: a child that was forked just now has it open too.
+            lock.unlock()?;
+            Ok(false)
+        }
         Err(TryLockError::WouldBlock) => Ok(true),
         Err(TryLockError::Error(e)) => Err(e),
     }
 }
 
 /// Takes the lock and says who has it now.
-fn lock(directory: &Directory) -> Result<File> {
+pub(super) fn lock(directory: &Directory) -> Result<Held> {
     let path = directory.path(LOCK);
     let opened = directory.open_or_create(LOCK);
     let lock = opened.map_err(|e| Error::io("cannot open the lock file", &path, e))?;
-    let begun = Instant::now();
-    loop {
-        match lock.try_lock() {
-            Ok(()) => break,
-            Err(TryLockError::WouldBlock) if begun.elapsed() < PATIENCE => {
-                std::thread::sleep(Duration::from_millis(1));
-            }
-            Err(TryLockError::WouldBlock) => {
-                let owner = owner::read(&lock);
-                return Err(Error::Locked { path, owner });
-            }
-            Err(TryLockError::Error(e)) => return Err(Error::io("cannot lock", path, e)),
+    match patiently(|| lock.try_lock()) {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => {
+            let owner = owner::read(&lock);
+            return Err(Error::Locked { path, owner });
         }
+        Err(TryLockError::Error(e)) => return Err(Error::io("cannot lock", path, e)),
     }
     // A claim that was given up takes its lock file away: who has opened that one holds nothing.
     if !directory.is_name_of(LOCK, &lock) {
         return Err(Error::Locked { path, owner: None });
     }
     owner::sign(&lock);
-    Ok(lock)
+    Ok(Held::new(lock))
 }
 
 /// Refuses a directory that holds anything but what a log that never began has left; lists that.

@@ -9,6 +9,8 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{AtFlags, Dir, Mode, OFlags, Stat};
 use rustix::io::Errno;
 
+use super::held::Held;
+use super::usage;
 use crate::{Error, Result};
 
 /// Why a file is not opened, as an [`io::Error`] carries it.
@@ -43,30 +45,67 @@ impl FileId {
     }
 }
 
+const CANNOT_OPEN: &str = "cannot open the directory";
+
+/// How a directory is opened.
+const DIRECTORY: OFlags = OFlags::RDONLY
+    .union(OFlags::DIRECTORY)
+    .union(OFlags::NOFOLLOW)
+    .union(OFlags::CLOEXEC);
+
 /// An open directory.
 #[derive(Debug)]
 pub(super) struct Directory {
     path: PathBuf,
     handle: OwnedFd,
+    /// Keeps others from removing what is in it.
+    _in_use: Option<Held>,
 }
 
 impl Directory {
     /// Opens a directory that belongs to us, and to which nobody else may write.
     pub(super) fn open(path: &Path) -> Result<Self> {
         let opened = || -> io::Result<OwnedFd> {
-            let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-            let handle = match rustix::fs::open(path, flags, Mode::empty()) {
+            let handle = match rustix::fs::open(path, DIRECTORY, Mode::empty()) {
                 Err(e) if e == Errno::LOOP || is_link(path) => return Err(linked()),
                 opened => opened?,
             };
             check_ours(&rustix::fs::fstat(&handle)?)?;
             Ok(handle)
         };
-        let handle = opened().map_err(|e| Error::io("cannot open the directory", path, e))?;
+        let handle = opened().map_err(|e| Error::io(CANNOT_OPEN, path, e))?;
         Ok(Self {
             path: path.to_owned(),
             handle,
+            _in_use: None,
         })
+    }
+
+    /// Opens a directory as [`open`](Self::open) does; nobody removes the log in it while it is open.
+    pub(super) fn enter(path: &Path) -> Result<Self> {
+        let directory = Self::open(path)?;
+        let in_use = usage::share(&directory).map_err(|e| Error::io(CANNOT_OPEN, path, e))?;
+        Ok(Self {
+            _in_use: in_use,
+            ..directory
+        })
+    }
+
+    /// Opens a directory in it, if that is ours too.
+    pub(super) fn open_inner(&self, name: &str) -> io::Result<Self> {
+        let handle = rustix::fs::openat(&self.handle, name, DIRECTORY, Mode::empty())?;
+        check_ours(&rustix::fs::fstat(&handle)?)?;
+        Ok(Self {
+            path: self.path(name),
+            handle,
+            _in_use: None,
+        })
+    }
+
+    /// Opens it once more, as a file that can have a lock of its own.
+    pub(super) fn again(&self) -> io::Result<File> {
+        let handle = rustix::fs::openat(&self.handle, ".", DIRECTORY, Mode::empty())?;
+        Ok(File::from(handle))
     }
 
     pub(super) fn path(&self, name: &str) -> PathBuf {
@@ -126,7 +165,7 @@ impl Directory {
         }
     }
 
-    fn stat(&self, name: &str) -> io::Result<Stat> {
+    pub(super) fn stat(&self, name: &str) -> io::Result<Stat> {
         let stat = rustix::fs::statat(&self.handle, name, AtFlags::SYMLINK_NOFOLLOW)?;
         Ok(stat)
     }
@@ -171,10 +210,30 @@ impl Directory {
     }
 
     pub(super) fn sync_parent(&self) -> io::Result<()> {
-        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        let parent = rustix::fs::openat(&self.handle, "..", flags, Mode::empty())?;
-        rustix::fs::fsync(&parent)?;
+        rustix::fs::fsync(&self.parent()?)?;
         Ok(())
+    }
+
+    fn parent(&self) -> io::Result<OwnedFd> {
+        let parent = rustix::fs::openat(&self.handle, "..", DIRECTORY, Mode::empty())?;
+        Ok(parent)
+    }
+
+    /// Removes the directory itself, if it is empty and still has the name that it was opened by.
+    pub(super) fn remove_itself(&self) -> io::Result<()> {
+        let Some(name) = self.path.file_name() else {
+            return Ok(());
+        };
+        let parent = self.parent()?;
+        let here = FileId::new(&rustix::fs::fstat(&self.handle)?);
+        match rustix::fs::statat(&parent, name, AtFlags::SYMLINK_NOFOLLOW) {
+            Ok(there) if FileId::new(&there) == here => {}
+            _ => return Ok(()),
+        }
+        match rustix::fs::unlinkat(&parent, name, AtFlags::REMOVEDIR) {
+            Err(Errno::NOTEMPTY | Errno::EXIST | Errno::NOENT) => Ok(()),
+            removed => Ok(removed?),
+        }
     }
 }
 
@@ -191,10 +250,15 @@ fn refused(reason: impl Into<String>) -> io::Error {
     io::Error::new(io::ErrorKind::PermissionDenied, Refusal(reason.into()))
 }
 
+/// Whether something belongs to the user of this process.
+pub(super) fn is_ours(stat: &Stat) -> bool {
+    stat.st_uid == rustix::process::geteuid().as_raw()
+}
+
 /// Refuses what belongs to somebody else, or what somebody else may write.
 fn check_ours(stat: &Stat) -> io::Result<()> {
-    let ours = rustix::process::geteuid().as_raw();
-    if stat.st_uid != ours {
+    if !is_ours(stat) {
+        let ours = rustix::process::geteuid().as_raw();
         let theirs = stat.st_uid;
         return Err(refused(format!(
             "it belongs to user {theirs}, and this process runs as user {ours}"

@@ -6,12 +6,16 @@
 
 mod beginning;
 mod claim;
+mod contents;
 mod directory;
 mod file_system;
+mod held;
 mod os;
 mod os_file;
 mod owner;
+mod removal;
 mod tail;
+mod usage;
 mod whole;
 
 use std::fmt;
@@ -24,7 +28,10 @@ use crate::map::Map;
 pub(crate) use beginning::Beginning;
 pub use claim::LOCK;
 pub(crate) use directory::Refusal;
+pub use held::forked;
 pub use os::FileStorage;
+pub use removal::Removal;
+pub(crate) use removal::remove;
 pub(crate) use tail::Tail;
 pub(crate) use whole::{read_all, write_all};
 
@@ -41,6 +48,8 @@ pub trait Storage: sealed::Sealed + fmt::Debug + Send + Sync {
     fn open(&self, name: &str, to_write: bool) -> io::Result<Arc<dyn StorageFile>>;
     /// The names of all files.
     fn list(&self) -> io::Result<Vec<String>>;
+    /// The bytes of all files that are a log's, and of the logs in directories below.
+    fn total_bytes(&self) -> io::Result<u64>;
     /// Gives a file another name, which must be free.
     fn rename(&self, from: &str, to: &str) -> io::Result<()>;
     /// Gives a file another name, in place of what had that name.

@@ -50,7 +50,7 @@ impl FileStorage {
 
     /// The files of a log that is there, to read them.
     pub fn existing(options: &LogOptions) -> Result<Self> {
-        let directory = Directory::open(&options.directory)?;
+        let directory = Directory::enter(&options.directory)?;
         // On a memory file system too: what is there takes no more by being read.
         let anywhere = options.clone().allow_tmpfs(true);
         Ok(Self {
@@ -92,6 +92,10 @@ impl Storage for FileStorage {
 
     fn list(&self) -> io::Result<Vec<String>> {
         self.directory()?.list()
+    }
+
+    fn total_bytes(&self) -> io::Result<u64> {
+        self.directory()?.bytes()
     }
 
     fn rename(&self, from: &str, to: &str) -> io::Result<()> {

@@ -229,6 +229,10 @@ impl Storage for Faulty {
         self.inner.list()
     }
 
+    fn total_bytes(&self) -> io::Result<u64> {
+        self.inner.total_bytes()
+    }
+
     fn replace(&self, from: &str, to: &str) -> io::Result<()> {
         self.state.check(Operation::Rename, from, 0, 0)?;
         self.inner.replace(from, to)

@@ -84,6 +84,12 @@ impl Storage for MemoryStorage {
         Ok(self.names())
     }
 
+    fn total_bytes(&self) -> io::Result<u64> {
+        let files = self.files.lock();
+        let lens = files.iter().map(|(_, file)| file.0.lock().len() as u64);
+        Ok(lens.sum())
+    }
+
     fn replace(&self, from: &str, to: &str) -> io::Result<()> {
         self.remove(to)?;
         self.rename(from, to)

@@ -260,6 +260,12 @@ impl Storage for PowerStorage {
         Ok(self.state.lock().names.keys().cloned().collect())
     }
 
+    fn total_bytes(&self) -> io::Result<u64> {
+        let state = self.state.lock();
+        let files = state.names.values().filter_map(|&n| state.files.get(n));
+        Ok(files.map(|file| file.live.len() as u64).sum())
+    }
+
     fn rename(&self, from: &str, to: &str) -> io::Result<()> {
         self.change(|state| {
             if state.names.contains_key(to) {

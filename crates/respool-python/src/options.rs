@@ -1,0 +1,110 @@
+//! What a cache may use, from the arguments of Python: memory, and a log with a name or without.
+
+use std::path::Path;
+use std::time::Duration;
+
+use pyo3::exceptions::{PyTypeError, PyValueError};
+use pyo3::prelude::*;
+use pyo3::types::PyDict;
+use respool::{Compression, LogOptions, Options};
+
+use crate::metadata::entries_of;
+use crate::number::Number;
+use crate::size::{SizeArgument, free};
+
+pub(crate) fn options(
+    memory: Option<&SizeArgument>,
+    coalesce_rows: Option<&Number>,
+) -> PyResult<Options> {
+    let mut options = Options::new();
+    if let Some(size) = memory {
+        options = options.with_memory_capacity(size.of_memory());
+    }
+    if let Some(rows) = coalesce_rows {
+        let rows = usize::try_from(rows.0).unwrap_or(usize::MAX);
+        if rows == 0 {
+            return Err(PyValueError::new_err("coalesce_rows is at least 1"));
+        }
+        options = options.with_coalesce_rows(rows);
+    }
+    Ok(options)
+}
+
+pub(crate) fn log_in(
+    directory: &Path,
+    capacity: u64,
+    compression: Option<Compression>,
+) -> LogOptions {
+    let mut log = LogOptions::new(directory);
+    log.capacity = Some(capacity);
+    log.compression = compression;
+    log
+}
+
+pub(crate) fn compression_of(name: Option<&str>) -> PyResult<Option<Compression>> {
+    match name {
+        None => Ok(None),
+        Some("lz4") => Ok(Some(Compression::Lz4)),
+        Some("zstd") => Ok(Some(Compression::Zstd)),
+        Some(other) => Err(PyValueError::new_err(format!(
+            "compression is \"lz4\", \"zstd\" or None, not {other:?}"
+        ))),
+    }
+}
+
+/// The options of a new log with a name.
+///
+/// # Errors
+/// `TypeError` or `ValueError` where the metadata can't be kept or the time is none.
+pub(crate) fn named_log(
+    path: &Path,
+    metadata: Option<&Bound<'_, PyDict>>,
+    key: Option<&[u8]>,
+    time_to_live: Option<f64>,
+) -> PyResult<LogOptions> {
+    let metadata = entries_of(metadata)?;
+    if path.as_os_str().is_empty() {
+        return Err(PyTypeError::new_err(
+            "path is the directory of the log, not empty",
+        ));
+    }
+    Ok(LogOptions::new(path)
+        .metadata(metadata)
+        .key(key.map(<[u8]>::to_vec))
+        .time_to_live(time_to_live.map(seconds).transpose()?))
+}
+
+pub(crate) fn seconds(timeout: f64) -> PyResult<Duration> {
+    Duration::try_from_secs_f64(timeout).map_err(|_| {
+        PyValueError::new_err(format!(
+            "timeout is a number of seconds from 0 on, or None, not {timeout}"
+        ))
+    })
+}
+
+/// The `disk` argument of [`cache`] and its like.
+pub(crate) enum Disk {
+    Auto,
+    Capacity(SizeArgument),
+}
+
+impl<'py> FromPyObject<'_, 'py> for Disk {
+    type Error = PyErr;
+
+    fn extract(object: Borrowed<'_, 'py, PyAny>) -> PyResult<Self> {
+        match object.extract::<&str>() {
+            Ok("auto") => Ok(Self::Auto),
+            _ => object.extract().map(Self::Capacity),
+        }
+    }
+}
+
+/// Bytes that a log in a directory, or in one that is to be made, may have. To be called detached.
+pub(crate) fn room(disk: &Disk, directory: &Path) -> respool::Result<u64> {
+    let there = directory.ancestors().find(|path| path.exists());
+    let there = there.unwrap_or(Path::new("."));
+    match disk {
+        Disk::Auto => free(there).map(|free| free / 10 * 9),
+        Disk::Capacity(size) => size.of_disk(there),
+    }
+}
