@@ -1,6 +1,5 @@
 """Logs that outlive the process: kept, opened again, gone on with."""
 
-import os
 import stat
 import time
 from pathlib import Path
@@ -111,7 +110,7 @@ def test_a_log_of_a_newer_version_is_refused_by_name(path):
     data = bytearray(manifest.read_bytes())
     data[8] = 2
     manifest.write_bytes(data)
-    with pytest.raises(ValueError, match="_manifest can't be read by this program.*2"):
+    with pytest.raises(ValueError, match=r"_manifest can't be read by this program.*2"):
         respool.open(path)
 
 
@@ -144,7 +143,7 @@ def test_a_failed_log_says_how_much_there_is_and_why(path):
         list(again)
     assert (caught.value.batches, caught.value.rows) == (3, expected(3).num_rows)
     # A C stream carries an errno and a text.
-    with pytest.raises(OSError, match="IncompleteStreamError: .* after 3 batches"):
+    with pytest.raises(OSError, match=r"IncompleteStreamError: .* after 3 batches"):
         pa.table(again)
     assert pa.table(again.prefix()).equals(expected(3))
 
@@ -169,12 +168,16 @@ def test_a_failed_log_is_gone_on_with(path, skip):
 def test_another_stream_is_refused_and_the_log_is_as_it_was(path):
     with pytest.raises(RuntimeError):
         respool.cache(failing(3), schema=SCHEMA, path=path).ingest_all()
-    with respool.resume(path, list(Source(6))[1:]) as cache:
-        with pytest.raises(ValueError, match='row 0, column "n"'):
-            pa.table(cache)
-    with respool.resume(path, Source(2)) as cache:
-        with pytest.raises(ValueError, match="the source ended after"):
-            pa.table(cache)
+    with (
+        respool.resume(path, list(Source(6))[1:]) as cache,
+        pytest.raises(ValueError, match='row 0, column "n"'),
+    ):
+        pa.table(cache)
+    with (
+        respool.resume(path, Source(2)) as cache,
+        pytest.raises(ValueError, match="the source ended after"),
+    ):
+        pa.table(cache)
     with pytest.raises(ValueError, match="cannot go on with the log"):
         respool.resume(path, pa.table({"x": [1]}))
     with pytest.raises(ValueError, match="skip is"):
@@ -251,7 +254,7 @@ def test_batches_outlive_the_cache_and_the_log(path):
         table = pa.table(again)
     for file in path.iterdir():
         file.unlink()
-    os.rmdir(path)
+    path.rmdir()
     assert table.equals(expected(5))
 
 

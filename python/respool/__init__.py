@@ -29,9 +29,9 @@ from respool._native import (
     StreamCacheView,
     __version__,
     cache,
-    open,
     resume,
 )
+from respool._native import open as open  # noqa: A004  not in `__all__`, but public
 
 if TYPE_CHECKING:
     from types import ModuleType

@@ -22,6 +22,10 @@ __all__ = [
     "StreamCacheView",
     "Term",
     "__version__",
+    "_bytes_of",
+    "_fill",
+    "_peek",
+    "_remove_log",
     "cache",
     "open",
     "resume",
@@ -226,7 +230,7 @@ def cache(
     compression: Literal["lz4", "zstd"] | None = None,
     schema: ArrowSchemaExportable | Literal["first"] | None = None,
 ) -> StreamCache: ...
-def open(
+def open(  # noqa: A001
     path: Path, *, timeout: float | None = None, memory: ByteSize | None = "25%"
 ) -> StreamCache: ...
 def resume(

@@ -7,10 +7,12 @@ What a flush had acknowledged before a reader opened the log has to be there, an
 Not promised: that a follower outlives its writer; it is told, and opens the log again.
 """
 
+import itertools
 import random
 import subprocess
 import sys
 import time
+from collections import Counter
 
 import pytest
 
@@ -21,63 +23,84 @@ READERS = {"short": 3, "long": 8}
 BATCHES = 400
 
 
-def start(what, path):
-    return subprocess.Popen(
-        [sys.executable, "-m", "promises.sharing_child", what, path, str(BATCHES)],
-        env=children.environment(),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+class Round:
+    """One log, who writes it and who reads it."""
+
+    def __init__(self, path, readers, chance):
+        path.parent.mkdir()
+        self.path = path
+        self.chance = chance
+        self.writer = self.start("write")
+        self.readers = [self.start("read") for _ in range(readers)]
+        # A machine that is slow to start processes gets there too.
+        self.left = 4
+        self.counts = Counter(rounds=1, killed_writers=0, killed_readers=0, batches=0)
+        self.faults = []
+
+    def start(self, what):
+        return subprocess.Popen(
+            [sys.executable, "-m", "promises.sharing_child", what, self.path, str(BATCHES)],
+            env=children.environment(),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    @property
+    def is_over(self):
+        return bool(self.faults) or (self.writer.poll() is not None and not self.readers)
+
+    def kill_some(self):
+        if self.writer.poll() is None and self.left and self.chance.random() < 0.08:
+            self.left -= 1
+            self.counts["killed_writers"] += 1
+            self.writer.kill()
+        for i, reader in enumerate(self.readers):
+            if reader.poll() is None and self.chance.random() < 0.03:
+                self.counts["killed_readers"] += 1
+                reader.kill()
+                reader.communicate()
+                self.readers[i] = self.start("read")
+
+    def look(self):
+        """Begin a writer anew that was killed, and take down what ended by itself."""
+        if self.writer.poll():
+            _, told = self.writer.communicate()
+            if self.writer.returncode > 0:
+                self.faults.append(told)
+            self.writer = self.start("write")
+        for reader in [reader for reader in self.readers if reader.poll() is not None]:
+            self.readers.remove(reader)
+            out, err = reader.communicate()
+            if reader.returncode:
+                self.faults.append(err)
+            else:
+                self.counts["batches"] += int(out.split()[-1])
+
+    def close(self):
+        for child in (self.writer, *self.readers):
+            child.kill()
+            child.communicate()
 
 
 @pytest.mark.timeout(300)
 def test_a_writer_and_readers_that_are_killed(log_dir, long, figure):
     length = "long" if long else "short"
-    chance = random.Random(0)
+    chance = random.Random(0)  # noqa: S311
     end = time.monotonic() + SECONDS[length]
-    counts = dict.fromkeys(["rounds", "killed_writers", "killed_readers", "batches"], 0)
-    faults = []
-    number = 0
-    while time.monotonic() < end and not faults:
-        number += 1
-        path = log_dir / str(number) / "log"
-        path.parent.mkdir()
-        writer = start("write", path)
-        readers = [start("read", path) for _ in range(READERS[length])]
-        done = 0
-        left = 4  # a machine that is slow to start processes gets there too
-        while (done < len(readers) or writer.poll() is None) and not faults:
+    counts, faults = Counter(), []
+    for number in itertools.count():
+        turn = Round(log_dir / str(number) / "log", READERS[length], chance)
+        while not turn.is_over:
             time.sleep(chance.uniform(0.05, 0.3))
-            if writer.poll() is None and left and chance.random() < 0.08:
-                left -= 1
-                writer.kill()
-                counts["killed_writers"] += 1
-            if writer.poll() is not None and writer.returncode != 0:
-                told = writer.communicate()[1]
-                if writer.returncode > 0:
-                    faults.append(told)
-                writer = start("write", path)
-            for i, reader in enumerate(readers):
-                if reader.poll() is None:
-                    if chance.random() < 0.03:
-                        reader.kill()
-                        reader.communicate()
-                        counts["killed_readers"] += 1
-                        readers[i] = start("read", path)
-                elif reader.stdout and not reader.stdout.closed:
-                    out, err = reader.communicate()
-                    done += 1
-                    if reader.returncode != 0:
-                        faults.append(err)
-                    else:
-                        counts["batches"] += int(out.split()[-1])
+            turn.kill_some()
+            turn.look()
             if time.monotonic() > end + 60:
-                faults.append("somebody waits for ever")
-        for child in (writer, *readers):
-            child.kill()
-            if child.stdout and not child.stdout.closed:
-                child.communicate()
-        counts["rounds"] += 1
+                turn.faults.append("somebody waits for ever")
+        turn.close()
+        counts.update(turn.counts)
+        faults += turn.faults
+        if faults or time.monotonic() > end:
+            break
     figure("sharing", **counts, differences=len(faults))
     assert not faults, faults[0][-3000:]

@@ -151,6 +151,9 @@ pub(crate) fn cache<'py>(
     compression=None,
     schema=None,
 ))]
+#[pyo3(
+    text_signature = "(source, path, *, key=None, ttl=None, metadata=None, memory='25%', disk='auto', coalesce_rows=None, compression=None, schema=None)"
+)]
 #[expect(clippy::too_many_arguments, reason = "keywords of one door")]
 pub(crate) fn fill<'py>(
     py: Python<'py>,
