@@ -34,6 +34,7 @@ SIXTEEN = (
     + """
 import warnings
 warnings.simplefilter("ignore")  # about forks
+wanted = expected(20)
 read, write = os.pipe()
 children = []
 for _ in range(16):
@@ -42,7 +43,7 @@ for _ in range(16):
             os.close(write)
             os.read(read, 1)  # its end is the sign to begin
             cache = get()
-            os._exit(0 if pa.table(cache).equals(expected(20)) and cache.complete else 1)
+            os._exit(0 if pa.table(cache).equals(wanted) and cache.complete else 1)
         finally:
             os._exit(2)
     children.append(child)

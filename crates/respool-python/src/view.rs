@@ -569,7 +569,10 @@ impl PyView {
         options: Option<&Bound<'py, PyDict>>,
     ) -> PyResult<Bound<'py, PyAny>> {
         let py = slf.py();
-        let all = options.map_or_else(|| Ok(PyDict::new(py)), |options| options.copy())?;
+        let all = match options {
+            Some(options) => options.copy()?,
+            None => PyDict::new(py),
+        };
         all.set_item("progress", progress)?;
         py.import("respool._export")?
             .call_method("to_parquet", (slf, path), Some(&all))
