@@ -4,6 +4,8 @@
 #   .venv           the newest engines: tests, lint, demo, benchmarks
 #   .venv-oldest    the oldest DuckDB, Polars and pyarrow that are supported
 #   .venv-polars20  the first Polars 2
+# and, for `make test-workers` alone, into
+#   .venv-workers   PyTorch and Dask
 
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
@@ -22,7 +24,7 @@ RUST := $(shell find crates -name '*.rs' -o -name 'Cargo.toml') Cargo.toml Cargo
 PACKAGE := $(shell find python -name '*.py' -o -name '*.pyi' -o -name py.typed)
 LINTED := python tests benchmarks docs
 
-.PHONY: help build demo test test-rust test-shuttle test-python test-oldest test-polars20 promises lint deny bench format clean
+.PHONY: help build demo test test-rust test-shuttle test-python test-oldest test-polars20 test-workers promises lint deny bench format clean
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /\1\t/' | expand -t 16
@@ -53,6 +55,9 @@ test-oldest: .venv-oldest/installed ## the engine tests with the oldest engines
 test-polars20: .venv-polars20/installed ## the engine tests with the first Polars 2
 	.venv-polars20/bin/python -m pytest tests/engines $(PYTEST_ARGS)
 
+test-workers: .venv-workers/installed ## workers of PyTorch and Dask; not in `test`: it downloads gigabytes
+	.venv-workers/bin/python -m pytest tests/workers $(PYTEST_ARGS)
+
 lint: .venv/installed ## format, clippy, ruff, mypy and the stub against the module
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
@@ -75,7 +80,7 @@ format: .venv/tools ## rewrite the sources as `make lint` wants them
 	$(BIN)/ruff format $(LINTED) notebooks
 
 clean: ## remove the environments, the wheel and the build
-	rm -rf .venv .venv-oldest .venv-polars20 dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-oldest .venv-polars20 .venv-workers dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	cargo clean
 
 # --- environments: each stamp is a file, so a second run does nothing ---
@@ -101,7 +106,7 @@ dist/built: .venv/tools $(RUST) $(PACKAGE) README.md
 	$(BIN)/maturin build --release --out dist
 	touch $@
 
-.venv/installed .venv-oldest/installed .venv-polars20/installed: %/installed: %/tools dist/built
+.venv/installed .venv-oldest/installed .venv-polars20/installed .venv-workers/installed: %/installed: %/tools dist/built
 	$*/bin/python $(PIP) install --force-reinstall --no-deps dist/*.whl
 	$*/bin/python $(PIP) check
 	touch $@

@@ -253,3 +253,22 @@ def test_batches_outlive_the_cache_and_the_log(path):
         file.unlink()
     os.rmdir(path)
     assert table.equals(expected(5))
+
+
+def test_a_log_that_is_written_can_be_resized_and_one_that_is_read_can_not(path):
+    cache = kept(path, 50, disk="64 KiB")
+    with pytest.raises(respool.exceptions.DiskCapacityError):
+        cache.ingest_all()
+    cache.resize(disk="1 MiB")
+    assert cache.ingest_all() == 50
+    cache.close()
+    with pytest.raises(ValueError, match="writes no log"):
+        respool.open(path).resize(disk="1 MiB")
+
+
+def test_small_batches_are_joined_where_a_log_is_gone_on_with(path):
+    with kept(path, 4, coalesce_rows=150) as cache:
+        next(iter(cache))
+    with respool.resume(path, Source(9), coalesce_rows=150) as cache:
+        assert pa.table(cache).equals(expected(9))
+        assert [batch.num_rows for batch in cache] == [200, 200, 200, 200, 100]

@@ -1,10 +1,7 @@
 """A lazy scan reads what it needs, waits for nobody, and passes errors on."""
 
-import pickle
-import sys
 import threading
 import time
-import warnings
 
 import polars as pl
 import pyarrow as pa
@@ -138,32 +135,6 @@ def test_a_name_that_is_not_unique():
     with pytest.raises(ValueError, match="'a' is not unique"):
         cache.lazy()
     assert cache.select([1]).lazy().collect()["a"].to_list() == [2]
-
-
-def test_pickling_says_why_not():
-    cache = over(Source())
-    for thing in (cache, cache.select(["n"])):
-        with pytest.raises(TypeError, match="cannot pickle a cache"):
-            pickle.dumps(thing)
-    assert cache.ingested_count == 0
-
-
-@pytest.mark.parametrize("has_cloudpickle", [False, True])
-def test_pickling_a_lazyframe_says_why_not(has_cloudpickle, monkeypatch):
-    if has_cloudpickle:
-        pytest.importorskip("cloudpickle", reason="Polars knows no way to pickle without")
-    else:
-        monkeypatch.setitem(sys.modules, "cloudpickle", None)
-    cache = over(Source())
-    lazy = cache.lazy()
-    with warnings.catch_warnings(record=True) as warned:
-        warnings.simplefilter("always")
-        with pytest.raises(Exception, match=r"cannot pickle a cache|cloudpickle") as caught:
-            pickle.dumps(lazy)
-    if HAS_RESOLVERS or has_cloudpickle:
-        said = [str(caught.value), *(str(warning.message) for warning in warned)]
-        assert sum("cannot pickle a cache" in line for line in said) == 1
-    assert cache.ingested_count == 0
 
 
 # --- who waits for whom ---

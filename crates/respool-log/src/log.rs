@@ -1,6 +1,7 @@
 //! The log as its callers see it: begun, appended to, read.
 
 mod about;
+mod read;
 mod remove;
 mod resume;
 
@@ -9,20 +10,19 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arrow_array::RecordBatch;
-use arrow_buffer::Buffer;
 use arrow_schema::SchemaRef;
 use parking_lot::Mutex;
 
 use crate::append::Writer;
-use crate::decode::{Decoder, Trust};
-use crate::encode::{DictionaryRecord, check_nesting};
+use crate::decode::{Bits, Decoder};
+use crate::encode::check_nesting;
 use crate::format::Failure;
 use crate::published::Published;
 use crate::quota::Quota;
 use crate::segment::Reach;
 use crate::storage::{FileStorage, Storage};
 use crate::types::check_batch;
-use crate::{Error, LogOptions, LogReader, Result};
+use crate::{LogOptions, LogReader, Result};
 
 /// An append-only log of record batches of one schema. Cheap to read from many threads at once
 /// while another appends.
@@ -32,6 +32,8 @@ pub struct Log {
     identity: Option<[u8; 16]>,
     compressed: bool,
     decoder: Decoder,
+    /// Which columns were read by themselves since the log has ended, or while it grows.
+    brought: Bits,
     reach: Arc<Reach>,
     published: Arc<Published>,
     quota: Quota,
@@ -145,6 +147,7 @@ impl Log {
             directory,
             identity: writer.identity(),
             compressed,
+            brought: Bits::new(decoder.schema().fields().len()),
             decoder,
             reach,
             published,
@@ -175,61 +178,6 @@ impl Log {
         self.writer.lock().append(batch, Some(shown))
     }
 
-    /// Reads a batch. `projection` lists top-level columns in any order; the bytes of other columns
-    /// are not touched.
-    pub fn read(&self, record: usize, projection: Option<&[usize]>) -> Result<RecordBatch> {
-        crate::decode::check_projection(projection, self.schema().fields().len())?;
-        let before = self.earlier.as_ref().map_or(0, LogReader::len);
-        if let Some(earlier) = self.earlier.as_ref().filter(|_| record < before) {
-            return earlier.read(record, projection);
-        }
-        let (place, segment) =
-            self.published
-                .record(record - before)
-                .map_err(|len| Error::OutOfRange {
-                    what: "record",
-                    index: record,
-                    len: before + len,
-                })?;
-        let len = u64::from(place.metadata_len) + place.body_len;
-        let bytes = match projection {
-            Some(columns) if !self.reach.maps() => {
-                let body_len = usize::try_from(place.body_len).unwrap_or(usize::MAX);
-                let wanted =
-                    |metadata: &[u8]| self.decoder.wanted(metadata, body_len, columns, false);
-                segment.read_parts(place.offset, place.metadata_len as usize, len, &wanted)
-            }
-            _ => segment.published(place.offset, len),
-        };
-        bytes
-            .and_then(|bytes| {
-                self.decoder.batch(
-                    &bytes,
-                    place.metadata_len as usize,
-                    place.dictionaries.as_deref().unwrap_or_default(),
-                    projection,
-                    &|dictionary| self.fetch(dictionary),
-                    Trust::Own,
-                )
-            })
-            .map_err(|e| match e {
-                Error::Arrow(e) => segment.corrupt(place.offset, e.to_string()),
-                e => e,
-            })
-    }
-
-    /// The bytes of a dictionary record.
-    fn fetch(&self, dictionary: &DictionaryRecord) -> Result<Buffer> {
-        let segment = self.published.segment(dictionary.segment);
-        let segment = segment.ok_or(Error::OutOfRange {
-            what: "segment",
-            index: dictionary.segment as usize,
-            len: 0,
-        })?;
-        let len = u64::from(dictionary.metadata_len) + dictionary.body_len;
-        segment.published(dictionary.offset, len)
-    }
-
     /// Makes a persistent log durable up to here; for a temporary log there is nothing to do.
     ///
     /// The first failure is final: after it the operating system may have dropped what it could not
@@ -242,12 +190,19 @@ impl Log {
     /// sealed and, once all that is durable, the closing entry that proves that it is whole. When
     /// this returns that entry is durable too. After an error, it can be tried again.
     pub fn finish(&self) -> Result<()> {
-        self.writer.lock().finish(None)
+        self.end(None)
     }
 
     /// Ends the log as [`finish`](Self::finish) does, and says that what it was filled from failed:
     /// the batches are good, and there should have been more.
     pub fn fail(&self, failure: &Failure) -> Result<()> {
-        self.writer.lock().finish(Some(failure))
+        self.end(Some(failure))
+    }
+
+    fn end(&self, failure: Option<&Failure>) -> Result<()> {
+        self.writer.lock().finish(failure)?;
+        // What was written behind what was read may have taken its place in memory.
+        self.brought.forget();
+        Ok(())
     }
 }

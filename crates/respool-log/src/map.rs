@@ -67,6 +67,42 @@ impl Map {
         self.raw.len()
     }
 
+    /// Has the system bring in `len` bytes at `offset` at once, and nothing around them, as far as the map
+    /// and the file reach. Where both ends are in memory, so is what is between, most likely.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn bring(&self, offset: usize, len: usize) {
+        /// What takes less time to go through than to ask for.
+        const FEW: usize = 64 << 10;
+        let len = len.min(self.raw.len().saturating_sub(offset));
+        let is_there = || self.is_there(offset) && self.is_there(offset + len - 1);
+        if len > 0 && (len < FEW || !is_there()) {
+            // They are read in any case, only with what lies around them.
+            let advice = memmap2::Advice::WillNeed;
+            let _told = self.raw.advise_range(advice, offset, len);
+        }
+    }
+
+    /// Elsewhere the system does as it likes.
+    #[cfg(not(target_os = "linux"))]
+    pub(crate) fn bring(&self, _offset: usize, _len: usize) {}
+
+    /// Whether the page of a byte of the map is in memory.
+    #[cfg(target_os = "linux")]
+    fn is_there(&self, offset: usize) -> bool {
+        unsafe extern "C" {
+            /// For each page from an address on, a byte is written whose lowest bit says that it is there.
+            fn mincore(address: *mut u8, len: usize, pages: *mut u8) -> i32;
+        }
+        let page = offset - offset % rustix::param::page_size();
+        let mut is_there = 0;
+        // SAFETY: `offset` is within the map, so the beginning of its page is.
+        let address = unsafe { self.raw.as_mut_ptr().add(page) };
+        // SAFETY: one byte at the beginning of a page asks for one page, so one byte is written, to
+        // `is_there`; the page itself is not looked at.
+        let asked = unsafe { mincore(address, 1, &raw mut is_there) };
+        asked == 0 && is_there & 1 == 1
+    }
+
     /// A buffer over `len` bytes at `offset`, which must be a published extent; `None` if the map
     /// does not reach that far. The buffer holds the map alive.
     pub(crate) fn published(self: &Arc<Self>, offset: usize, len: usize) -> Option<Buffer> {

@@ -11,10 +11,11 @@ use respool::{Cache, LogOptions, LogReader, LogState, Skip};
 use crate::attach::detached;
 use crate::cache::PyCache;
 use crate::metadata::dict_of;
+use crate::number::Number;
 use crate::options::{Disk, options, room, seconds};
+use crate::pyarrow::schema_to_pyarrow;
 use crate::size::SizeArgument;
 use crate::source::{Sourced, source_of};
-use crate::view::PyView;
 
 /// Open a cache that was kept with ``respool.cache(source, path=...)``, in this process or another.
 ///
@@ -90,7 +91,7 @@ pub(crate) fn open(
 ///     What is done with what the log has already: ``"check"`` compares the first rows of the source with
 ///     it, ``"trust"`` leaves out as many rows unseen, and a number leaves out so many batches of the source:
 ///     0 where it begins behind what the log has.
-/// memory, disk
+/// memory, disk, coalesce_rows
 ///     As for :func:`respool.cache`.
 ///
 /// Returns
@@ -134,9 +135,13 @@ pub(crate) fn open(
     skip=SkipArgument(Skip::Check),
     memory=Some(SizeArgument::share(0.25)),
     disk=Some(Disk::Auto),
+    coalesce_rows=None,
     schema=None,
 ))]
-#[pyo3(text_signature = "(path, source, *, skip='check', memory='25%', disk='auto', schema=None)")]
+#[pyo3(
+    text_signature = "(path, source, *, skip='check', memory='25%', disk='auto', coalesce_rows=None, schema=None)"
+)]
+#[expect(clippy::too_many_arguments, reason = "keywords of one door")]
 pub(crate) fn resume<'py>(
     py: Python<'py>,
     path: PathBuf,
@@ -144,15 +149,15 @@ pub(crate) fn resume<'py>(
     skip: SkipArgument,
     memory: Option<SizeArgument>,
     disk: Option<Disk>,
+    coalesce_rows: Option<Number>,
     schema: Option<&Bound<'py, PyAny>>,
 ) -> PyResult<Bound<'py, PyCache>> {
-    let options = options(memory.as_ref(), None)?;
+    let options = options(memory.as_ref(), coalesce_rows.as_ref())?;
     let is_stream = source.hasattr("__arrow_c_stream__")? || source.hasattr("scanner")?;
     let known = match schema {
         None if !is_stream && source.try_iter().is_ok() => {
-            let none = respool::Options::new();
-            let cache = detached(py, || Cache::open(&path, Some(Duration::ZERO), &none))?;
-            Some(Bound::new(py, PyView::whole(cache.view(), false))?.into_any())
+            let schema = detached(py, || Ok(LogReader::open(&path)?.schema().clone()))?;
+            Some(schema_to_pyarrow(py, &schema)?)
         }
         _ => None,
     };

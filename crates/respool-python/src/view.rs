@@ -3,11 +3,13 @@
 //! The file is long because the docstrings that Python shows are written here, and each method is its
 //! conversion and one call of the engine.
 
+use std::ffi::OsString;
+
 use pyo3::PyTraverseError;
 use pyo3::exceptions::{PyIndexError, PyKeyboardInterrupt, PyTypeError, PyValueError};
 use pyo3::gc::PyVisit;
 use pyo3::prelude::*;
-use pyo3::types::{PyCapsule, PyDict, PyList, PyTuple};
+use pyo3::types::{PyBytes, PyCapsule, PyDict, PyList, PyTuple};
 use respool::predicate::{Term, Verdict};
 use respool::{Position, Residence, View};
 
@@ -29,6 +31,9 @@ use crate::signals::{Signals, owed, swallowed};
 /// A view copies nothing. It is replayed like a cache: by iterating, by ``pyarrow``, DuckDB, Polars and
 /// whatever else takes Arrow streams, as often as you like. Columns that a view leaves out are not read
 /// from the log. Every number that a view gives is its own; what belongs to the whole, ``view.cache`` has.
+///
+/// Where the cache has a ``path``, a cache, a view and a LazyFrame of one pickle as that and what they show:
+/// the process that unpickles them opens the log, once for all of them, and follows it where it still grows.
 ///
 /// Examples
 /// --------
@@ -97,6 +102,12 @@ impl PyView {
         })
     }
 }
+
+/// What a pickle holds: what to call, and a path, the identity of the log there and what is shown.
+type Reduced<'py> = (
+    Bound<'py, PyAny>,
+    (OsString, Bound<'py, PyBytes>, Option<Bound<'py, PyBytes>>),
+);
 
 /// Numbers of columns, given as names and numbers, one by one or in a list.
 fn column_indexes(view: &View, columns: &Bound<'_, PyTuple>) -> PyResult<Vec<usize>> {
@@ -569,10 +580,7 @@ impl PyView {
         options: Option<&Bound<'py, PyDict>>,
     ) -> PyResult<Bound<'py, PyAny>> {
         let py = slf.py();
-        let all = match options {
-            Some(options) => options.copy()?,
-            None => PyDict::new(py),
-        };
+        let all = options.map_or_else(|| Ok(PyDict::new(py)), PyDictMethods::copy)?;
         all.set_item("progress", progress)?;
         py.import("respool._export")?
             .call_method("to_parquet", (slf, path), Some(&all))
@@ -742,14 +750,45 @@ impl PyView {
         Ok(extent.cache.is_ended())
     }
 
-    /// A cache is a source that is read once and what was read of it: neither goes into a pickle.
-    fn __reduce__(&self, py: Python<'_>) -> PyResult<()> {
-        Err(PyTypeError::new_err(format!(
-            "cannot pickle a cache, a view or a LazyFrame of one ({}): it reads a stream that belongs \
-             to this process; pickle its data, such as pyarrow.table(cache), or make the cache where \
-             it is used",
-            detached(py, || Ok(describe(&self.view)))?
-        )))
+    /// Of a cache whose log has a path: that, which log it is, and what is shown. Any other is a source that
+    /// is read once and what was read of it: neither goes into a pickle.
+    fn __reduce__<'py>(slf: &Bound<'py, Self>) -> PyResult<Reduced<'py>> {
+        let py = slf.py();
+        let this = slf.get();
+        let Some((path, identity)) = Self::_place_of_log(slf) else {
+            return Err(PyTypeError::new_err(format!(
+                "cannot pickle a cache, a view or a LazyFrame of one ({}): it reads a stream that belongs \
+                 to this process; keep it on disk first, with respool.cache(source, path=...), or pickle \
+                 its data, such as pyarrow.table(cache)",
+                detached(py, || Ok(describe(&this.view)))?
+            )));
+        };
+        let is_cache = this.owner.is_none();
+        let saved = detached(py, || {
+            this.view.cache().check_open()?;
+            (!is_cache).then(|| this.view.to_bytes()).transpose()
+        })?;
+        let module = py.import("respool._pickle")?;
+        let cache = Self::owner(slf).cache(py);
+        module.call_method1("share", (cache, &path, &identity))?;
+        let saved = saved.map(|saved| PyBytes::new(py, &saved));
+        Ok((module.getattr("reopen")?, (path, identity, saved)))
+    }
+
+    /// The view that was saved in a pickle; of a cache.
+    fn _restored(slf: &Bound<'_, Self>, saved: &[u8]) -> PyResult<Self> {
+        let py = slf.py();
+        let whole = slf.get().view();
+        let view = detached(py, || View::from_bytes(whole, saved))?;
+        Ok(Self::with(slf, view))
+    }
+
+    /// The path of the log and which one is there; None if it has no path.
+    #[getter]
+    fn _place_of_log<'py>(slf: &Bound<'py, Self>) -> Option<(OsString, Bound<'py, PyBytes>)> {
+        let cache = slf.get().view.cache();
+        let (path, identity) = cache.place()?;
+        Some((path.into(), PyBytes::new(slf.py(), &identity)))
     }
 
     /// A polars LazyFrame of this cache or view; as :func:`respool.polars.scan`.

@@ -96,6 +96,7 @@ impl Cache {
         options: &Options,
     ) -> Result<Self> {
         let directory = log.directory.clone();
+        let options = options.clone().with_named_log(log.clone());
         let log = Log::resume(log).map_err(|error| match error {
             respool_log::Error::Finished => Error::invalid(format!(
                 "cannot go on with the log in {}: it is complete; open it",
@@ -103,7 +104,7 @@ impl Cache {
             )),
             error => Error::Log(error),
         })?;
-        let store = Store::resumed(source, log, skip, options)?;
+        let store = Store::resumed(source, log, skip, &options)?;
         Ok(Self { store })
     }
 

@@ -26,6 +26,7 @@ mod panics;
 pub mod predicate;
 mod recode;
 mod replay;
+mod saved;
 mod size;
 mod source;
 mod spelled;

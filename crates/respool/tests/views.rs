@@ -153,6 +153,10 @@ proptest! {
             prop_assert!(given.iter().all(|batch| !batch.is_empty()));
         }
         prop_assert_eq!(given.concat(), rows.clone());
+        let bytes = view.to_bytes().unwrap();
+        let restored = View::from_bytes(&cache.view(), &bytes).unwrap();
+        prop_assert_eq!(numbers(&restored, respool::Position::default()), given.clone());
+        prop_assert_eq!(restored.to_bytes().unwrap(), bytes);
         prop_assert!(!view.ingest_for(std::time::Duration::MAX, &Uninterrupted).unwrap());
         let count = view.count(&Uninterrupted).unwrap();
         prop_assert_eq!(count.1, rows.len() as u64);

@@ -235,6 +235,9 @@ class Table:
         self.columns = columns_of(view.schema)
         self._numbers = {column.name: number for number, column in enumerate(self.columns)}
 
+    def __reduce__(self) -> tuple[type[Table], tuple[StreamCacheView]]:
+        return (Table, (self.view,))
+
     @property
     def schema(self) -> pl.Schema:
         """The schema of a frame of everything."""

@@ -5,11 +5,10 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use arrow_array::{Array, ArrayRef};
-use arrow_buffer::Buffer;
 use arrow_data::UnsafeFlag;
 use arrow_ipc::reader::RecordBatchDecoder;
 
-use super::{Decoded, Decoder, caught, damaged, message};
+use super::{Decoded, Decoder, Source, caught, damaged, message};
 use crate::Result;
 use crate::encode::DictionaryRecord;
 
@@ -19,7 +18,7 @@ impl Decoder {
     pub(super) fn dictionary(
         &self,
         record: &Arc<DictionaryRecord>,
-        fetch: &dyn Fn(&DictionaryRecord) -> Result<Buffer>,
+        source: Source<'_>,
     ) -> Result<ArrayRef> {
         let slot = usize::try_from(record.id).unwrap_or(usize::MAX);
         if let Some(Some(decoded)) = self.decoded.lock().get(slot)
@@ -28,9 +27,9 @@ impl Decoder {
             return Ok(Arc::clone(&decoded.values));
         }
         let values = if record.is_verified.load(Ordering::Acquire) {
-            self.decode_dictionary(record, slot, fetch)?
+            self.decode_dictionary(record, slot, source)?
         } else {
-            let values = caught(|| self.decode_dictionary(record, slot, fetch))?;
+            let values = caught(|| self.decode_dictionary(record, slot, source))?;
             record.is_verified.store(true, Ordering::Release);
             values
         };
@@ -56,13 +55,13 @@ impl Decoder {
         &self,
         record: &Arc<DictionaryRecord>,
         slot: usize,
-        fetch: &dyn Fn(&DictionaryRecord) -> Result<Buffer>,
+        source: Source<'_>,
     ) -> Result<ArrayRef> {
         let mut by_id = HashMap::new();
         for inner in &record.inner {
-            by_id.insert(inner.id, self.dictionary(inner, fetch)?);
+            by_id.insert(inner.id, self.dictionary(inner, source)?);
         }
-        let bytes = fetch(record)?;
+        let bytes = (source.dictionary)(record)?;
         let metadata_len = record.metadata_len as usize;
         let flag = if record.is_verified.load(Ordering::Acquire) {
             self.verified.clone()

@@ -4,9 +4,11 @@
 //! carried from record to record. Contents are not validated where this process encoded them, or
 //! where they were validated before; see [`Trust`].
 
+mod bits;
 mod dictionary;
 mod plain;
 mod shape;
+mod source;
 mod trust;
 mod verify;
 
@@ -29,7 +31,9 @@ use crate::map::{own_batch, own_records, verified_records};
 use crate::options::Compression;
 use crate::types::{check, collect_values, count_dictionaries};
 use crate::{Error, Result};
+pub(crate) use bits::Bits;
 use shape::{Expected, Shape};
+pub(crate) use source::Source;
 pub(crate) use trust::{Trust, VerifiedBits};
 
 /// The dictionary of one id that was decoded last.
@@ -144,19 +148,19 @@ impl Decoder {
         id - inner..id
     }
 
-    /// Decodes a batch; `fetch` brings the bytes of a dictionary record. Of a record that is not
-    /// trusted nothing that the arrow crates do is worse than an error.
+    /// Decodes a batch. Of a record that is not trusted nothing that the arrow crates do is worse than an
+    /// error.
     pub(crate) fn batch(
         &self,
         bytes: &Buffer,
         metadata_len: usize,
         dictionaries: &[Arc<DictionaryRecord>],
         projection: Option<&[usize]>,
-        fetch: &dyn Fn(&DictionaryRecord) -> Result<Buffer>,
+        source: Source<'_>,
         trust: Trust<'_>,
     ) -> Result<RecordBatch> {
         let decode =
-            || self.decode_batch(bytes, metadata_len, dictionaries, projection, fetch, trust);
+            || self.decode_batch(bytes, metadata_len, dictionaries, projection, source, trust);
         match trust {
             Trust::Own | Trust::Verified(_) => decode(),
             Trust::Unverified { .. } => caught(decode),
@@ -169,7 +173,7 @@ impl Decoder {
         metadata_len: usize,
         dictionaries: &[Arc<DictionaryRecord>],
         projection: Option<&[usize]>,
-        fetch: &dyn Fn(&DictionaryRecord) -> Result<Buffer>,
+        source: Source<'_>,
         trust: Trust<'_>,
     ) -> Result<RecordBatch> {
         let mut by_id = HashMap::new();
@@ -181,7 +185,7 @@ impl Decoder {
                     .any(|&c| self.ids.get(c).is_some_and(|ids| ids.contains(&id))),
             };
             for record in dictionaries.iter().filter(|record| needed(record.id)) {
-                by_id.insert(record.id, self.dictionary(record, fetch)?);
+                by_id.insert(record.id, self.dictionary(record, source)?);
             }
         }
         let message = message(bytes, metadata_len)?;
@@ -198,6 +202,10 @@ impl Decoder {
                 .with_skip_validation(flag)
                 .read_record_batch()
         };
+        let columns = projection.unwrap_or_default();
+        if !matches!(trust, Trust::Unverified { .. }) {
+            self.tell_ahead(&header, body.len(), columns, source);
+        }
         let flag = match trust {
             Trust::Own => self.own.clone(),
             Trust::Verified(_) => self.verified.clone(),
@@ -210,6 +218,7 @@ impl Decoder {
                 if u64::try_from(header.length()) != Ok(rows) {
                     return Err(damaged("it has not as many rows as its entry says"));
                 }
+                self.tell_ahead(&header, body.len(), columns, source);
                 let mut doubtful = Vec::new();
                 for &column in fresh {
                     shape.check_column(column, &body)?;

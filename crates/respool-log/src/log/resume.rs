@@ -8,7 +8,7 @@ use super::Log;
 #[cfg(doc)]
 use crate::Error;
 use crate::append::Writer;
-use crate::decode::Decoder;
+use crate::decode::{Bits, Decoder};
 use crate::quota::Quota;
 use crate::reader::LogReader;
 use crate::segment::Reach;
@@ -79,6 +79,7 @@ impl Log {
             directory,
             identity: Some(earlier.identity()),
             compressed: earlier.compression().is_some(),
+            brought: Bits::new(decoder.schema().fields().len()),
             decoder,
             reach,
             published,

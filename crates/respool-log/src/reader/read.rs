@@ -1,12 +1,14 @@
 //! One batch: found, verified when it is new, decoded.
 
+use std::ops::Range;
+
 use arrow_array::RecordBatch;
 
 use super::index::Found;
 use super::{LogReader, known};
-use crate::decode::Trust;
+use crate::decode::{Source, Trust};
 use crate::encode::DictionaryRecord;
-use crate::format::{Damage, Extent};
+use crate::format::{Damage, Extent, table_len};
 use crate::{Error, Result};
 
 /// What a batch is, without a look at it.
@@ -68,16 +70,34 @@ impl LogReader {
             }
             _ => opened.message(&extent),
         };
-        let fetch = |dictionary: &DictionaryRecord| opened.message(&extent_of(dictionary));
+        let segment = &opened.segment;
+        // Where it was read before, it is most likely in memory, and that is not asked every time.
+        let is_part = projection.is_some() && verified.is_err() && segment.has_parts(extent.len());
+        let metadata_len = extent.metadata_len as usize;
+        let body = extent.offset + u64::from(extent.metadata_len);
+        let ahead = |part: Range<usize>| segment.bring(body + part.start as u64, part.len());
+        let source = Source {
+            dictionary: &|dictionary| {
+                let extent = extent_of(dictionary);
+                let bytes = opened.message(&extent)?;
+                if is_part {
+                    segment.bring(extent.offset, bytes.len());
+                }
+                Ok(bytes)
+            },
+            ahead: if is_part { Some(&ahead) } else { None },
+        };
         let batch = bytes
             .and_then(|bytes| {
-                let metadata_len = extent.metadata_len as usize;
+                if is_part {
+                    segment.bring(extent.offset, metadata_len + table_len(columns));
+                }
                 self.decoder.batch(
                     &bytes,
                     metadata_len,
                     &dictionaries,
                     projection,
-                    &fetch,
+                    source,
                     trust,
                 )
             })

@@ -17,8 +17,11 @@ use memory::Memory;
 pub(crate) use reach::Reach;
 
 use crate::map::Map;
-use crate::storage::{StorageFile, read_all};
+use crate::storage::{StorageFile, read_all, read_part};
 use crate::{Error, Result};
+
+/// A message that is not longer is brought in whole: its parts would take as long.
+const WHOLE: u64 = 128 << 10;
 
 /// Finds the wanted ranges of a body, given the metadata.
 pub(crate) type Wanted<'a> = &'a dyn Fn(&[u8]) -> Result<Vec<Range<usize>>>;
@@ -125,7 +128,7 @@ impl Segment {
         let file = file.as_ref();
         let short = || self.corrupt(offset, "a buffer lies outside its record");
         let mut head = self.memory(Memory::whole(metadata_len))?;
-        self.fill(file, head.bytes(), offset)?;
+        self.fill_part(file, head.bytes(), offset)?;
         let ranges = wanted(head.bytes())?;
         let bytes = metadata_len + ranges.iter().map(Range::len).sum::<usize>();
         let mut memory = self.memory(Memory::sparse(self.size(len)?, bytes))?;
@@ -134,9 +137,22 @@ impl Segment {
         for range in ranges {
             let (start, end) = (metadata_len + range.start, metadata_len + range.end);
             let part = memory.bytes().get_mut(start..end).ok_or_else(short)?;
-            self.fill(file, part, offset + start as u64)?;
+            self.fill_part(file, part, offset + start as u64)?;
         }
         Ok(memory.into_buffer())
+    }
+
+    /// Whether parts of a message of `len` bytes are [brought](Self::bring) in by themselves.
+    pub(crate) fn has_parts(&self, len: u64) -> bool {
+        len > WHOLE && self.reach.maps()
+    }
+
+    /// Brings in a part of a message that is mapped before it is touched. A fault brings in what lies
+    /// around as well, up to megabytes where the disk is said to be fast, and those are other columns.
+    pub(crate) fn bring(&self, offset: u64, len: usize) {
+        if let (Some(map), Ok(offset)) = (&self.state.read().map, usize::try_from(offset)) {
+            map.bring(offset, len);
+        }
     }
 
     fn memory(&self, memory: io::Result<Memory>) -> Result<Memory> {
@@ -145,6 +161,10 @@ impl Segment {
 
     fn fill(&self, file: &dyn StorageFile, bytes: &mut [u8], offset: u64) -> Result<()> {
         read_all(file, bytes, offset).map_err(|e| Error::io("cannot read", self.path(), e))
+    }
+
+    fn fill_part(&self, file: &dyn StorageFile, bytes: &mut [u8], offset: u64) -> Result<()> {
+        read_part(file, bytes, offset).map_err(|e| Error::io("cannot read", self.path(), e))
     }
 
     fn size(&self, len: u64) -> Result<usize> {

@@ -33,7 +33,7 @@ pub use os::FileStorage;
 pub use removal::Removal;
 pub(crate) use removal::remove;
 pub(crate) use tail::Tail;
-pub(crate) use whole::{read_all, write_all};
+pub(crate) use whole::{read_all, read_part, write_all};
 
 pub(crate) mod sealed {
     /// Kept to back ends of this crate.
@@ -78,6 +78,10 @@ pub trait StorageFile: sealed::Sealed + fmt::Debug + Send + Sync {
     fn write_at(&self, parts: &[IoSlice<'_>], offset: u64) -> io::Result<usize>;
     /// Reads some bytes at `offset`; 0 at the end of the file.
     fn read_at(&self, bytes: &mut [u8], offset: u64) -> io::Result<usize>;
+    /// Reads some bytes as [`read_at`](Self::read_at) does, and has the system bring in none behind them.
+    fn read_part_at(&self, bytes: &mut [u8], offset: u64) -> io::Result<usize> {
+        self.read_at(bytes, offset)
+    }
     /// Maps the first `len` bytes, which may reach beyond the end of the file.
     fn map(&self, len: usize) -> io::Result<Arc<Map>>;
     /// Cuts off what is past `len`, of which nothing counts.

@@ -101,6 +101,17 @@ impl StorageFile for OsFile {
         std::os::unix::fs::FileExt::read_at(self.open()?.as_ref(), bytes, offset)
     }
 
+    #[cfg(target_os = "linux")]
+    fn read_part_at(&self, bytes: &mut [u8], offset: u64) -> io::Result<usize> {
+        use rustix::fs::{Advice, fadvise};
+        let file = self.open()?;
+        // Parts that lie close behind each other look like the beginning of the whole file. What was
+        // asked for by itself is there, and then nothing is brought in with it.
+        let len = std::num::NonZeroU64::new(bytes.len() as u64);
+        let _told = len.map(|len| fadvise(&file, offset, Some(len), Advice::WillNeed));
+        std::os::unix::fs::FileExt::read_at(file.as_ref(), bytes, offset)
+    }
+
     fn map(&self, len: usize) -> io::Result<Arc<Map>> {
         Map::new(&*self.open()?, len)
     }

@@ -26,13 +26,24 @@ pub(crate) fn write_all(
 }
 
 /// Fills `bytes` from `offset`.
-pub(crate) fn read_all(
-    file: &dyn StorageFile,
+pub(crate) fn read_all(file: &dyn StorageFile, bytes: &mut [u8], offset: u64) -> io::Result<()> {
+    fill(bytes, offset, |bytes, offset| file.read_at(bytes, offset))
+}
+
+/// Fills `bytes` from `offset`, and has the system bring in none behind them.
+pub(crate) fn read_part(file: &dyn StorageFile, bytes: &mut [u8], offset: u64) -> io::Result<()> {
+    fill(bytes, offset, |bytes, offset| {
+        file.read_part_at(bytes, offset)
+    })
+}
+
+fn fill(
     mut bytes: &mut [u8],
     mut offset: u64,
+    read: impl Fn(&mut [u8], u64) -> io::Result<usize>,
 ) -> io::Result<()> {
     while !bytes.is_empty() {
-        match file.read_at(bytes, offset) {
+        match read(bytes, offset) {
             Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
             Ok(n) => {
                 bytes = bytes.get_mut(n..).unwrap_or_default();

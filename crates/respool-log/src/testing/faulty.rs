@@ -302,6 +302,12 @@ impl StorageFile for FaultyFile {
         self.inner.read_at(bytes, offset)
     }
 
+    fn read_part_at(&self, bytes: &mut [u8], offset: u64) -> io::Result<usize> {
+        self.state
+            .check(Operation::Read, &self.name, offset, bytes.len() as u64)?;
+        self.inner.read_part_at(bytes, offset)
+    }
+
     fn map(&self, len: usize) -> io::Result<Arc<Map>> {
         self.state
             .check(Operation::Map, &self.name, 0, len as u64)?;

@@ -14,6 +14,7 @@ mod anything;
 mod asked;
 mod beginnings;
 mod child;
+mod cold;
 mod concurrency;
 mod damage;
 mod descriptors;

@@ -36,6 +36,7 @@ mod apply;
 mod display;
 mod language;
 mod prove;
+mod saved;
 mod stored;
 
 pub use answers::Verdict;

@@ -131,7 +131,8 @@ impl Store {
             coalesce_rows: options.coalesce_rows(),
             log_options: options.log().cloned(),
             location: location.map(|(directory, identity)| Location {
-                directory,
+                // It is opened again where the process, or another, may be in another directory.
+                directory: std::path::absolute(&directory).unwrap_or(directory),
                 identity,
                 metadata,
                 timeout,

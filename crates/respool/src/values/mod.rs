@@ -8,6 +8,7 @@ pub(crate) mod kernels;
 mod key;
 mod leaf;
 mod operator;
+mod saved;
 mod scalar;
 mod term;
 mod transform;

@@ -58,8 +58,12 @@ impl Scalar {
         if to == self.data_type() {
             return Some(self.clone());
         }
-        let key = self.key.convert(self.data_type(), to)?;
-        let array = key.to_array(to)?;
+        Self::of_key(self.key.convert(self.data_type(), to)?, to)
+    }
+
+    /// The constant of that type with this key; `None` where there is none.
+    pub(crate) fn of_key(key: Key, data_type: &DataType) -> Option<Self> {
+        let array = key.to_array(data_type)?;
         Some(Self { array, key })
     }
 
@@ -178,13 +182,18 @@ impl ScalarList {
                 key.convert(from, to)?
             });
         }
+        Some(Self::of_keys(to, keys, has_null))
+    }
+
+    /// The values with these keys, which are of that type.
+    pub(crate) fn of_keys(data_type: &DataType, mut keys: Vec<Key>, has_null: bool) -> Self {
         keys.sort_by(|a, b| a.compare(b).unwrap_or(Ordering::Equal));
         keys.dedup_by(|a, b| a.compare(b) == Some(Ordering::Equal));
-        Some(Self {
-            data_type: to.clone(),
+        Self {
+            data_type: data_type.clone(),
             keys,
             has_null,
-        })
+        }
     }
 
     /// The type of the constants.

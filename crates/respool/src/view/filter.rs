@@ -42,6 +42,15 @@ impl Filter {
         })
     }
 
+    /// The predicate over [`Filter::columns`].
+    pub(super) fn predicate(&self) -> &Predicate {
+        &self.predicate
+    }
+
+    pub(super) fn columns(&self) -> &Columns {
+        &self.columns
+    }
+
     /// Columns of the cache that it reads, ascending.
     pub(crate) fn base(&self) -> &[usize] {
         self.columns.base()

@@ -6,6 +6,7 @@ mod counted;
 mod extent;
 pub(crate) mod filter;
 mod position;
+mod saved;
 pub(crate) mod selection;
 mod shown;
 

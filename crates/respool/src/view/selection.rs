@@ -14,7 +14,7 @@ pub(crate) struct Selection {
 }
 
 #[derive(Clone, Debug)]
-enum Batches {
+pub(super) enum Batches {
     All,
     Range(Range<usize>),
     /// The listed ones, ascending, and from a number on every so-manieth.
@@ -26,9 +26,9 @@ enum Batches {
 
 /// Batches `from`, `from + step`, `from + 2 * step` and so on.
 #[derive(Clone, Copy, Debug)]
-struct Steps {
-    from: usize,
-    step: usize,
+pub(super) struct Steps {
+    pub(super) from: usize,
+    pub(super) step: usize,
 }
 
 impl Steps {
@@ -45,6 +45,14 @@ impl Selection {
             batches: Batches::All,
             rows: 0..u64::MAX,
         }
+    }
+
+    pub(super) fn of(batches: Batches, rows: Range<u64>) -> Self {
+        Self { batches, rows }
+    }
+
+    pub(super) fn selected(&self) -> &Batches {
+        &self.batches
     }
 
     pub(crate) fn is_all(&self) -> bool {

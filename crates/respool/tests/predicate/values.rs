@@ -2,6 +2,8 @@
 //!
 //! Long because every Arrow type has its line in three lists: which there are, what they hold, how they are built.
 
+#![allow(dead_code, reason = "each test file uses some of it")]
+
 use std::cmp::Ordering;
 use std::sync::Arc;
 
@@ -127,7 +129,7 @@ impl Random {
             // Beyond the integers that floats can tell apart.
             4 => i256::from_i128((1 << 53) + self.below(3) as i128),
             5..=8 if data_type.is_temporal() => {
-                let day = super::ticks_per_day(data_type);
+                let day = ticks_per_day(data_type);
                 i256::from_i128(
                     day * (self.below(60_000) as i128 - 30_000) + self.below(3) as i128 - 1,
                 )
@@ -202,6 +204,16 @@ fn range(data_type: &DataType) -> (i256, i256) {
         | DataType::Decimal128(precision, _)
         | DataType::Decimal256(precision, _) => digits(*precision),
         _ => wide(i64::MIN.into(), i64::MAX.into()),
+    }
+}
+
+pub(crate) fn ticks_per_day(data_type: &DataType) -> i128 {
+    match data_type {
+        DataType::Date32 => 1,
+        DataType::Timestamp(TimeUnit::Second, _) => 86_400,
+        DataType::Date64 | DataType::Timestamp(TimeUnit::Millisecond, _) => 86_400_000,
+        DataType::Timestamp(TimeUnit::Microsecond, _) => 86_400_000_000,
+        _ => 86_400_000_000_000,
     }
 }
 
