@@ -1,6 +1,7 @@
 """Named caches between threads and processes: one fills, the others follow; whoever dies is replaced."""
 
 import contextlib
+import fcntl
 import subprocess
 import time
 
@@ -33,6 +34,7 @@ SIXTEEN = (
     + """
 import warnings
 warnings.simplefilter("ignore")  # about forks
+wanted = expected(20)
 read, write = os.pipe()
 children = []
 for _ in range(16):
@@ -41,7 +43,7 @@ for _ in range(16):
             os.close(write)
             os.read(read, 1)  # its end is the sign to begin
             cache = get()
-            os._exit(0 if pa.table(cache).equals(expected(20)) and cache.complete else 1)
+            os._exit(0 if pa.table(cache).equals(wanted) and cache.complete else 1)
         finally:
             os._exit(2)
     children.append(child)
@@ -259,6 +261,23 @@ def test_a_reader_elsewhere_keeps_its_cache(place, calls, how):
     assert len(list(place.rglob("_manifest"))) == 1
     assert inside(place) == ["trips"]
     assert len(calls) == 0
+
+
+def test_a_name_that_is_removed_when_it_is_about_to_be_locked(place, monkeypatch):
+    with respool.named("trips", Source(3).reader, key="old", directory=place) as cache:
+        cache.ingest_all()
+    lock, calls = fcntl.flock, []
+
+    def removed_before(handle, operation):
+        if not calls:
+            calls.append(1)
+            respool.rm("trips", place)
+        lock(handle, operation)
+
+    monkeypatch.setattr(fcntl, "flock", removed_before)
+    cache = respool.named("trips", Source(5).reader, key="new", directory=place)
+    assert pa.table(cache).equals(expected(5))
+    assert [one.rows for one in respool.ls(place)] == [500]
 
 
 def test_removing_while_others_fill_is_right_in_the_end(place):

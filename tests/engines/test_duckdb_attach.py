@@ -1,6 +1,7 @@
 """`respool.duckdb.attach`: the caches of a directory by their names."""
 
 import threading
+from decimal import Decimal
 
 import duckdb
 import pyarrow as pa
@@ -99,15 +100,15 @@ def test_a_query_waits_for_who_fills(con, place):
 
 
 def test_what_duckdb_can_not_scan_is_left_out_with_a_warning(con, place, log_dir):
-    halves = pa.table({"h": pa.array([1.0], pa.float16())})
-    fill(place, "halves", halves)
-    with pytest.warns(UserWarning, match="'halves' is left out.*float32"):
+    wide = pa.table({"d": pa.array([Decimal(1)], pa.decimal256(50, 2))})
+    fill(place, "wide", wide)
+    with pytest.warns(UserWarning, match="'wide' is left out.*decimal128"):
         names = respool.duckdb.attach(con, place)
     assert names == ["Zones", "trips", "trips-2026.11"]
-    path = log_dir / "halves"
-    with respool.cache(halves, path=path) as cache:
+    path = log_dir / "wide"
+    with respool.cache(wide, path=path) as cache:
         cache.ingest_all()
-    with pytest.raises(TypeError, match="float32"):
+    with pytest.raises(TypeError, match="decimal128"):
         respool.duckdb.attach(con, path)
 
 
