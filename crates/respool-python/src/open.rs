@@ -20,7 +20,8 @@ use crate::source::{Sourced, source_of};
 /// Open a cache that was kept with ``respool.cache(source, path=...)``, in this process or another.
 ///
 /// Reads no data; batches come straight out of the files. Several processes may open one log, also while
-/// another still fills it: it is followed then, and a read waits for what is to come.
+/// another still fills it: it is followed then, and a read waits for what is to come. In the process that
+/// fills it, read the cache that does: one that was opened beside it only waits for somebody to read that.
 ///
 /// Parameters
 /// ----------
