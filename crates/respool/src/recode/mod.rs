@@ -4,27 +4,23 @@
 //! and a column of few distinct strings as a dictionary. A view in these encodings is read as it is;
 //! in others every query converts it again.
 
+mod encoder;
 mod kept;
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
-use arrow_array::types::{Decimal32Type, Decimal64Type, Decimal128Type, UInt8Type, UInt16Type};
-use arrow_array::{
-    Array, ArrayRef, ArrowPrimitiveType, DictionaryArray, PrimitiveArray, RecordBatch,
-    RecordBatchOptions, StringViewArray,
-};
-use arrow_cast::cast;
-use arrow_schema::{ArrowError, DataType, Field, Schema, SchemaRef};
+use arrow_array::{ArrayRef, StringViewArray};
+use arrow_schema::DataType;
 
+use self::encoder::{Dictionary, Encoding, encoder, views};
 use self::kept::Draft;
-use crate::error::{BoxError, Error, Result};
+use crate::error::{Error, Result};
 use crate::ingest::Goal;
 use crate::interrupt::{Interrupt, Uninterrupted, Watch};
 use crate::options::{Options, WritePolicy};
-use crate::replay::{Polled, Reader};
-use crate::source::Source;
+use crate::replay::Polled;
 use crate::store::{End, Store};
 use crate::sync::now;
 use crate::view::{Extent, View};
@@ -34,24 +30,6 @@ const SHORTER: usize = 8;
 
 /// The most values that the numbers of a dictionary tell apart.
 const NUMBERED: usize = 1 << 16;
-
-/// What becomes of a column.
-#[derive(Clone, Debug)]
-enum Encoding {
-    Kept,
-    /// A decimal of so many bytes.
-    Decimal(DataType),
-    /// Strings or binaries as views.
-    View(DataType),
-    Dictionary(Dictionary),
-}
-
-/// The values of a column, the same for every batch, and the number of each.
-#[derive(Clone, Debug)]
-struct Dictionary {
-    values: ArrayRef,
-    numbers: Arc<HashMap<Box<str>, u16>>,
-}
 
 /// See [`View::encoded`].
 ///
@@ -137,14 +115,6 @@ fn drafted(
     store.keep_derived(&kept).map(Some)
 }
 
-fn encoder(view: &View, encodings: Vec<Encoding>) -> Result<Box<Encoder>> {
-    Ok(Box::new(Encoder {
-        schema: encoded_schema(&view.schema(), &encodings),
-        encodings,
-        reader: view.passing_by(&Uninterrupted)?,
-    }))
-}
-
 fn fill(encoded: &Arc<Store>, watch: &mut Watch<'_>) -> Result<()> {
     encoded.advance(Goal::End, watch)?;
     match encoded.snapshot()?.end {
@@ -221,140 +191,5 @@ fn is_string(kind: &DataType) -> bool {
         DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => true,
         DataType::Dictionary(_, values) => is_string(values),
         _ => false,
-    }
-}
-
-/// The strings as views; those of a dictionary are shared, not copied.
-fn views(strings: &ArrayRef) -> Result<ArrayRef, ArrowError> {
-    match strings.data_type() {
-        DataType::Utf8View => Ok(Arc::clone(strings)),
-        _ => cast(strings, &DataType::Utf8View),
-    }
-}
-
-fn encoded_schema(schema: &Schema, encodings: &[Encoding]) -> SchemaRef {
-    let fields: Vec<Field> = schema
-        .fields()
-        .iter()
-        .zip(encodings)
-        .map(|(field, encoding)| match encoding {
-            Encoding::Kept => field.as_ref().clone(),
-            Encoding::Decimal(kind) | Encoding::View(kind) => {
-                field.as_ref().clone().with_data_type(kind.clone())
-            }
-            Encoding::Dictionary(dictionary) => field
-                .as_ref()
-                .clone()
-                .with_data_type(dictionary.data_type()),
-        })
-        .collect();
-    Arc::new(Schema::new_with_metadata(fields, schema.metadata().clone()))
-}
-
-/// Reads a complete view and converts its batches.
-#[derive(Debug)]
-struct Encoder {
-    reader: Reader,
-    encodings: Vec<Encoding>,
-    schema: SchemaRef,
-}
-
-impl Source for Encoder {
-    fn schema(&self) -> SchemaRef {
-        Arc::clone(&self.schema)
-    }
-
-    fn next_batch(&mut self) -> Result<Option<RecordBatch>, BoxError> {
-        // Everything is stored: there is nothing to wait for.
-        let Some(batch) = self.reader.next_batch(&Uninterrupted)? else {
-            return Ok(None);
-        };
-        let columns = batch
-            .columns()
-            .iter()
-            .zip(&self.encodings)
-            .map(|(column, encoding)| encoding.encode(column))
-            .collect::<Result<Vec<_>, ArrowError>>()?;
-        let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
-        let schema = Arc::clone(&self.schema);
-        Ok(Some(RecordBatch::try_new_with_options(
-            schema, columns, &options,
-        )?))
-    }
-}
-
-impl Encoding {
-    fn encode(&self, column: &ArrayRef) -> Result<ArrayRef, ArrowError> {
-        match self {
-            Self::Kept => Ok(Arc::clone(column)),
-            Self::Decimal(kind @ DataType::Decimal32(_, _)) => {
-                narrowed::<Decimal32Type>(column, kind)
-            }
-            Self::Decimal(kind) => narrowed::<Decimal64Type>(column, kind),
-            Self::View(kind) => cast(column, kind),
-            Self::Dictionary(dictionary) => dictionary.encode(column),
-        }
-    }
-}
-
-/// The same numbers in fewer bytes. A value beyond the declared precision may not fit: an error.
-fn narrowed<T: ArrowPrimitiveType>(
-    column: &ArrayRef,
-    kind: &DataType,
-) -> Result<ArrayRef, ArrowError>
-where
-    T::Native: TryFrom<i128>,
-{
-    let wide = column.as_primitive::<Decimal128Type>();
-    let narrow: PrimitiveArray<T> = wide.try_unary(|value| {
-        T::Native::try_from(value)
-            .map_err(|_| ArrowError::CastError(format!("{value} is no {kind}")))
-    })?;
-    Ok(Arc::new(narrow.with_data_type(kind.clone())))
-}
-
-impl Dictionary {
-    fn data_type(&self) -> DataType {
-        let key = if self.is_small() {
-            DataType::UInt8
-        } else {
-            DataType::UInt16
-        };
-        DataType::Dictionary(Box::new(key), Box::new(DataType::Utf8View))
-    }
-
-    fn is_small(&self) -> bool {
-        self.values.len() <= 1 << 8
-    }
-
-    fn encode(&self, column: &ArrayRef) -> Result<ArrayRef, ArrowError> {
-        let strings = views(column)?;
-        let strings = strings.as_string_view();
-        let mut last: Option<(&str, u16)> = None;
-        let numbers = strings
-            .iter()
-            .map(|string| {
-                let Some(string) = string else {
-                    return Ok(None);
-                };
-                if let Some((value, number)) = last
-                    && value == string
-                {
-                    return Ok(Some(number));
-                }
-                let number = self.numbers.get(string).copied().ok_or_else(|| {
-                    ArrowError::InvalidArgumentError(format!("{string:?} is not in the dictionary"))
-                })?;
-                last = Some((string, number));
-                Ok(Some(number))
-            })
-            .collect::<Result<PrimitiveArray<UInt16Type>, ArrowError>>()?;
-        let values = Arc::clone(&self.values);
-        if !self.is_small() {
-            return Ok(Arc::new(DictionaryArray::try_new(numbers, values)?));
-        }
-        #[expect(clippy::cast_possible_truncation, reason = "at most 256 numbers")]
-        let numbers: PrimitiveArray<UInt8Type> = numbers.unary(|number| number as u8);
-        Ok(Arc::new(DictionaryArray::try_new(numbers, values)?))
     }
 }

@@ -6,6 +6,7 @@
 pub(crate) mod advice;
 mod again;
 mod beside;
+mod derived;
 mod durable;
 mod forked;
 pub(crate) mod lookup;
@@ -33,6 +34,7 @@ pub use self::snapshot::Snapshot;
 
 use self::advice::Advice;
 use self::beside::Beside;
+use self::derived::Derived;
 use self::forked::Location;
 use self::records::Records;
 use self::slots::State;
@@ -75,14 +77,6 @@ pub(crate) struct Store {
     process: Process,
     /// In a forked child, the same log opened anew.
     anew: OnceLock<Option<Arc<Store>>>,
-}
-
-/// Stores of the same rows in other encodings: within the same bounds, and closed with this one.
-#[derive(Default)]
-struct Derived {
-    all: Vec<Weak<Store>>,
-    /// That of everything, which is kept.
-    whole: Option<Arc<Store>>,
 }
 
 impl Store {
@@ -265,42 +259,6 @@ impl Store {
         // Released here, with no lock held: the source may run foreign code.
         drop((slots, log, upstream, derived));
         flushed.and(closed.unwrap_or(Ok(())))
-    }
-
-    /// Notes a store of the same rows, to be closed with this one.
-    ///
-    /// # Errors
-    /// [`Error::Closed`]: nobody would close it.
-    pub(crate) fn derive(&self, store: &Arc<Self>) -> Result<()> {
-        let state = self.look_open()?;
-        let mut derived = self.derived.lock();
-        drop(state);
-        derived.all.retain(|known| known.strong_count() > 0);
-        derived.all.push(Arc::downgrade(store));
-        Ok(())
-    }
-
-    /// Keeps the store of all the same rows, and returns the one that is kept: another may have been first.
-    ///
-    /// # Errors
-    /// [`Error::Closed`].
-    pub(crate) fn keep_derived(&self, store: &Arc<Self>) -> Result<Arc<Self>> {
-        let state = self.look_open()?;
-        let mut derived = self.derived.lock();
-        drop(state);
-        Ok(Arc::clone(
-            derived.whole.get_or_insert_with(|| Arc::clone(store)),
-        ))
-    }
-
-    /// The store of the same rows that is kept, if there is one.
-    pub(crate) fn derived_whole(&self) -> Option<Arc<Self>> {
-        self.derived.lock().whole.clone()
-    }
-
-    fn derived(&self) -> Vec<Arc<Self>> {
-        let derived = self.derived.lock();
-        derived.all.iter().filter_map(Weak::upgrade).collect()
     }
 }
 
