@@ -275,3 +275,18 @@ def test_small_batches_are_joined_where_a_log_is_gone_on_with(path):
     with respool.resume(path, Source(9), coalesce_rows=150) as cache:
         assert pa.table(cache).equals(expected(9))
         assert [batch.num_rows for batch in cache] == [200, 200, 200, 200, 100]
+
+
+def test_the_process_that_fills_a_log_is_told_to_read_its_own_cache(path):
+    cache = kept(path)
+    next(iter(cache))
+    with pytest.raises(RuntimeError, match="being filled by this process"):
+        respool.open(path)
+    cache.close()
+    left = respool.open(path)
+    assert "abandoned" in repr(left)
+    with pytest.raises(ValueError, match="only reads its log"):
+        left.flush()
+    with respool.resume(path, Source(5)) as again:
+        again.ingest_all()
+        assert respool.open(path).complete

@@ -1,11 +1,13 @@
 """Named caches in one process: when `fill` is called, and what there is then."""
 
 import datetime as dt
+import subprocess
 import time
 
 import pyarrow as pa
 import pytest
 
+import processes
 import respool
 from conftest import inside
 from respool.exceptions import IncompleteStreamError
@@ -337,11 +339,28 @@ def test_a_damaged_log_is_listed_and_filled_anew(named):
     assert fill.calls == 2
 
 
+FILLS_AND_CLOSES = """
+import sys
+import processes
+import respool
+from sources import SCHEMA, Source
+
+filling = respool.named("trips", lambda: Source(5), schema=SCHEMA, directory=sys.argv[1])
+next(filling.reader())
+print("begun", flush=True)
+sys.stdin.readline()
+filling.close()
+"""
+
+
 def test_a_follower_of_a_cache_that_was_closed_is_told(named):
-    filling = named("trips", Fill())
-    next(filling.reader())
-    follower = respool.open(respool.ls(named.directory)[0].path)
-    filling.close()
+    # From a child: the process that fills a log is to read its own cache.
+    child = processes.start(FILLS_AND_CLOSES, named.directory, stdin=subprocess.PIPE)
+    with processes.killed_at_the_end(child):
+        processes.wait_for_line(child, "begun")
+        follower = respool.open(respool.ls(named.directory)[0].path)
+        assert next(iter(follower)).num_rows
+        child.communicate("\n")
     with pytest.raises(IncompleteStreamError):
         list(follower)
     assert pa.table(follower.prefix()).equals(expected(1))

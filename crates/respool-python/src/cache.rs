@@ -210,7 +210,7 @@ impl PyCache {
     /// OSError
     ///     If the operating system could not write it. That is final: the log has to be written anew.
     /// ValueError
-    ///     If the cache is closed, or its log goes with the process.
+    ///     If the cache is closed, its log goes with the process, or it only reads a log.
     fn flush(slf: &Bound<'_, Self>) -> PyResult<()> {
         let cache = Self::cache(slf);
         detached(slf.py(), || cache.flush())

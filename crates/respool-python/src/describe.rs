@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use respool::{End, View, spelled};
+use respool::{End, Unfinished, View, spelled};
 
 /// Bytes as people read them.
 pub(crate) fn size(bytes: u64) -> String {
@@ -28,8 +28,13 @@ pub(crate) fn describe(view: &View) -> String {
     };
     let state = if extent.cache.is_closed {
         "closed"
-    } else if matches!(extent.cache.end, End::Failed(_)) {
-        "failed"
+    } else if let End::Failed(failure) = &extent.cache.end {
+        let unfinished = failure.error().downcast_ref::<Unfinished>();
+        if unfinished.is_some_and(Unfinished::is_abandoned) {
+            "abandoned"
+        } else {
+            "failed"
+        }
     } else if extent.is_complete {
         "complete"
     } else {

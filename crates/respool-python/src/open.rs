@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::{Duration, UNIX_EPOCH};
 
-use pyo3::exceptions::PyValueError;
+use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyString};
 use respool::{Cache, LogOptions, LogReader, LogState, Skip};
@@ -20,8 +20,7 @@ use crate::source::{Sourced, source_of};
 /// Open a cache that was kept with ``respool.cache(source, path=...)``, in this process or another.
 ///
 /// Reads no data; batches come straight out of the files. Several processes may open one log, also while
-/// another still fills it: it is followed then, and a read waits for what is to come. In the process that
-/// fills it, read the cache that does: one that was opened beside it only waits for somebody to read that.
+/// another still fills it: it is followed then, and a read waits for what is to come.
 ///
 /// Parameters
 /// ----------
@@ -29,7 +28,8 @@ use crate::source::{Sourced, source_of};
 ///     The directory of the log.
 /// timeout
 ///     Seconds that a read waits for the process that fills the log while nothing comes; None waits for
-///     ever. Ctrl-C ends it in any case.
+///     ever. Ctrl-C ends a wait on the main thread. An engine that reads on threads of its own, as DuckDB does
+///     for a registered cache and Polars for a lazy one, sees it only between two batches: give it a timeout.
 /// memory
 ///     Bytes to hold of batches that have to be decoded (a compressed log), or text; None is no bound.
 ///
@@ -48,6 +48,8 @@ use crate::source::{Sourced, source_of};
 ///     If the directory or a file in it belongs to somebody else, others may write to it, or it is a link.
 /// CorruptLogError, OSError, ValueError
 ///     If the log is damaged, can't be read, or was written by a newer respool.
+/// RuntimeError
+///     If this very process fills the log: read the cache that does.
 /// TimeoutError
 ///     By a read that has waited for so long. The next read waits again.
 ///
@@ -74,6 +76,17 @@ pub(crate) fn open(
     let timeout = timeout.map(seconds).transpose()?;
     let options = options(memory.as_ref(), None)?;
     let cache = detached(py, || Cache::open(&path, timeout, &options))?;
+    let is_ended = detached(py, || cache.snapshot())?.is_ended();
+    if let Some((path, identity)) = cache.place()
+        && !is_ended
+        && Cache::is_filled_here(identity)
+    {
+        // It would wait for itself.
+        return Err(PyRuntimeError::new_err(format!(
+            "the log in {} is being filled by this process: read the cache that fills it",
+            path.display()
+        )));
+    }
     Bound::new(py, PyCache::of(&cache, None))
 }
 

@@ -83,6 +83,12 @@ impl Cache {
         Ok(Self { store })
     }
 
+    /// Whether a cache of this process fills the log with that identity: read that one. Who opens the log beside
+    /// it waits for somebody else to read it.
+    pub fn is_filled_here(identity: [u8; 16]) -> bool {
+        Store::is_filled_here(identity)
+    }
+
     /// Goes on with a log with a name that was not filled to its end. What it has already of the source is
     /// left out as `skip` says. Of the options' log its quota counts.
     ///

@@ -18,7 +18,9 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The cache was closed; nothing can be read from it any more.
-    #[error("the cache is closed: open a new one over a new source")]
+    #[error(
+        "the cache is closed: make a new one over a new source, or open its log again where that is kept"
+    )]
     Closed,
 
     /// The source failed. Sticky: every reader gets this error after the batches that came before it.
@@ -154,6 +156,11 @@ impl Unfinished {
     /// Good rows.
     pub fn rows(&self) -> u64 {
         self.rows
+    }
+
+    /// Whether its writer has left it, rather than that its source failed.
+    pub fn is_abandoned(&self) -> bool {
+        self.failure.is_none()
     }
 }
 

@@ -80,7 +80,8 @@ fn ends_a_program(failure: &SourceFailure) -> bool {
 fn incomplete(failure: &SourceFailure) -> Told {
     let text = format!(
         "the source was interrupted after {} batches ({} rows), so this is not the whole stream; \
-         .prefix() reads what there is, a new cache over a new source reads it all",
+         .prefix() reads what there is; a new cache over a new source reads it all, and respool.resume \
+         goes on with a log that is kept",
         failure.batches(),
         failure.rows()
     );

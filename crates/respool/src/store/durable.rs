@@ -20,9 +20,12 @@ impl Store {
                 "cannot flush: what this cache holds goes with the process; give it a path",
             ));
         }
-        if let Some(log) = log.as_ref().and_then(Records::written) {
-            log.flush()?;
-        }
+        let Some(log) = log.as_ref().and_then(Records::written) else {
+            return Err(Error::invalid(
+                "cannot flush: this cache only reads its log; flush the cache that fills it",
+            ));
+        };
+        log.flush()?;
         self.remember();
         Ok(())
     }

@@ -8,6 +8,7 @@ mod again;
 mod beside;
 mod derived;
 mod durable;
+mod filling;
 mod forked;
 pub(crate) mod lookup;
 mod opened;
@@ -35,6 +36,7 @@ pub use self::snapshot::Snapshot;
 use self::advice::Advice;
 use self::beside::Beside;
 use self::derived::Derived;
+use self::filling::Filling;
 use self::forked::Location;
 use self::records::Records;
 use self::slots::State;
@@ -72,6 +74,8 @@ pub(crate) struct Store {
     pub(crate) zones: ZoneMaps,
     beside: Beside,
     derived: Mutex<Derived>,
+    /// Until it is closed.
+    filling: Mutex<Option<Filling>>,
     /// As the state says, for a forked child, which can't ask it.
     is_closed: AtomicBool,
     process: Process,
@@ -132,6 +136,7 @@ impl Store {
                 timeout,
                 options: options.without_log(),
             }),
+            filling: Mutex::new(Filling::of(state.log.as_ref())),
             state: Mutex::new(state),
             advanced: Condvar::new(),
             budget,
@@ -258,6 +263,8 @@ impl Store {
         };
         // Released here, with no lock held: the source may run foreign code.
         drop((slots, log, upstream, derived));
+        let filled = self.filling.lock().take();
+        drop(filled);
         flushed.and(closed.unwrap_or(Ok(())))
     }
 }
