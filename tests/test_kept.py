@@ -290,3 +290,32 @@ def test_the_process_that_fills_a_log_is_told_to_read_its_own_cache(path):
     with respool.resume(path, Source(5)) as again:
         again.ingest_all()
         assert respool.open(path).complete
+
+
+def test_an_iterable_is_asked_once_and_its_interrupts_are_its_own(path):
+    with pytest.raises(RuntimeError):
+        respool.cache(failing(3), schema=SCHEMA, path=path).ingest_all()
+
+    class Asked:
+        times = 0
+
+        def __iter__(self):
+            self.times += 1
+            if self.times == 1:
+                raise KeyboardInterrupt
+            return iter(Source(6))
+
+    asked = Asked()
+    with pytest.raises(KeyboardInterrupt):
+        respool.resume(path, asked)
+    with respool.resume(path, asked) as cache:
+        assert pa.table(cache).equals(expected(6))
+    assert asked.times == 2
+
+
+def test_two_threads_that_close_are_told_the_same(path):
+    cache = kept(path, 30)
+    next(iter(cache))
+    assert processes.in_threads(*[cache.close] * 4) == [None] * 4
+    # Nobody holds the log any more when any of them has come back.
+    respool.resume(path, Source(30)).close()

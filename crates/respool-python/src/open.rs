@@ -12,7 +12,7 @@ use crate::attach::detached;
 use crate::cache::PyCache;
 use crate::metadata::dict_of;
 use crate::number::Number;
-use crate::options::{Disk, options, room, seconds};
+use crate::options::{Disk, options, room_beside, seconds};
 use crate::pyarrow::schema_to_pyarrow;
 use crate::size::SizeArgument;
 use crate::source::{Sourced, source_of};
@@ -169,7 +169,7 @@ pub(crate) fn resume<'py>(
     let options = options(memory.as_ref(), coalesce_rows.as_ref())?;
     let is_stream = source.hasattr("__arrow_c_stream__")? || source.hasattr("scanner")?;
     let known = match schema {
-        None if !is_stream && source.try_iter().is_ok() => {
+        None if !is_stream && source.hasattr("__iter__")? => {
             let schema = detached(py, || Ok(LogReader::open(&path)?.schema().clone()))?;
             Some(schema_to_pyarrow(py, &schema)?)
         }
@@ -178,7 +178,11 @@ pub(crate) fn resume<'py>(
     let Sourced { source, origin } = source_of(source, schema.or(known.as_ref()))?;
     let mut log = LogOptions::new(&path).allow_tmpfs(true);
     let cache = detached(py, || {
-        log.capacity = disk.map(|disk| room(&disk, &path)).transpose()?;
+        // What the log has already counts in its quota.
+        let there = LogReader::open(&path)?.file_bytes()?;
+        log.capacity = disk
+            .map(|disk| room_beside(&disk, &path, there))
+            .transpose()?;
         Cache::resume(source, log, skip.0, &options)
     })?;
     Bound::new(py, PyCache::of(&cache, origin))

@@ -108,3 +108,12 @@ pub(crate) fn room(disk: &Disk, directory: &Path) -> respool::Result<u64> {
         Disk::Capacity(size) => size.of_disk(there),
     }
 }
+
+/// As [`room`], for a log that has so many bytes already: a share is one of what is free besides.
+pub(crate) fn room_beside(disk: &Disk, directory: &Path, bytes: u64) -> respool::Result<u64> {
+    let room = room(disk, directory)?;
+    Ok(match disk {
+        Disk::Capacity(size) if !size.is_share() => room,
+        Disk::Auto | Disk::Capacity(_) => room.saturating_add(bytes),
+    })
+}

@@ -44,6 +44,10 @@ impl SizeArgument {
         Self(ByteSize::Share(share))
     }
 
+    pub(crate) fn is_share(&self) -> bool {
+        matches!(self.0, ByteSize::Share(_))
+    }
+
     /// Bytes; a share is one of the machine's memory.
     pub(crate) fn of_memory(&self) -> u64 {
         self.0.bytes_of(memory())

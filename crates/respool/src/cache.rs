@@ -14,7 +14,7 @@ use crate::metrics::Metrics;
 use crate::options::Options;
 use crate::recode::recoded;
 use crate::source::Source;
-use crate::store::{Skip, Snapshot, Store};
+use crate::store::{Skip, Snapshot, Store, check_resumed};
 use crate::view::View;
 
 /// Reads a source once and replays it for ever. Clones share one store.
@@ -102,6 +102,12 @@ impl Cache {
         options: &Options,
     ) -> Result<Self> {
         let directory = log.directory.clone();
+        // Before the log is claimed, and its end is taken off.
+        check_resumed(
+            &source.schema(),
+            LogReader::open(&directory)?.schema(),
+            &directory,
+        )?;
         let options = options.clone().with_named_log(log.clone());
         let log = Log::resume(log).map_err(|error| match error {
             respool_log::Error::Finished => Error::invalid(format!(

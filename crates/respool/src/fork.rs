@@ -18,7 +18,7 @@ pub fn happened() {
 /// The process that something was made in.
 ///
 /// In a child of it, locks may be held by threads that don't exist there: nothing may wait for them.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Process {
     number: u32,
     forks: usize,

@@ -156,6 +156,39 @@ fn a_log_that_grows_is_followed_and_who_waits_too_long_is_told() {
     assert_eq!(follower.view().extent().unwrap().rows, 500);
 }
 
+/// Asks to stop at once.
+struct Stopping;
+
+impl respool::Interrupt for Stopping {
+    fn check(&self) -> Result<(), respool::BoxError> {
+        Err("stop".into())
+    }
+}
+
+#[test]
+fn a_wait_that_was_interrupted_does_not_count_for_the_next() {
+    let directory = directory();
+    let cache = kept(&directory, 5, Then::End);
+    cache
+        .view()
+        .reader()
+        .unwrap()
+        .next_batch(&Uninterrupted)
+        .unwrap();
+    let path = directory.path().join("log");
+    let patient = Some(Duration::from_millis(200));
+    let follower = Cache::open(&path, patient, &Options::new()).unwrap();
+    let mut reader = follower.view().reader().unwrap();
+    reader.next_batch(&Uninterrupted).unwrap();
+    let stopped = reader.next_batch(&Stopping);
+    assert!(matches!(stopped, Err(Error::Interrupted(_))), "{stopped:?}");
+    std::thread::sleep(Duration::from_millis(250));
+    let begun = Instant::now();
+    let stalled = reader.next_batch(&Uninterrupted);
+    assert!(matches!(stalled, Err(Error::Stalled { .. })), "{stalled:?}");
+    assert!(begun.elapsed() >= Duration::from_millis(200));
+}
+
 #[test]
 fn a_follower_learns_that_the_writer_is_gone() {
     let directory = directory();
@@ -291,7 +324,12 @@ fn another_stream_is_refused_and_changes_nothing() {
             panic!("not failed");
         };
         assert!(failure.error().downcast_ref::<Mismatch>().is_some());
-        drop(cache);
+        // Nobody waits for a cache that gives nothing more, though it is still there.
+        let (given, error) = replay(&open(&directory));
+        assert_eq!(given, batches(3));
+        assert!(error.unwrap().contains("its writer ended without"));
+        assert_eq!(replay(&cache).0, batches(3));
+        assert_eq!(cache.view().slice(250, None).extent().unwrap().rows, 50);
     }
     let cache = resume(&directory, Counting::new(5, Then::End), Skip::Check).unwrap();
     assert_eq!(replay(&cache), (batches(5), None));
@@ -331,6 +369,55 @@ fn a_copy_in_other_encodings_is_kept_beside_the_log() {
     assert_eq!(replay(&encoded), shown);
     again.close().unwrap();
     assert!(matches!(encoded.view().reader(), Err(Error::Closed)));
+}
+
+#[test]
+fn a_damaged_copy_is_made_again() {
+    let directory = directory();
+    let cache = kept(&directory, 9, Then::End);
+    cache.ingest_all().unwrap();
+    let shown = replay(&cache.view().encoded(&Uninterrupted).unwrap().unwrap());
+    drop(cache);
+    let segment = directory.path().join("log/_encoded/00000000.arrow");
+    let mut bytes = std::fs::read(&segment).unwrap();
+    let middle = bytes.len() / 2;
+    for byte in &mut bytes[middle - 600..middle + 600] {
+        *byte ^= 0xff;
+    }
+    std::fs::write(&segment, bytes).unwrap();
+    let again = open(&directory);
+    let damaged = again.view().encoded(&Uninterrupted).unwrap().unwrap();
+    assert!(replay(&damaged).1.unwrap().contains("is damaged"));
+    drop(damaged);
+    for _ in 0..2 {
+        let encoded = again.view().encoded(&Uninterrupted).unwrap().unwrap();
+        assert_eq!(replay(&encoded), shown);
+    }
+    assert_eq!(replay(&again), (batches(9), None));
+}
+
+#[test]
+fn what_somebody_has_not_finished_making_is_removed() {
+    let directory = directory();
+    let cache = kept(&directory, 3, Then::End);
+    cache.ingest_all().unwrap();
+    let draft = directory.path().join("log/_encoded-77.part");
+    let options = Options::new().with_named_log(LogOptions::new(&draft).allow_tmpfs(true));
+    let other = Cache::new(Counting::new(9, Then::End), &options).unwrap();
+    other
+        .view()
+        .reader()
+        .unwrap()
+        .next_batch(&Uninterrupted)
+        .unwrap();
+    let slice = |cache: &Cache| cache.view().encoded(&Uninterrupted).unwrap().is_some();
+    assert!(slice(&cache));
+    assert!(draft.exists(), "it is in use");
+    drop(other);
+    std::fs::remove_dir_all(directory.path().join("log/_encoded")).unwrap();
+    drop(cache);
+    assert!(slice(&open(&directory)));
+    assert!(!draft.exists());
 }
 
 #[test]

@@ -11,18 +11,26 @@ use crate::sync::now;
 
 impl Turn<'_> {
     /// Publishes what was written meanwhile, or waits for it until that time.
-    pub(super) fn follow(&mut self, begun: Instant, until: Instant) -> Result<Instant> {
+    pub(super) fn follow(
+        &mut self,
+        begun: Instant,
+        until: Instant,
+        waits_since: Instant,
+    ) -> Result<Instant> {
         let Some(Upstream::Writer(follow)) = &mut self.upstream else {
             return Ok(begun);
         };
-        let since = *follow.since.get_or_insert(begun);
-        let left = |timeout: Duration| timeout.saturating_sub(begun - since);
+        let since = follow
+            .came
+            .map_or(waits_since, |came| came.max(waits_since));
+        let waited = begun.saturating_duration_since(since);
+        let left = |timeout: Duration| timeout.saturating_sub(waited);
         let slice = until.saturating_duration_since(begun);
         let patience = follow.timeout.map_or(slice, |time| left(time).min(slice));
         let progress = follow.log.wait(self.batches, patience)?;
         let time = now();
         if progress.len > self.batches {
-            follow.since = None;
+            follow.came = Some(time);
             let log = follow.log.clone();
             let last = log.info(progress.len - 1)?;
             let rows = last.first_row + last.rows;
@@ -36,8 +44,7 @@ impl Turn<'_> {
         }
         if progress.state == State::Growing {
             return match follow.timeout {
-                Some(timeout) if time - since >= timeout => {
-                    follow.since = None;
+                Some(timeout) if time.saturating_duration_since(since) >= timeout => {
                     Err(stalled(follow, timeout, self.batches))
                 }
                 _ => Ok(time),

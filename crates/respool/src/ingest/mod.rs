@@ -17,6 +17,7 @@ use crate::error::{Error, Result};
 use crate::interrupt::{SLICE, Watch};
 use crate::store::Store;
 use crate::store::slots::End;
+use crate::store::upstream::Upstream;
 use crate::sync::{current_thread, now};
 
 /// What a caller waits for.
@@ -58,6 +59,7 @@ impl Store {
         watch: &mut Watch<'_>,
     ) -> Result<()> {
         let me = current_thread();
+        let mut waits_since = None;
         loop {
             let mut state = self.look_open()?;
             let (batches, rows) = (state.slots.len(), state.rows);
@@ -77,9 +79,12 @@ impl Store {
                     };
                     state.puller = Some(me);
                     drop(state);
+                    if matches!(upstream, Upstream::Writer(_)) {
+                        waits_since.get_or_insert_with(now);
+                    }
                     let until = deadline.map_or(watch.next(), |time| time.min(watch.next()));
                     // The turn ends before the interrupt is asked: a signal handler may read the cache.
-                    Turn::new(self, upstream, batches, rows).take(goal, until)?
+                    Turn::new(self, upstream, batches, rows).take(goal, until, waits_since)?
                 }
             };
             watch.look(time)?;

@@ -31,12 +31,19 @@ impl<'a> Turn<'a> {
     }
 
     /// Pulls and stores until the goal is reached, the source ends, an error, or that time; returns what
-    /// time it is.
-    pub(super) fn take(mut self, goal: Goal, until: Instant) -> Result<Instant> {
+    /// time it is. `waits_since`: when the caller began to wait for another process.
+    pub(super) fn take(
+        mut self,
+        goal: Goal,
+        until: Instant,
+        waits_since: Option<Instant>,
+    ) -> Result<Instant> {
         let mut time = now();
         loop {
             time = match self.upstream {
-                Some(Upstream::Writer(_)) => self.follow(time, until)?,
+                Some(Upstream::Writer(_)) => {
+                    self.follow(time, until, waits_since.unwrap_or(time))?
+                }
                 Some(Upstream::Source(_)) | None => self.step(time)?,
             };
             if self.upstream.is_none() || time >= until || goal.is_reached(self.batches, self.rows)
@@ -109,11 +116,15 @@ impl<'a> Turn<'a> {
     /// [`Error::Forked`](crate::Error::Forked): the source is not the child's to let go.
     /// [`Error::Log`](crate::Error::Log) where a log with a name can't be ended: the next attempt tries again.
     pub(super) fn end(&mut self, end: Result<(), BoxError>) -> Result<()> {
-        if let Err(error) = self.store.conclude(&end) {
-            if let Some(Upstream::Source(feed)) = &mut self.upstream {
-                feed.end = Some(end);
+        match self.store.conclude(&end) {
+            Ok(true) => {}
+            Ok(false) => self.store.let_go(),
+            Err(error) => {
+                if let Some(Upstream::Source(feed)) = &mut self.upstream {
+                    feed.end = Some(end);
+                }
+                return Err(error);
             }
-            return Err(error);
         }
         let mut state = self.store.look()?;
         let upstream = self.upstream.take();

@@ -1,24 +1,33 @@
 //! A copy in other encodings that is kept beside a log with a name: made once, opened from then on.
 
+use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
-use respool_log::{LogOptions, LogReader, State};
+use respool_log::{Log, LogOptions, LogReader, State};
 
 use crate::error::Result;
+use crate::fork::Process;
 use crate::options::Options;
 use crate::store::{Snapshot, Store};
+use crate::view::View;
 
 /// The directory below that of the log; who reads its segments skips names that begin so.
 const NAME: &str = "_encoded";
 
 /// The copy of all rows, if there is one beside the log.
-pub(super) fn kept(store: &Store, cache: &Snapshot) -> Option<Arc<Store>> {
+pub(super) fn kept(view: &View, cache: &Snapshot) -> Option<Arc<Store>> {
+    let store = view.store();
     let location = store.location()?;
     let log = LogReader::open(location.directory.join(NAME)).ok()?;
-    let is_of_this = log.key() == Some(&location.identity) && log.len() == cache.batches;
+    let names = |schema: &arrow_schema::Schema| -> Vec<String> {
+        let fields = schema.fields().iter();
+        fields.map(|field| field.name().clone()).collect()
+    };
+    let is_of_this = log.key() == Some(&location.identity)
+        && (log.len(), log.num_rows()) == (cache.batches, cache.rows)
+        && names(log.schema()) == names(&store.schema);
     if !is_of_this || log.state() != State::Complete {
         return None;
     }
@@ -26,24 +35,39 @@ pub(super) fn kept(store: &Store, cache: &Snapshot) -> Option<Arc<Store>> {
     Store::opened(log, &options, None).ok()
 }
 
+/// Removes a copy that was found damaged, unless somebody reads it.
+pub(super) fn discard(store: &Store) {
+    if let Some(location) = store.location() {
+        let _gone = Log::remove(location.directory.join(NAME));
+    }
+}
+
 /// A place for a copy that is not whole yet.
 #[derive(Debug)]
 pub(super) struct Draft {
     path: PathBuf,
     of: PathBuf,
+    /// Whether there is something, and who has made it.
+    made: Option<Process>,
 }
 
 impl Draft {
     /// `None` where the log goes with the process.
     pub(super) fn of(store: &Store) -> Option<Self> {
-        static DRAFTS: AtomicU64 = AtomicU64::new(0);
         let of = store.location()?.directory.clone();
-        let number = DRAFTS.fetch_add(1, Ordering::Relaxed);
-        let name = format!("{NAME}-{}-{number}.part", std::process::id());
+        sweep(&of);
+        // Another process, also one in another container, must not have the same.
+        let number = RandomState::new().build_hasher().finish();
         Some(Self {
-            path: of.join(name),
+            path: of.join(format!("{NAME}-{number:016x}.part")),
             of,
+            made: None,
         })
+    }
+
+    /// Takes note that its log has begun.
+    pub(super) fn begun(&mut self) {
+        self.made = Some(Process::here());
     }
 
     /// The options of its log.
@@ -58,36 +82,45 @@ impl Draft {
     }
 
     /// Gives the whole copy its name, if no other has it, and opens the one that has.
-    pub(super) fn publish(self, store: &Store, cache: &Snapshot) -> Option<Arc<Store>> {
+    pub(super) fn publish(self, view: &View, cache: &Snapshot) -> Option<Arc<Store>> {
         let target = self.of.join(NAME);
         match std::fs::rename(&self.path, &target) {
             Ok(()) => {}
             Err(error) if is_taken(&error) => {
-                if let Some(kept) = kept(store, cache) {
+                if let Some(kept) = kept(view, cache) {
                     return Some(kept);
                 }
-                // What is there is of no use: a copy that was cut short, or of another log.
-                remove(&target);
+                // What is there is of no use: a copy of other batches.
+                let _gone = Log::remove(&target);
                 std::fs::rename(&self.path, &target).ok()?;
             }
             Err(_) => return None,
         }
-        kept(store, cache)
+        kept(view, cache)
     }
 }
 
 impl Drop for Draft {
+    /// As far as it goes: what is left is skipped by who reads, and goes with the log.
     fn drop(&mut self) {
-        remove(&self.path);
+        if self.made.is_some_and(Process::is_here) {
+            let _gone = Log::remove(&self.path);
+        }
+    }
+}
+
+/// Removes drafts that nobody writes any more.
+fn sweep(directory: &std::path::Path) {
+    let prefix = format!("{NAME}-");
+    for entry in std::fs::read_dir(directory).into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        if name.to_str().is_some_and(|name| name.starts_with(&prefix)) {
+            let _gone = Log::remove(entry.path());
+        }
     }
 }
 
 fn is_taken(error: &io::Error) -> bool {
     use io::ErrorKind::{AlreadyExists, DirectoryNotEmpty};
     matches!(error.kind(), AlreadyExists | DirectoryNotEmpty)
-}
-
-/// As far as it goes: what is left is skipped by who reads, and goes with the log.
-fn remove(path: &Path) {
-    let _gone = std::fs::remove_dir_all(path);
 }

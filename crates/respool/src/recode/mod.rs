@@ -49,10 +49,14 @@ pub(crate) fn recoded(view: &View, interrupt: &dyn Interrupt) -> Result<Option<A
     }
     let store = view.store();
     let is_whole = view.is_whole();
+    if is_whole && let Some(damaged) = store.take_damaged() {
+        damaged.close()?;
+        kept::discard(store);
+    }
     if is_whole && let Some(known) = store.derived_whole() {
         return Ok(Some(known));
     }
-    if is_whole && let Some(kept) = kept::kept(store, &extent.cache) {
+    if is_whole && let Some(kept) = kept::kept(view, &extent.cache) {
         store.derive(&kept)?;
         return store.keep_derived(&kept).map(Some);
     }
@@ -90,7 +94,7 @@ pub(crate) fn recoded(view: &View, interrupt: &dyn Interrupt) -> Result<Option<A
 fn drafted(
     view: &View,
     encodings: &[Encoding],
-    draft: Draft,
+    mut draft: Draft,
     extent: &Extent,
     watch: &mut Watch<'_>,
 ) -> Result<Option<Arc<Store>>> {
@@ -100,6 +104,7 @@ fn drafted(
     let Ok(encoded) = Store::new(encoder(view, encodings.to_vec())?, &options) else {
         return Ok(None);
     };
+    draft.begun();
     store.derive(&encoded)?;
     match fill(&encoded, watch) {
         Ok(()) => {}
@@ -107,8 +112,11 @@ fn drafted(
         Err(Error::Log(_)) => return Ok(None),
         Err(error) => return Err(error),
     }
-    encoded.close()?;
-    let Some(kept) = draft.publish(store, &extent.cache) else {
+    if encoded.close().is_err() {
+        return Ok(None);
+    }
+    drop(encoded);
+    let Some(kept) = draft.publish(view, &extent.cache) else {
         return Ok(None);
     };
     store.derive(&kept)?;

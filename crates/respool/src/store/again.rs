@@ -18,7 +18,8 @@ pub enum Skip {
     Batches(usize),
 }
 
-/// That a source does not give again what the log has, which is as it was.
+/// That a source does not give again what the log has. No batch of the log is changed; one that had failed is one
+/// that was left from then on.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot go on with the log: {0}")]
 pub struct Mismatch(String);

@@ -1,9 +1,10 @@
 //! Copies of the same rows in other encodings, which go with the store.
 
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
 
 use super::Store;
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 /// Stores of the same rows in other encodings: within the same bounds, and closed with this one.
 #[derive(Default)]
@@ -43,6 +44,20 @@ impl Store {
     /// The store of the same rows that is kept, if there is one.
     pub(crate) fn derived_whole(&self) -> Option<Arc<Self>> {
         self.derived.lock().whole.clone()
+    }
+
+    /// The store of the same rows that was kept, if a read of it has found its log damaged: it is not kept any more.
+    pub(crate) fn take_damaged(&self) -> Option<Arc<Self>> {
+        let mut derived = self.derived.lock();
+        let is_damaged = |store: &mut Arc<Self>| store.is_damaged.load(Ordering::Relaxed);
+        derived.whole.take_if(is_damaged)
+    }
+
+    /// Takes note that a read has found the log damaged.
+    pub(super) fn note_damage(&self, error: &Error) {
+        if matches!(error, Error::Log(respool_log::Error::Corrupt { .. })) {
+            self.is_damaged.store(true, Ordering::Relaxed);
+        }
     }
 
     pub(super) fn derived(&self) -> Vec<Arc<Self>> {

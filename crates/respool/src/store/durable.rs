@@ -1,6 +1,8 @@
 //! A log with a name: made durable, and ended as the source has ended.
 
-use respool_log::Failure;
+use std::sync::Arc;
+
+use respool_log::{Failure, LogReader};
 
 use super::Store;
 use super::again::Mismatch;
@@ -30,34 +32,63 @@ impl Store {
         Ok(())
     }
 
-    /// Ends a log with a name: durably, if the source came to its end.
+    /// Ends a log with a name: durably, if the source came to its end. Says whether it has ended: a log that has
+    /// not is to be [let go](Store::let_go), or who follows it would wait for ever.
     ///
     /// # Errors
     /// [`Error::Forked`]; [`Error::Log`] where the log can't be ended. It can be tried again, unless a sync failed.
-    pub(crate) fn conclude(&self, end: &Result<(), BoxError>) -> Result<()> {
+    pub(crate) fn conclude(&self, end: &Result<(), BoxError>) -> Result<bool> {
         let (log, is_closed) = {
             let state = self.look()?;
             (state.log.clone(), state.closed)
         };
         let Some(log) = log.as_ref().and_then(Records::written) else {
-            return Ok(());
+            return Ok(true);
         };
         if self.location.is_none() || is_closed {
-            return Ok(());
+            return Ok(true);
         }
         match end {
-            Ok(()) => Ok(log.finish()?),
+            Ok(()) => {
+                log.finish()?;
+                Ok(true)
+            }
             // That is what the attempt failed at, not what the log is filled from.
-            Err(error) if error.is::<Mismatch>() => Ok(()),
+            Err(error) if error.is::<Mismatch>() => Ok(false),
             Err(error) => {
                 let failure = Failure {
                     kind: "source".to_owned(),
                     text: error.to_string(),
                 };
                 // Where it can't be said why, the log is one that was left: not whole either.
-                let _said = log.fail(&failure);
-                Ok(())
+                Ok(log.fail(&failure).is_ok())
             }
         }
+    }
+
+    /// Goes on as a reader of the log that it wrote, so that others see that nobody writes it any more.
+    pub(crate) fn let_go(&self) {
+        let Some(location) = self.location() else {
+            return;
+        };
+        let Ok(log) = LogReader::open(&location.directory) else {
+            return;
+        };
+        if log.identity() != location.identity {
+            return;
+        }
+        let log = Arc::new(log);
+        let Ok(mut state) = self.look_open() else {
+            return;
+        };
+        if log.len() != state.slots.len() {
+            return;
+        }
+        state.follow(log.len(), log.num_rows(), log.shown_bytes());
+        let written = state.log.replace(Records::Opened(log));
+        let slots = state.slots.without_own();
+        drop(state);
+        let filled = self.filling.lock().take();
+        drop((written, slots, filled));
     }
 }

@@ -106,7 +106,9 @@ impl Store {
             }
             Place::Log(log) => {
                 self.counters.log_read();
-                let batch = log.read(stored.index, columns)?;
+                let batch = log
+                    .read(stored.index, columns)
+                    .inspect_err(|error| self.note_damage(error))?;
                 if !log.is_zero_copy() {
                     self.count_held_by_log(&|| log.held_bytes());
                 }

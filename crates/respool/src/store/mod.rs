@@ -30,6 +30,7 @@ use arrow_schema::SchemaRef;
 use respool_log::{LogOptions, Quota};
 
 pub use self::again::{Mismatch, Skip};
+pub(crate) use self::opened::check_resumed;
 pub use self::slots::End;
 pub use self::snapshot::Snapshot;
 
@@ -76,6 +77,10 @@ pub(crate) struct Store {
     derived: Mutex<Derived>,
     /// Until it is closed.
     filling: Mutex<Option<Filling>>,
+    /// Held by who closes it; a log that could not be made durable then.
+    closing: Mutex<Option<Records>>,
+    /// Whether a read has found the log damaged.
+    is_damaged: AtomicBool,
     /// As the state says, for a forked child, which can't ask it.
     is_closed: AtomicBool,
     process: Process,
@@ -147,6 +152,8 @@ impl Store {
             zones: ZoneMaps::new(),
             beside: Beside::default(),
             derived: Mutex::default(),
+            closing: Mutex::default(),
+            is_damaged: AtomicBool::new(false),
             is_closed: AtomicBool::new(false),
             process: Process::here(),
             anew: OnceLock::new(),
@@ -242,14 +249,18 @@ impl Store {
     /// # Errors
     /// [`Error::Log`] where the log could not be made durable; the store is closed all the same.
     pub(crate) fn close(&self) -> Result<()> {
-        self.remember();
-        let Ok(mut state) = self.look() else {
+        if self.check_process().is_err() {
             return Ok(());
-        };
+        }
+        // Who closes it again waits for what the first one does, and is told the same.
+        let mut closing = self.closing.lock();
+        self.remember();
+        let mut state = self.look()?;
         state.closed = true;
         self.is_closed.store(true, Ordering::Relaxed);
         let slots = std::mem::take(&mut state.slots);
         let (log, upstream) = (state.log.take(), state.upstream.take());
+        let log = closing.take().or(log);
         drop(state);
         let counted = std::mem::take(&mut *self.held_by_log.lock());
         self.budget.0.recount(counted, 0);
@@ -261,10 +272,13 @@ impl Store {
             Some(log) if self.location.is_some() => log.flush().map_err(Error::Log),
             _ => Ok(()),
         };
-        // Released here, with no lock held: the source may run foreign code.
-        drop((slots, log, upstream, derived));
+        if flushed.is_err() {
+            closing.clone_from(&log);
+        }
+        drop(closing);
         let filled = self.filling.lock().take();
-        drop(filled);
+        // Released here, with no lock held: the source may run foreign code.
+        drop((slots, log, upstream, derived, filled));
         flushed.and(closed.unwrap_or(Ok(())))
     }
 }

@@ -1,8 +1,10 @@
 //! A store over a log that is there: whole, left, failed, growing, or to be gone on with.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use arrow_schema::Schema;
 use respool_log::{Log, LogReader, State as LogState};
 
 use super::Store;
@@ -36,7 +38,7 @@ impl Store {
                 state.upstream = Some(Upstream::Writer(Follow {
                     log: Arc::clone(&log),
                     timeout,
-                    since: None,
+                    came: None,
                 }));
             }
         }
@@ -56,12 +58,7 @@ impl Store {
         options: &Options,
     ) -> Result<Arc<Self>> {
         let schema = Arc::clone(log.schema());
-        check_schema(&source.schema(), &schema).map_err(|difference| {
-            Error::invalid(format!(
-                "cannot go on with the log in {}: {difference}",
-                log.directory().display()
-            ))
-        })?;
+        check_resumed(&source.schema(), &schema, log.directory())?;
         let mut state = State::default();
         if let Some(earlier) = log.earlier() {
             state.follow(earlier.len(), earlier.num_rows(), earlier.shown_bytes());
@@ -72,4 +69,17 @@ impl Store {
         state.log = Some(Records::Written(Arc::new(log)));
         Ok(Self::of(schema, state, options, None))
     }
+}
+
+/// Whether a source may go on with a log.
+///
+/// # Errors
+/// [`Error::InvalidArgument`] where the schemas differ.
+pub(crate) fn check_resumed(source: &Schema, log: &Schema, directory: &Path) -> Result<()> {
+    check_schema(source, log).map_err(|difference| {
+        Error::invalid(format!(
+            "cannot go on with the log in {}: {difference}",
+            directory.display()
+        ))
+    })
 }

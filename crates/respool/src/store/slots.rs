@@ -89,6 +89,11 @@ impl Slots {
         self.indexed_rows = rows;
     }
 
+    /// Forgets the batches that came from the source, as the index of the log has them all; gives them back.
+    pub(crate) fn without_own(&mut self) -> impl Sized + use<> {
+        std::mem::take(&mut self.own)
+    }
+
     pub(crate) fn get(&self, batch: usize) -> Option<Known<'_>> {
         match batch.checked_sub(self.indexed) {
             None => Some(Known::Indexed(self.copies.get(&batch))),

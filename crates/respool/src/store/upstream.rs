@@ -51,6 +51,6 @@ pub(crate) struct Follow {
     pub(crate) log: Arc<LogReader>,
     /// For how long nothing may come before who waits gets an error; `None` for ever.
     pub(crate) timeout: Option<Duration>,
-    /// Since when nothing came, if somebody waits.
-    pub(crate) since: Option<Instant>,
+    /// When something came last.
+    pub(crate) came: Option<Instant>,
 }

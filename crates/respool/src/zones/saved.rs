@@ -1,6 +1,6 @@
 //! The zones of a column in bytes, to be kept beside a log.
 //!
-//! All numbers are little-endian. After the version come groups up to the end, one for each path below the column:
+//! All numbers are little-endian. After the version and the number of the column (`u32`) come groups up to the end, one for each path below the column:
 //! the length of the path and its numbers (`u32`), the number of batches (`u64`), and for each of these a kind
 //! of bounds, 255 where nothing is known; then rows, nulls (`u64`), whether there is a NaN, and the bounds.
 
@@ -16,9 +16,11 @@ const UNKNOWN_ZONE: u8 = 255;
 pub(super) type Group = (Vec<usize>, Vec<Option<Zone>>);
 
 pub(super) fn encoded<'a>(
+    column: usize,
     groups: impl IntoIterator<Item = (&'a Vec<usize>, &'a Vec<Option<Zone>>)>,
 ) -> Vec<u8> {
     let mut out = vec![VERSION];
+    put_number(&mut out, column);
     for (path, zones) in groups {
         put_number(&mut out, path.len());
         for step in path {
@@ -35,10 +37,10 @@ pub(super) fn encoded<'a>(
     out
 }
 
-/// `None` where the bytes are not what [`encoded`] gives, or speak of more than so many batches.
-pub(super) fn decoded(bytes: &[u8], batches: usize) -> Option<Vec<Group>> {
+/// `None` where the bytes are not what [`encoded`] gives of that column, or speak of more than so many batches.
+pub(super) fn decoded(bytes: &[u8], column: usize, batches: usize) -> Option<Vec<Group>> {
     let mut rest = Rest(bytes);
-    if rest.byte()? != VERSION {
+    if rest.byte()? != VERSION || rest.number()? != column {
         return None;
     }
     let mut groups = Vec::new();
@@ -208,25 +210,26 @@ mod tests {
     #[test]
     fn every_kind_of_zone_comes_back() {
         let groups = [(vec![], zones()), (vec![3, 0], zones())];
-        let bytes = encoded(groups.iter().map(|(path, zones)| (path, zones)));
-        assert_eq!(decoded(&bytes, 7), Some(groups.to_vec()));
-        assert_eq!(decoded(&bytes, 6), None);
+        let bytes = encoded(3, groups.iter().map(|(path, zones)| (path, zones)));
+        assert_eq!(decoded(&bytes, 3, 7), Some(groups.to_vec()));
+        assert_eq!(decoded(&bytes, 3, 6), None);
+        assert_eq!(decoded(&bytes, 4, 7), None);
     }
 
     #[test]
     fn other_bytes_are_nothing_and_no_panic() {
-        let bytes = encoded([(&vec![1], &zones())]);
+        let bytes = encoded(0, [(&vec![1], &zones())]);
         for end in 1..bytes.len() {
-            let _nothing = decoded(&bytes[..end], 100);
+            let _nothing = decoded(&bytes[..end], 0, 100);
             for flip in [1, 128, 255] {
                 let mut bytes = bytes.clone();
                 bytes[end] ^= flip;
-                let _anything = decoded(&bytes, 100);
+                let _anything = decoded(&bytes, 0, 100);
             }
         }
-        assert_eq!(decoded(&[], 100), None);
-        assert_eq!(decoded(&[2], 100), None);
+        assert_eq!(decoded(&[], 0, 100), None);
+        assert_eq!(decoded(&[2, 0, 0, 0, 0], 0, 100), None);
         // A length that is not there takes no memory.
-        assert_eq!(decoded(&[1, 255, 255, 255, 255], 100), None);
+        assert_eq!(decoded(&[1, 0, 0, 0, 0, 255, 255, 255, 255], 0, 100), None);
     }
 }

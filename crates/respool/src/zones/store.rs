@@ -146,12 +146,12 @@ impl ZoneMaps {
     /// Everything that is known of a column, in bytes.
     pub(crate) fn to_bytes(&self, column: usize) -> Vec<u8> {
         let columns = self.columns.read();
-        encoded(columns.0.get(&column).into_iter().flatten())
+        encoded(column, columns.0.get(&column).into_iter().flatten())
     }
 
     /// Adds what [`ZoneMaps::to_bytes`] gave of a column of the same `batches`; says whether it did.
     pub(crate) fn add_bytes(&self, column: usize, bytes: &[u8], batches: usize) -> bool {
-        let Some(groups) = decoded(bytes, batches) else {
+        let Some(groups) = decoded(bytes, column, batches) else {
             return false;
         };
         let mut columns = self.columns.write();
