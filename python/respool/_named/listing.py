@@ -78,6 +78,8 @@ def ls(directory: AnyPath | None = None) -> list[NamedCache]:
 
     Raises
     ------
+    FileExistsError
+        If the directory is itself a log.
     PermissionError
         If the directory is not yours alone, or is a symbolic link.
 
