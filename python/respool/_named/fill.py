@@ -1,28 +1,22 @@
 """Get what a name stands for, or fill it."""
 
-from __future__ import annotations
-
+import datetime as dt
 import errno
+from collections.abc import Callable
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from pathlib import Path
+from typing import Any, Literal
 
 from respool import _native
 from respool._named import ages, keys, lock, ours, place, removal
 from respool._named import quota as quotas
-from respool._named.home import Home, size_of
+from respool._named.home import Found, Home, size_of
+from respool._named.keys import Plain
+from respool._native import StreamCache
 from respool.exceptions import CorruptLogError
-
-if TYPE_CHECKING:
-    import datetime as dt
-    from collections.abc import Callable
-    from pathlib import Path
-
-    from respool._named.home import Found
-    from respool._named.keys import Plain
-    from respool._native import StreamCache
-    from respool.typing import ArrowSchemaExportable, ByteSize, Source
-    from respool.typing import Path as AnyPath
+from respool.typing import ArrowSchemaExportable, ByteSize, Source
+from respool.typing import Path as AnyPath
 
 _BEING_FILLED: ContextVar[frozenset[Path]] = ContextVar("_BEING_FILLED", default=frozenset())
 """The homes of the names whose ``fill`` runs right now and is what this code is part of."""

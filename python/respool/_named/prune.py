@@ -1,22 +1,16 @@
 """Taking names away, one or the least recently used."""
 
-from __future__ import annotations
-
+import datetime as dt
 import errno
 import os
 import time
 from contextlib import suppress
-from typing import TYPE_CHECKING
 
 from respool._named import ages, lock, place, quota
 from respool._named.home import Home, homes
 from respool._named.removal import bury, drop, shrink, sweep, sweep_graves
-
-if TYPE_CHECKING:
-    import datetime as dt
-
-    from respool.typing import ByteSize
-    from respool.typing import Path as AnyPath
+from respool.typing import ByteSize
+from respool.typing import Path as AnyPath
 
 
 def rm(name: str, directory: AnyPath | None = None) -> None:
