@@ -143,6 +143,14 @@ def test_without_fill_what_is_not_whole_or_too_old_is_not_opened(place, monkeypa
         respool.named("old", directory=place)
 
 
+def test_without_fill_what_is_damaged_is_not_opened(place):
+    respool.named("trips", fill, directory=place, ingest=True).close()
+    (one,) = respool.ls(place)
+    (one.path / "_manifest").write_bytes(b"nothing")
+    with pytest.raises(FileNotFoundError, match="damaged"):
+        respool.named("trips", directory=place)
+
+
 def test_without_fill_what_is_being_filled_is_followed(place):
     cache = respool.named("trips", fill, directory=place)
     assert respool.named("trips", directory=place) is cache
@@ -177,3 +185,37 @@ def test_a_full_quota_says_what_to_do(place):
     wide = pa.table({"n": range(100_000)})
     with pytest.raises(DiskCapacityError, match=r"quota=.*respool\.prune"):
         respool.named("trips", lambda: wide, directory=place, quota=100_000, ingest=True)
+
+
+def uses(directory):
+    return [
+        lambda: respool.named("trips", fill, directory=directory),
+        lambda: respool.ls(directory),
+        lambda: respool.rm("trips", directory),
+        lambda: respool.prune(max_bytes=0, directory=directory),
+    ]
+
+
+def test_a_tilde_is_home(log_dir, monkeypatch):
+    monkeypatch.setenv("HOME", str(log_dir))
+    monkeypatch.chdir(log_dir)
+    respool.named("trips", fill, directory="~/caches", ingest=True)
+    monkeypatch.setenv("RESPOOL_CACHE_DIR", "~/caches")
+    assert [one.path for one in respool.ls()] == [log_dir / "caches" / "trips" / "00000001"]
+    assert list(log_dir.iterdir()) == [log_dir / "caches"]
+
+
+@pytest.mark.parametrize("directory", ["", b"", "~nobody-of-that-name/caches"])
+def test_what_is_no_directory_is_refused(directory):
+    for use in uses(directory):
+        with pytest.raises(ValueError, match="directory"):
+            use()
+
+
+def test_the_variable_is_no_relative_path(log_dir, monkeypatch):
+    monkeypatch.chdir(log_dir)
+    monkeypatch.setenv("RESPOOL_CACHE_DIR", "caches")
+    for use in uses(None):
+        with pytest.raises(ValueError, match="RESPOOL_CACHE_DIR"):
+            use()
+    assert list(log_dir.iterdir()) == []

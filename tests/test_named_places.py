@@ -282,28 +282,3 @@ def test_an_empty_directory_becomes_a_home(log_dir):
     (log_dir / "trips").mkdir(0o700)
     respool.named("trips", fill, directory=log_dir, ingest=True)
     assert [one.name for one in respool.ls(log_dir)] == ["trips"]
-
-
-def test_a_tilde_is_home(log_dir, monkeypatch):
-    monkeypatch.setenv("HOME", str(log_dir))
-    monkeypatch.chdir(log_dir)
-    respool.named("trips", fill, directory="~/caches", ingest=True)
-    monkeypatch.setenv("RESPOOL_CACHE_DIR", "~/caches")
-    assert [one.path for one in respool.ls()] == [log_dir / "caches" / "trips" / "00000001"]
-    assert list(log_dir.iterdir()) == [log_dir / "caches"]
-
-
-@pytest.mark.parametrize("directory", ["", b"", "~nobody-of-that-name/caches"])
-def test_what_is_no_directory_is_refused(directory):
-    for use in uses(directory):
-        with pytest.raises(ValueError, match="directory"):
-            use()
-
-
-def test_the_variable_is_no_relative_path(log_dir, monkeypatch):
-    monkeypatch.chdir(log_dir)
-    monkeypatch.setenv("RESPOOL_CACHE_DIR", "caches")
-    for use in uses(None):
-        with pytest.raises(ValueError, match="RESPOOL_CACHE_DIR"):
-            use()
-    assert list(log_dir.iterdir()) == []

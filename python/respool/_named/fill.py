@@ -215,11 +215,12 @@ def _got(
 def _nothing(home: Home, found: Found | None) -> FileNotFoundError:
     name, root = home.name, home.path.parent
     if found is None:
-        reason = f"no cache is named {name!r}"
+        state = None if home.top() is None else "is damaged"
     elif found.state in {"abandoned", "failed"}:
-        reason = f"the cache that is named {name!r} is not whole ({found.state})"
+        state = f"is not whole ({found.state})"
     else:
-        reason = f"the cache that is named {name!r} has another key or is too old"
+        state = "has another key or is too old"
+    reason = f"no cache is named {name!r}" if state is None else f"the cache {name!r} {state}"
     return FileNotFoundError(
         errno.ENOENT,
         f"{reason}, and without fill= none is made; respool.ls tells what is in",
