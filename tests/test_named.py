@@ -198,7 +198,7 @@ def test_what_was_made_in_the_future_is_too_old(named, monkeypatch):
     assert fill.calls == 2
 
 
-@pytest.mark.parametrize("ttl", [-1, float("nan"), float("inf"), dt.timedelta(-1)])
+@pytest.mark.parametrize("ttl", [-1, float("nan"), float("-inf"), dt.timedelta(-1)])
 def test_a_life_is_not_negative(named, ttl):
     with pytest.raises(ValueError, match="ttl"):
         named("trips", Fill(), ttl=ttl)

@@ -226,3 +226,59 @@ def test_where_nothing_is_nothing_is_made(log_dir):
     with pytest.raises(FileNotFoundError, match="trips"):
         respool.rm("trips", place)
     assert list(log_dir.iterdir()) == []
+
+
+def kept(path):
+    """A log that nobody named."""
+    with respool.cache(fill(), path=path) as cache:
+        cache.ingest_all()
+    return path
+
+
+def test_a_log_that_nobody_named_is_no_home(log_dir):
+    log = kept(log_dir / "trips")
+    (log_dir / "trips" / "lock").touch(0o600)  # as if somebody had locked it for the name
+    before = contents(log)
+    for use in (
+        lambda: respool.named("trips", fill, directory=log_dir),
+        lambda: respool.named("trips", directory=log_dir),
+        lambda: respool.rm("trips", log_dir),
+    ):
+        with pytest.raises(FileExistsError, match=r"respool\.open"):
+            use()
+    assert respool.ls(log_dir) == []
+    assert respool.prune(max_bytes=0, older_than=0, directory=log_dir) == []
+    assert contents(log) == before
+    assert respool.open(log).num_rows == 500
+
+
+def test_a_log_is_no_directory_of_caches(log_dir):
+    log = kept(log_dir / "trips")
+    before = contents(log)
+    for use in uses(log):
+        with pytest.raises(FileExistsError, match=r"respool\.open"):
+            use()
+    assert contents(log) == before
+
+
+@pytest.mark.parametrize("below", ["notes.txt", "20260131/notes.txt"])
+def test_a_directory_of_another_purpose_is_no_home(log_dir, below):
+    file = log_dir / "trips" / below
+    file.parent.mkdir(parents=True)
+    file.write_text("mine")
+    before = contents(log_dir)
+    for use in (
+        lambda: respool.named("trips", fill, directory=log_dir),
+        lambda: respool.rm("trips", log_dir),
+    ):
+        with pytest.raises(FileExistsError, match="did not put there"):
+            use()
+    assert respool.ls(log_dir) == []
+    assert respool.prune(max_bytes=0, older_than=0, directory=log_dir) == []
+    assert contents(log_dir) == before
+
+
+def test_an_empty_directory_becomes_a_home(log_dir):
+    (log_dir / "trips").mkdir(0o700)
+    respool.named("trips", fill, directory=log_dir, ingest=True)
+    assert [one.name for one in respool.ls(log_dir)] == ["trips"]

@@ -23,6 +23,8 @@ __all__ = [
     "Term",
     "__version__",
     "_bytes_of",
+    "_check_options",
+    "_check_place",
     "_fill",
     "_peek",
     "_remove_log",
@@ -256,6 +258,15 @@ def _fill(
     compression: Literal["lz4", "zstd"] | None = None,
     schema: ArrowSchemaExportable | Literal["first"] | None = None,
 ) -> StreamCache: ...
+def _check_options(
+    *,
+    metadata: dict[str, Any] | None,
+    memory: ByteSize | None,
+    coalesce_rows: int | None,
+    compression: Literal["lz4", "zstd"] | None,
+    schema: ArrowSchemaExportable | Literal["first"] | None,
+) -> None: ...
+def _check_place(directory: Path) -> None: ...
 def _peek(path: Path) -> dict[str, Any]: ...
 def _bytes_of(size: ByteSize, whole: int) -> int: ...
 def _remove_log(path: Path) -> bool: ...

@@ -16,6 +16,8 @@ Examples
 [(1000,)]
 """
 
+import datetime as dt
+import pathlib
 import secrets
 import warnings
 from typing import Any
@@ -24,9 +26,10 @@ import duckdb
 
 import respool
 from respool import StreamCache, StreamCacheView
-from respool._duckdb import logs
+from respool._duckdb import logs, registered
 from respool._duckdb.scannable import scannable
 from respool._duckdb.version import IS_OLD
+from respool._named import ages, place
 from respool._views import opened
 from respool.exceptions import RespoolError
 from respool.typing import ArrowStreamExportable, Path
@@ -82,14 +85,7 @@ def register(
     >>> con.execute("select sum(n) from numbers").fetchone()
     (6,)
     """
-    source = scannable(opened(cache, "register"), optimize=optimize)
-    con.register(name, source)
-    try:
-        # DuckDB 1 takes a name as it is; DuckDB 2 parses it, and a dot in it leads to another schema.
-        return con.view(name if IS_OLD else _quoted(name))
-    except BaseException:
-        con.unregister(name)
-        raise
+    return _registered(con, name, scannable(opened(cache, "register"), optimize=optimize))
 
 
 def relation(
@@ -200,12 +196,14 @@ def attach(
     directory: Path | None = None,
     *,
     optimize: bool = False,
-    timeout: float | None = None,
+    timeout: float | dt.timedelta | None = None,
+    replace: bool = False,
 ) -> list[str]:
     """Give every cache of a directory its name in a connection.
 
     Nothing is read. A cache that another process is filling is there too: a query over it waits for the
-    rest. Names are looked up when this is called; call it again to see what was filled anew since.
+    rest. Names are looked up when this is called; call it again to see what was filled anew since: what the
+    directory has no more is unregistered then.
 
     DuckDB's interface for Python has no door to replacement scans, by which DuckDB would open a path in
     ``FROM`` by itself; its own looks among the variables of Python. So this has to be called once. Then a
@@ -218,17 +216,21 @@ def attach(
         Where the names are to be known.
     directory
         Either a log that was made with ``respool.cache(source, path=directory)``, which gets the name
-        of its directory; or a directory of named caches, if None that of :func:`respool.named`: each that
-        is complete or being filled gets its own name.
+        of its directory; or a directory of such logs, or of named caches, if None that of
+        :func:`respool.named`: each that is complete or being filled gets its own name.
     optimize
         As for :func:`register`.
     timeout
-        Seconds that a query waits, at most, for each next batch of a cache that is being filled.
+        Seconds, or a ``datetime.timedelta``, that a query waits, at most, for each next batch of a cache
+        that is being filled.
+    replace
+        True: hide tables and views of the same names, until ``con.unregister(name)``.
 
     Returns
     -------
     list[str]
-        The names. Quote those with dots or dashes in them: ``FROM "trips-2026"``.
+        The names, none if the directory has nothing of the kind. Quote those with dots or dashes in them:
+        ``FROM "trips-2026"``.
 
     Raises
     ------
@@ -236,10 +238,13 @@ def attach(
         If the directory is not there.
     PermissionError
         If the directory is not yours alone, or is a symbolic link.
+    duckdb.CatalogException
+        If the connection has a table or view of one of the names that neither this function nor
+        :func:`register` made, and ``replace`` is not set. Nothing is registered then.
     TypeError, ValueError
-        If it is one log that DuckDB can't scan; the message says what to do. In a directory of named
-        caches such a cache is left out, with a warning. So is one of two names that are the same to
-        DuckDB, which does not tell capitals from small letters.
+        If it is one log that DuckDB can't scan; the message says what to do. In a directory of several
+        such a cache is left out, with a warning. So is one of two names that are the same to DuckDB, which
+        does not tell capitals from small letters. Or if the timeout is none.
 
     Examples
     --------
@@ -254,22 +259,35 @@ def attach(
     ['numbers']
     [(6,)]
     """
-    found, is_log = logs.found(directory)
+    seconds = ages.seconds(timeout, "timeout")
+    root = place.root(directory)
+    found, is_log = logs.found(root)
     # DuckDB takes small letters and capitals for the same.
-    attached: dict[str, str] = {}
+    attached: dict[str, tuple[str, object]] = {}
     for name, path in found:
-        other = attached.setdefault(name.lower(), name)
-        if other != name:
+        if name.lower() in attached:
+            other, _ = attached[name.lower()]
             warnings.warn(f"{name!r} is left out: DuckDB takes it for {other!r}", stacklevel=2)
             continue
         try:
-            register(con, name, logs.opened(path, timeout), optimize=optimize)
+            source = scannable(logs.opened(path, seconds), optimize=optimize)
         except (RespoolError, OSError, TypeError, ValueError) as error:
             if is_log:
                 raise
-            del attached[name.lower()]
             warnings.warn(f"{name!r} is left out: {error}", stacklevel=2)
-    return list(attached.values())
+            continue
+        attached[name.lower()] = name, source
+    hidden = {} if replace else registered.others(con)
+    for key, (name, _) in attached.items():
+        if key in hidden:
+            raise duckdb.CatalogException(
+                f"the connection has a {hidden[key]} of the name {name!r}, which the cache in {root} "
+                "would hide: replace=True hides it"
+            )
+    for name, source in attached.values():
+        _registered(con, name, source, root)
+    registered.forget(con, root, set(attached))
+    return [name for name, _ in attached.values()]
 
 
 def from_query(
@@ -317,6 +335,23 @@ def from_query(
         error.add_note("The query ran on a cursor of its own, without your temporary tables.")
         raise
     return respool.cache(reader, **options)
+
+
+def _registered(
+    con: duckdb.DuckDBPyConnection,
+    name: str,
+    source: object,
+    directory: pathlib.Path | None = None,
+) -> duckdb.DuckDBPyRelation:
+    con.register(name, source)
+    try:
+        # DuckDB 1 takes a name as it is; DuckDB 2 parses it, and a dot in it leads to another schema.
+        named = con.view(name if IS_OLD else _quoted(name))
+    except BaseException:
+        con.unregister(name)
+        raise
+    registered.note(con, name, source, directory)
+    return named
 
 
 def _quoted(name: str) -> str:

@@ -15,8 +15,6 @@ from collections.abc import Iterable
 from os import PathLike
 from typing import Protocol, TypeAlias, TypedDict
 
-import pyarrow as pa
-
 
 class ArrowStreamExportable(Protocol):
     """Anything that exports an Arrow C stream: a reader, a table, a relation, a data frame."""
@@ -41,7 +39,7 @@ class ArrowSchemaExportable(Protocol):
 class ReaderMaker(Protocol):
     """A pyarrow Scanner."""
 
-    def to_reader(self) -> pa.RecordBatchReader:
+    def to_reader(self) -> ArrowStreamExportable:
         """Return what it scans as a stream."""
 
 

@@ -1,5 +1,6 @@
 """`respool.duckdb.attach`: the caches of a directory by their names."""
 
+import datetime as dt
 import threading
 from decimal import Decimal
 
@@ -129,3 +130,95 @@ def test_a_place_that_is_none(con, log_dir):
     (log_dir / "link").symlink_to(log_dir)
     with pytest.raises(PermissionError, match="symbolic link"):
         respool.duckdb.attach(con, log_dir / "link")
+
+
+@pytest.mark.parametrize("timeout", [-1, float("nan"), "1 s", True])
+def test_a_timeout_that_is_none_is_refused(con, place, timeout):
+    with pytest.raises((TypeError, ValueError), match="timeout"):
+        respool.duckdb.attach(con, place, timeout=timeout)
+
+
+@pytest.mark.parametrize("timeout", [1, dt.timedelta(seconds=1), float("inf")])
+def test_a_timeout_is_that_of_named(con, place, timeout):
+    assert len(respool.duckdb.attach(con, place, timeout=timeout)) == 3
+
+
+def test_an_error_of_the_connection_is_no_warning(place):
+    with duckdb.connect() as con:
+        pass
+    with pytest.raises(duckdb.Error):
+        respool.duckdb.attach(con, place)
+
+
+def test_logs_one_level_down(con, place, log_dir):
+    for name in ("raw", "half", "broken"):
+        with respool.cache(Source(3), schema=SCHEMA, path=log_dir / name) as cache:
+            if name != "half":
+                cache.ingest_all()
+    (log_dir / "broken" / "_manifest").write_bytes(b"nothing")
+    (log_dir / "notes").mkdir()
+    with pytest.warns(UserWarning, match="'broken' is left out"):
+        assert respool.duckdb.attach(con, log_dir) == ["raw"]
+    assert queried(con, "raw") == [(300, sum(range(300)))]
+    with respool.cache(Source(3), schema=SCHEMA, path=place / "raw") as cache:
+        cache.ingest_all()
+    assert respool.duckdb.attach(con, place) == ["Zones", "trips", "trips-2026.11", "raw"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "make"),
+    [
+        ("table", lambda con: con.execute("create table Trips as select 1 as n")),
+        ("table", lambda con: con.execute("create temp table trips as select 1 as n")),
+        ("view", lambda con: con.execute("create view trips as select 1 as n")),
+        ("view", lambda con: con.register("trips", pa.table({"n": [1]}))),
+    ],
+)
+def test_what_somebody_else_has_is_not_hidden(con, place, kind, make):
+    make(con)
+    with pytest.raises(duckdb.CatalogException, match=f"{kind} of the name 'trips'"):
+        respool.duckdb.attach(con, place)
+    assert queried(con, "trips") == [(1, 1)]
+    with pytest.raises(duckdb.CatalogException):
+        con.sql("from zones")
+
+
+def test_what_somebody_else_has_is_hidden_on_demand(con, place):
+    con.execute("create table trips as select 1 as n")
+    assert "trips" in respool.duckdb.attach(con, place, replace=True)
+    for _ in range(2):
+        assert queried(con, "trips") == COUNT_AND_SUM
+        assert "trips" in respool.duckdb.attach(con, place)
+    con.unregister("trips")
+    assert queried(con, "trips") == [(1, 1)]
+    with pytest.raises(duckdb.CatalogException, match="'trips'"):
+        respool.duckdb.attach(con, place)
+
+
+def test_a_table_elsewhere_is_not_hidden(con, place):
+    con.execute("create schema elsewhere; create table elsewhere.trips as select 1 as n")
+    assert "trips" in respool.duckdb.attach(con, place)
+    assert queried(con, "elsewhere.trips") == [(1, 1)]
+
+
+def test_what_register_made_is_replaced(con, place):
+    cache = respool.cache(pa.table({"n": [1]}))
+    respool.duckdb.register(con, "Trips", cache)
+    respool.duckdb.attach(con, place)
+    assert queried(con, "trips") == COUNT_AND_SUM
+
+
+def test_what_is_gone_is_unregistered_when_attached_again(con, place, log_dir):
+    other = log_dir / "other"
+    fill(other, "kept", Source(1).reader())
+    respool.duckdb.attach(con, other)
+    respool.duckdb.attach(con, place)
+    respool.rm("Zones", place)
+    respool.rm("trips", place)
+    con.unregister("trips")
+    con.execute("create table trips as select 1 as n")
+    assert respool.duckdb.attach(con, place) == ["trips-2026.11"]
+    with pytest.raises(duckdb.CatalogException):
+        con.sql("from zones")
+    assert queried(con, "trips") == [(1, 1)]
+    assert queried(con, "kept") == [(100, sum(range(100)))]

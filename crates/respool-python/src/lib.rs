@@ -51,7 +51,7 @@ mod _native {
     #[pymodule_export]
     use crate::door::{cache, fill};
     #[pymodule_export]
-    use crate::named::{bytes_of, remove_log};
+    use crate::named::{bytes_of, check_options, check_place, remove_log};
     #[pymodule_export]
     use crate::open::{open, peek, resume};
     #[pymodule_export]

@@ -85,26 +85,20 @@ fn iterable(object: &Bound<'_, PyAny>, schema: &Bound<'_, PyAny>) -> PyResult<So
         }
     })?;
     let mut first = Item::End;
-    let schema = match schema.cast::<PyString>() {
-        Ok(text) if text == "first" => {
-            let Some(item) = iterator.next().transpose()? else {
-                return Err(PyValueError::new_err(
-                    "schema=\"first\" takes the schema of the first item, but there is none: give a schema",
-                ));
-            };
-            first = Item::of(&item, None)?;
-            match &first {
-                Item::Batch(batch) => batch.schema(),
-                Item::Stream(stream) => stream.schema(),
-                Item::End => return Err(not_a_source(object)),
-            }
+    let schema = if let Some(schema) = schema_of(schema)? {
+        schema
+    } else {
+        let Some(item) = iterator.next().transpose()? else {
+            return Err(PyValueError::new_err(
+                "schema=\"first\" takes the schema of the first item, but there is none: give a schema",
+            ));
+        };
+        first = Item::of(&item, None)?;
+        match &first {
+            Item::Batch(batch) => batch.schema(),
+            Item::Stream(stream) => stream.schema(),
+            Item::End => return Err(not_a_source(object)),
         }
-        Ok(text) => {
-            return Err(PyValueError::new_err(format!(
-                "schema is a pyarrow.Schema, another object with __arrow_c_schema__, or \"first\", not {text:?}"
-            )));
-        }
-        Err(_) => import_schema(schema)?,
     };
     let origin = Origin::new(iterator.unbind());
     Ok(Sourced {
@@ -115,6 +109,20 @@ fn iterable(object: &Bound<'_, PyAny>, schema: &Bound<'_, PyAny>) -> PyResult<So
         }),
         origin: Some(origin),
     })
+}
+
+/// The `schema` argument; None if it is to be that of the first item.
+///
+/// # Errors
+/// `TypeError` or `ValueError` where it is neither.
+pub(crate) fn schema_of(schema: &Bound<'_, PyAny>) -> PyResult<Option<SchemaRef>> {
+    match schema.cast::<PyString>() {
+        Ok(text) if text == "first" => Ok(None),
+        Ok(text) => Err(PyValueError::new_err(format!(
+            "schema is a pyarrow.Schema, another object with __arrow_c_schema__, or \"first\", not {text:?}"
+        ))),
+        Err(_) => import_schema(schema).map(Some),
+    }
 }
 
 fn not_a_source(object: &Bound<'_, PyAny>) -> PyErr {

@@ -7,27 +7,43 @@ from pathlib import Path
 import respool
 from respool import StreamCache, _native
 from respool._named import ours, place
-from respool.typing import Path as AnyPath
+from respool.exceptions import RespoolError
 
 _SHOWN = ("complete", "growing")
 
 
-def found(directory: AnyPath | None) -> tuple[list[tuple[str, Path]], bool]:
+def found(root: Path) -> tuple[list[tuple[str, Path]], bool]:
     """Return name and path of each log, and whether the directory itself is the log.
 
     Raises
     ------
     FileNotFoundError
         If the directory is not there.
+    PermissionError
+        If it is not ours alone.
     """
-    root = place.root(directory)
     try:
         _native._peek(root)  # noqa: SLF001
     except FileNotFoundError:
         if not root.is_dir():
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(root)) from None
-        return [(one.name, one.path) for one in respool.ls(root) if one.state in _SHOWN], False
+        named = [(one.name, one.path) for one in respool.ls(root) if one.state in _SHOWN]
+        return named + _unnamed(root), False
     return [(root.name, root)], True
+
+
+def _unnamed(root: Path) -> list[tuple[str, Path]]:
+    """Return the logs in a directory that were made there with a ``path``."""
+    directories = sorted(path for path in root.iterdir() if not path.name.startswith("."))
+    logs = [path for path in directories if os.path.lexists(path / place.MANIFEST)]
+    return [(path.name, path) for path in logs if _is_shown(path)]
+
+
+def _is_shown(path: Path) -> bool:
+    try:
+        return _native._peek(path)["state"] in _SHOWN  # noqa: SLF001
+    except (RespoolError, OSError, ValueError):
+        return True  # whoever opens it is told what is wrong with it
 
 
 def opened(path: Path, timeout: float | None) -> StreamCache:

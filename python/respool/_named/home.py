@@ -4,6 +4,7 @@ It holds a file to lock and numbered directories, each for one log. The highest 
 current one. A log is there or not by the renaming of its manifest, so there is always one whole answer.
 """
 
+import errno
 import os
 import re
 import stat
@@ -15,9 +16,6 @@ from typing import Any
 
 from respool import _native
 from respool._named import lock, names, place
-
-_MANIFEST = "_manifest"
-"""A directory without one is no log: see the format of logs."""
 
 _NUMBER = re.compile(r"[0-9]{8}|[1-9][0-9]{8,}")
 
@@ -51,6 +49,30 @@ class Home:
     def is_begun(self) -> bool:
         """Tell whether somebody made it for the name: it has a file to lock, before all others."""
         return os.path.lexists(self.path / lock.NAME)
+
+    def is_there(self) -> bool:
+        """Tell whether there is a directory for the name.
+
+        Raises
+        ------
+        FileExistsError
+            If it was not made for the name, but holds files of another purpose.
+        NotADirectoryError, PermissionError
+            If it is none, or not ours.
+        """
+        if not place.is_there(self.path):
+            return False
+        with suppress(FileNotFoundError):
+            # Asked again, as somebody may make it just now: the file to lock comes before all others.
+            if self.is_begun() or not any(self.path.iterdir()) or self.is_begun():
+                return True
+            raise FileExistsError(
+                errno.EEXIST,
+                f"it holds files that respool did not put there, so nothing can be named {self.name!r} "
+                "in this place",
+                str(self.path),
+            )
+        return False
 
     def numbers(self) -> list[int]:
         """Return the numbers of its logs, and of directories that never became one, highest first."""
@@ -90,7 +112,7 @@ class Home:
     def top(self) -> int | None:
         """Return the number of the current log, readable or not; None if there is none."""
         for number in self.numbers():
-            if os.path.lexists(self.log(number) / _MANIFEST):
+            if os.path.lexists(self.log(number) / place.MANIFEST):
                 return number
         return None
 

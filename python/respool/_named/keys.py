@@ -34,9 +34,10 @@ def encode(key: str | tuple[Plain, ...] | None) -> bytes | None:
     if key is None:
         return None
     if type(key) not in {str, tuple}:
+        single = "value.item()" if _is_scalar(key) else "value"
         raise TypeError(
             f"a key is a str or a tuple of plain values, not {_name(key)}: "
-            "put a single value into a tuple, as in key=(value,)"
+            f"put a single value into a tuple, as in key=({single},)"
         )
     encoded = _encode(key, _DEEPEST)
     if len(encoded) > _LONGEST:
@@ -87,9 +88,10 @@ def _encode(value: object, depth: int) -> bytes:  # noqa: C901, PLR0911 - one fo
     if type(value) is tuple:
         items = b"".join(_encode(item, depth - 1) for item in value)
         return b"t%d:" % len(value) + items
+    conversion = "value.item()" if _is_scalar(value) else "str(value) or tuple(value)"
     raise TypeError(
         f"a key can't hold {_name(value)}: it holds None, bool, int, float, str, bytes, date, "
-        "datetime and tuples of them; convert it, such as with str(value) or tuple(value)"
+        f"datetime and tuples of them; convert it, such as with {conversion}"
     )
 
 
@@ -140,6 +142,11 @@ _READERS: dict[bytes, Callable[[bytes], Plain]] = {
     b"d": lambda content: dt.datetime.fromisoformat(content.decode()),
     b"D": lambda content: dt.date.fromisoformat(content.decode()),
 }
+
+
+def _is_scalar(value: object) -> bool:
+    """Tell whether it is a scalar of NumPy, of any type, whose ``item`` gives Python's own."""
+    return getattr(value, "shape", None) == () and hasattr(value, "item")
 
 
 def _name(value: object) -> str:

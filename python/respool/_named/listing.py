@@ -1,22 +1,17 @@
 """What is there by which name."""
 
-from __future__ import annotations
-
 import datetime as dt
+from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
 
 from respool._named import keys, place
 from respool._named.home import Found, Home, homes, size_of
+from respool._named.keys import Plain
 from respool.exceptions import RespoolError
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from pathlib import Path
-
-    from respool._named.keys import Plain
-    from respool.typing import Path as AnyPath
+from respool.typing import Path as AnyPath
 
 
 @dataclass(frozen=True)
@@ -59,7 +54,8 @@ class NamedCache:
     created: dt.datetime | None = None
     expires: dt.datetime | None = None
     key: Plain = None
-    metadata: Mapping[str, Any] | None = None
+    # A dict has no hash.
+    metadata: Mapping[str, Any] | None = field(default=None, hash=False)
     failure: str | None = None
 
 
@@ -78,6 +74,8 @@ def ls(directory: AnyPath | None = None) -> list[NamedCache]:
 
     Raises
     ------
+    FileExistsError
+        If the directory is itself a log.
     PermissionError
         If the directory is not yours alone, or is a symbolic link.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 import sys
@@ -14,6 +15,9 @@ if TYPE_CHECKING:
 
 _VARIABLE = "RESPOOL_CACHE_DIR"
 
+MANIFEST = "_manifest"
+"""A directory without one is no log: see the format of logs."""
+
 
 def root(directory: AnyPath | None) -> Path:
     """Return the directory that holds named caches, without a look at it.
@@ -23,12 +27,37 @@ def root(directory: AnyPath | None) -> Path:
     directory
         The caller's; if None, what ``RESPOOL_CACHE_DIR`` says, or else ``respool`` where the platform
         has its caches.
+
+    Raises
+    ------
+    ValueError
+        If the text is empty, or begins with the home of nobody; or the variable has a relative path.
     """
     if directory is not None:
-        return Path(os.fsdecode(directory)).absolute()
-    if chosen := os.environ.get(_VARIABLE):
-        return Path(chosen).absolute()
+        return _at_home(os.fsdecode(directory), "directory").absolute()
+    if text := os.environ.get(_VARIABLE):
+        chosen = _at_home(text, _VARIABLE)
+        # It is there for all processes, wherever each of them works.
+        if not chosen.is_absolute():
+            raise ValueError(
+                f"{_VARIABLE} is an absolute path, or begins with ~, so that it is one place for every "
+                f"process, not {text!r}"
+            )
+        return chosen
     return _caches() / "respool"
+
+
+def _at_home(text: str, what: str) -> Path:
+    """Return a path, in which ``~`` at the beginning is a home, as in a shell."""
+    if not text:
+        raise ValueError(f"{what} is the path of a directory, not empty; '.' is the current one")
+    try:
+        return Path(text).expanduser()
+    except RuntimeError:
+        raise ValueError(
+            f"{what} begins with the home of a user who is not there: {text!r}; './~' begins a relative "
+            "path with such a name"
+        ) from None
 
 
 def _caches() -> Path:
@@ -39,6 +68,26 @@ def _caches() -> Path:
     return chosen if chosen.is_absolute() else Path.home() / ".cache"
 
 
+def is_there(directory: Path) -> bool:
+    """Tell whether a directory is there.
+
+    Raises
+    ------
+    FileExistsError, NotADirectoryError, PermissionError
+        As :func:`check`.
+    """
+    try:
+        check(directory)
+    except FileNotFoundError:
+        return False
+    return True
+
+
+def nearest(directory: Path) -> Path:
+    """Return the directory, or the first above it that is there."""
+    return next((path for path in (directory, *directory.parents) if path.exists()), directory)
+
+
 def made(directory: Path) -> Path:
     """Return a directory that is ours; make it, for nobody but us, if there is none.
 
@@ -46,7 +95,7 @@ def made(directory: Path) -> Path:
     ------
     FileNotFoundError
         If the directory that it is to be in is not there.
-    PermissionError
+    FileExistsError, PermissionError
         As :func:`check`.
     """
     with suppress(FileExistsError):
@@ -64,6 +113,8 @@ def check(directory: Path) -> None:
         If it is not there.
     NotADirectoryError, PermissionError
         If it is no directory but a file or a link, belongs to another user, or others may write to it.
+    FileExistsError
+        If it is itself a log, which nobody named.
     """
     # Not followed: whoever may make a link there could lead us anywhere.
     there = directory.lstat()
@@ -83,6 +134,13 @@ def check(directory: Path) -> None:
         raise _refusal(
             directory,
             f"others may write to it (mode {mode:04o}); take that right away with chmod go-w",
+        )
+    if os.path.lexists(directory / MANIFEST):
+        raise FileExistsError(
+            errno.EEXIST,
+            "it is itself a log, made with respool.cache(source, path=...) and known by no name: "
+            "respool.open opens it; named caches are kept elsewhere",
+            str(directory),
         )
 
 

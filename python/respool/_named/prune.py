@@ -1,22 +1,16 @@
 """Taking names away, one or the least recently used."""
 
-from __future__ import annotations
-
+import datetime as dt
 import errno
 import os
 import time
 from contextlib import suppress
-from typing import TYPE_CHECKING
 
 from respool._named import ages, lock, place, quota
 from respool._named.home import Home, homes
 from respool._named.removal import bury, drop, shrink, sweep, sweep_graves
-
-if TYPE_CHECKING:
-    import datetime as dt
-
-    from respool.typing import ByteSize
-    from respool.typing import Path as AnyPath
+from respool.typing import ByteSize
+from respool.typing import Path as AnyPath
 
 
 def rm(name: str, directory: AnyPath | None = None) -> None:
@@ -39,6 +33,9 @@ def rm(name: str, directory: AnyPath | None = None) -> None:
         If there is none of that name.
     ValueError
         If the name is none.
+    FileExistsError
+        If the directory is a log that :func:`respool.cache` made, or what has the name in it was not put
+        there by :func:`respool.named`.
     PermissionError
         If the directory, or what is there by that name, is not yours alone, or is a symbolic link.
 
@@ -58,8 +55,7 @@ def rm(name: str, directory: AnyPath | None = None) -> None:
     home = Home.of(root, name)
     was_there = False
     # Looked at before it is locked: to lock it would make it.
-    if home.is_begun():
-        place.check(root)
+    if place.is_there(root) and home.is_there() and home.is_begun():
         with lock.held(home.path, None):
             was_there = home.top() is not None
             bury(home)
@@ -83,7 +79,7 @@ def prune(
     ----------
     max_bytes
         Bytes, or text such as ``"50 GiB"``: the least recently used go until all files of the directory
-        take no more.
+        take no more. ``"10%"`` is a share of the whole disk, not of what the caches take now.
     older_than
         Seconds, or a ``datetime.timedelta``: what :func:`respool.named` did not give for so long goes.
     directory
@@ -96,6 +92,8 @@ def prune(
 
     Raises
     ------
+    FileExistsError
+        If the directory is itself a log.
     PermissionError
         If the directory is not yours alone, or is a symbolic link.
     TypeError, ValueError
@@ -117,9 +115,8 @@ def prune(
     """
     root = place.root(directory)
     oldest = ages.seconds(older_than, "older_than")
-    if not root.exists():
+    if not place.is_there(root):
         return []
-    place.check(root)
     most = None if max_bytes is None else quota.bytes_of(max_bytes, root)
     sweep_graves(root)
     now = time.time()

@@ -11,6 +11,7 @@ from respool._named.home import size_of
 from respool._named.removal import shrink, sweep_graves
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from respool._named.home import Found, Home
@@ -27,15 +28,24 @@ def bytes_of(size: ByteSize, root: Path) -> int:
 
 def chosen(given: ByteSize | None, root: Path) -> int | None:
     """Return the caller's quota in bytes, or that of ``RESPOOL_CACHE_QUOTA``; None is none."""
+    return _bytes_of(given, lambda size: bytes_of(size, root))
+
+
+def _bytes_of(given: ByteSize | None, measure: Callable[[ByteSize], int]) -> int | None:
     if given is not None:
-        return bytes_of(given, root)
+        return measure(given)
     text = os.environ.get(_VARIABLE)
     if not text:
         return None
     try:
-        return bytes_of(text, root)
+        return measure(text)
     except ValueError as error:
         raise ValueError(f"{_VARIABLE}: {error}") from None
+
+
+def check(given: ByteSize | None) -> None:
+    """Refuse a quota that is no size, before anything is done for it."""
+    _bytes_of(given, lambda size: _native._bytes_of(size, 0))  # noqa: SLF001
 
 
 def make_room(root: Path, home: Home, before: Found | None, most: int) -> int:

@@ -169,7 +169,20 @@ impl Told {
                 }
                 None => Self::at(Kind::Os(EIO), error, path),
             },
-            Log::OutOfSpace { path, .. } => Self::at(Kind::DiskCapacity, error, path),
+            Log::OutOfSpace {
+                path,
+                asked,
+                used,
+                capacity,
+            } => {
+                let text = format!(
+                    "the log in {} is full: {asked} more bytes asked, {used} used, quota {capacity}; nothing is \
+                     lost, and after resize(disk=...) the next read goes on; a named cache has the room that \
+                     quota= of respool.named leaves it, and respool.prune makes more",
+                    path.display()
+                );
+                Self::at(Kind::DiskCapacity, text, path)
+            }
             Log::Corrupt { path, .. } => Self::at(Kind::CorruptLog, error, path),
             Log::Unsynced { path, .. } => Self::at(Kind::Os(EIO), error, path),
             Log::Locked { path, .. } => Self::at(Kind::Os(EAGAIN), error, path),
