@@ -103,10 +103,17 @@ impl PyView {
     }
 }
 
-/// What a pickle holds: what to call, and a path, the identity of the log there and what is shown.
+/// What a pickle holds: what to call, and a path, the identity of the log there, what is shown, and timeout
+/// and memory to open it with.
 type Reduced<'py> = (
     Bound<'py, PyAny>,
-    (OsString, Bound<'py, PyBytes>, Option<Bound<'py, PyBytes>>),
+    (
+        OsString,
+        Bound<'py, PyBytes>,
+        Option<Bound<'py, PyBytes>>,
+        Option<f64>,
+        Option<u64>,
+    ),
 );
 
 /// Numbers of columns, given as names and numbers, one by one or in a list.
@@ -764,15 +771,19 @@ impl PyView {
             )));
         };
         let is_cache = this.owner.is_none();
-        let saved = detached(py, || {
-            this.view.cache().check_open()?;
-            (!is_cache).then(|| this.view.to_bytes()).transpose()
+        let (saved, timeout, memory) = detached(py, || {
+            let cache = this.view.cache();
+            cache.check_open()?;
+            let saved = (!is_cache).then(|| this.view.to_bytes()).transpose()?;
+            Ok((saved, cache.timeout(), cache.capacities()?.0))
         })?;
+        let timeout = timeout.map(|timeout| timeout.as_secs_f64());
         let module = py.import("respool._pickle")?;
         let cache = Self::owner(slf).cache(py);
         module.call_method1("share", (cache, &path, &identity))?;
         let saved = saved.map(|saved| PyBytes::new(py, &saved));
-        Ok((module.getattr("reopen")?, (path, identity, saved)))
+        let arguments = (path, identity, saved, timeout, memory);
+        Ok((module.getattr("reopen")?, arguments))
     }
 
     /// The view that was saved in a pickle; of a cache.
