@@ -232,6 +232,7 @@ def cache(
     coalesce_rows: int | None = None,
     compression: Literal["lz4", "zstd"] | None = None,
     schema: ArrowSchemaExportable | Literal["first"] | None = None,
+    allow_tmpfs: bool = False,
 ) -> StreamCache: ...
 def open(  # noqa: A001
     path: Path, *, timeout: float | None = None, memory: ByteSize | None = "25%"
@@ -258,6 +259,7 @@ def _fill(
     coalesce_rows: int | None = None,
     compression: Literal["lz4", "zstd"] | None = None,
     schema: ArrowSchemaExportable | Literal["first"] | None = None,
+    allow_tmpfs: bool = False,
 ) -> StreamCache: ...
 def _peek(path: Path) -> dict[str, Any]: ...
 def _bytes_of(size: ByteSize, whole: int) -> int: ...

@@ -41,6 +41,7 @@ def named(
     coalesce_rows: int | None = None,
     schema: ArrowSchemaExportable | Literal["first"] | None = None,
     metadata: dict[str, Any] | None = None,
+    allow_tmpfs: bool = False,
 ) -> StreamCache:
     """Get the cache of a name, which any process of yours may have filled; fill it if there is none.
 
@@ -79,7 +80,7 @@ def named(
         the same time may exceed the quota together.
     memory
         As for :func:`respool.cache`.
-    compression, coalesce_rows, schema, metadata
+    compression, coalesce_rows, schema, metadata, allow_tmpfs
         As for :func:`respool.cache`, if it is filled. What is there already stays as it is.
 
     Returns
@@ -161,6 +162,7 @@ def named(
                 "compression": compression,
                 "coalesce_rows": coalesce_rows,
                 "schema": schema,
+                "allow_tmpfs": allow_tmpfs,
             }
             cache = _begun(home, source, wanted, room, options)
         return cache

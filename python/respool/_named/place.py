@@ -25,7 +25,8 @@ def root(directory: AnyPath | None) -> Path:
         has its caches.
     """
     if directory is not None:
-        return Path(os.fsdecode(directory)).absolute()
+        # Not `Path.expanduser`: it refuses a user whom nobody knows, where this is a name like others.
+        return Path(os.path.expanduser(os.fsdecode(directory))).absolute()  # noqa: PTH111
     if chosen := os.environ.get(_VARIABLE):
         return Path(chosen).absolute()
     return _caches() / "respool"
