@@ -78,6 +78,7 @@ class StreamCacheView:
         path: Path,
         *,
         progress: bool | Callable[[int, int], object] = False,
+        row_group_size: int = 1048576,
         **options: Any,
     ) -> int: ...
     def ingest_all(self, progress: bool | Callable[[int, int], object] = False) -> int: ...
