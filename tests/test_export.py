@@ -2,7 +2,9 @@
 
 import os
 import signal
+import socket
 import stat
+import threading
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -130,6 +132,99 @@ def test_a_link_leads_to_what_is_replaced(path):
     write(respool.cache(Source(), schema=SCHEMA), path)
     assert path.is_symlink()
     assert path.stat().st_size == target.stat().st_size > 100
+
+
+def bytes_out_of(path, received):
+    """Read a FIFO to its end, on a thread that ends with the program."""
+
+    def receive():
+        received.append(path.read_bytes())
+
+    thread = threading.Thread(target=receive, daemon=True)
+    thread.start()
+    return thread
+
+
+def test_a_fifo_is_written_to_and_not_replaced(path):
+    os.mkfifo(path)
+    link = path.with_name(f"link{path.suffix}")
+    link.symlink_to(path)
+    for target in (path, link):
+        received = []
+        thread = bytes_out_of(path, received)
+        assert write(respool.cache(Source(), schema=SCHEMA), target) == 500
+        thread.join(10)
+        copy = path.with_name(f"copy{path.suffix}")
+        copy.write_bytes(received.pop())
+        assert read(copy).equals(expected(5))
+        copy.unlink()
+        assert stat.S_ISFIFO(path.stat().st_mode)
+        assert sorted(path.parent.iterdir()) == sorted([path, link])
+
+
+def test_a_descriptor_is_written_to(tmp_path):
+    read_end, write_end = os.pipe()
+    with open(read_end, "rb") as file:  # noqa: PTH123 - a descriptor is no path
+        with open(write_end, "wb"):  # noqa: PTH123
+            assert (
+                respool.cache(Source(2), schema=SCHEMA).to_ipc(f"/proc/self/fd/{write_end}") == 200
+            )
+        assert pa.ipc.open_file(pa.py_buffer(file.read())).read_all().equals(expected(2))
+
+
+def test_who_reads_a_fifo_may_leave(path):
+    os.mkfifo(path)
+    thread = threading.Thread(target=lambda: path.open("rb").close(), daemon=True)
+    thread.start()
+    with pytest.raises(BrokenPipeError):
+        write(respool.cache(pa.table({"n": range(1_000_000)})), path)
+    thread.join(10)
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_a_socket_is_neither_replaced_nor_written_to(path, monkeypatch):
+    monkeypatch.chdir(path.parent)
+    source = Source()
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(path.name)
+        with pytest.raises(OSError, match="this is a socket") as caught:
+            write(respool.cache(source, schema=SCHEMA), path)
+    assert caught.value.filename == str(path)
+    assert stat.S_ISSOCK(path.stat().st_mode)
+    assert source.pulls == 0
+
+
+def test_a_kept_log_takes_no_files_of_others(log_dir, path):
+    log = log_dir / "log"
+    respool.cache(Source(), schema=SCHEMA, path=log).ingest_all()
+    held = {file: file.read_bytes() for file in log.iterdir()}
+    path.symlink_to(log / "00000000.arrow")
+    view = respool.open(log).slice(3)
+    for target in (log / "00000000.arrow", log / f"mine{path.suffix}", path):
+        with pytest.raises(ValueError, match="is in the directory of a kept log"):
+            (view.to_parquet if path.suffix == ".parquet" else view.to_ipc)(target)
+    assert {file: file.read_bytes() for file in log.iterdir()} == held
+
+
+@pytest.mark.parametrize(
+    ("rows", "kind", "text"),
+    [
+        ("x", TypeError, "a number is wanted, not str"),
+        (1.5, TypeError, "a number is wanted, not float"),
+        (0, ValueError, "row_group_size is at least 1"),
+        (-1, ValueError, "not negative"),
+    ],
+)
+def test_row_groups_of_no_size(tmp_path, rows, kind, text):
+    with pytest.raises(kind, match=text):
+        respool.cache(Source(), schema=SCHEMA).to_parquet(tmp_path / "x", row_group_size=rows)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_row_groups_as_large_as_one_likes(tmp_path):
+    path = tmp_path / "out.parquet"
+    assert respool.cache(Source(), schema=SCHEMA).to_parquet(path, row_group_size=2**70) == 500
+    assert pq.ParquetFile(path).num_row_groups == 1
 
 
 def test_a_new_file_has_the_usual_rights(path):

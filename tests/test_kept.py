@@ -1,6 +1,8 @@
 """Logs that outlive the process: kept, opened again, gone on with."""
 
+import errno
 import stat
+import tempfile
 import time
 from pathlib import Path
 
@@ -9,6 +11,7 @@ import pytest
 
 import processes
 import respool
+from conftest import file_system
 from respool.exceptions import IncompleteStreamError
 from sources import SCHEMA, Source, expected
 
@@ -83,17 +86,60 @@ def test_a_directory_that_holds_something_is_refused_with_the_way_out(path):
     with pytest.raises(FileExistsError, match=r"respool\.open\(path\).*respool\.resume") as caught:
         kept(path)
     assert caught.value.filename == str(path)
+    assert str(caught.value).count(str(path)) == 1
+    assert "entity" not in str(caught.value)
     assert respool.open(path).complete
 
 
+def test_a_directory_that_can_not_be_made_is_named_once(path):
+    with pytest.raises(FileNotFoundError) as caught:
+        kept(path / "log")
+    text = f"[Errno 2] cannot create the directory: No such file or directory: '{path / 'log'}'"
+    assert str(caught.value) == text
+
+
 def test_there_has_to_be_a_log(path):
-    with pytest.raises(FileNotFoundError):
-        respool.open(path)
-    path.mkdir(mode=0o700)
-    with pytest.raises(FileNotFoundError):
-        respool.open(path)
-    with pytest.raises(FileNotFoundError):
-        respool.resume(path, Source(3), schema=SCHEMA)
+    ways = [
+        lambda: respool.open(path),
+        lambda: respool.resume(path, Source(3), schema=SCHEMA),
+        lambda: respool.resume(path, Source(3)),
+    ]
+    for is_there in (False, True):
+        if is_there:
+            path.mkdir(mode=0o700)
+        for way in ways:
+            with pytest.raises(FileNotFoundError) as caught:
+                way()
+            said = (caught.value.errno, caught.value.filename)
+            assert said == (errno.ENOENT, str(path))
+            text = "[Errno 2] there is no respool log: No such file or directory"
+            assert str(caught.value) == f"{text}: '{path}'"
+
+
+def test_a_directory_of_named_caches_says_how_they_are_opened(log_dir):
+    respool.named("trips", lambda: Source(1).reader(), directory=log_dir / "names").ingest_all()
+    for path in (log_dir / "names", next((log_dir / "names").iterdir())):
+        with pytest.raises(FileNotFoundError, match=r"opened with respool\.named.* no respool log"):
+            respool.open(path)
+
+
+def test_a_memory_file_system_has_to_be_allowed():
+    memory = Path("/dev/shm")  # noqa: S108
+    if not memory.is_dir() or file_system(memory) != "tmpfs":
+        pytest.skip("no tmpfs on /dev/shm")
+    with tempfile.TemporaryDirectory(dir=memory) as name:
+        ways = [
+            lambda i, **more: kept(Path(name, f"log{i}"), **more),
+            lambda i, **more: respool.cache(Source(2), schema=SCHEMA, directory=name, **more),
+            lambda i, **more: respool.named(
+                f"n{i}", Source(2).reader, directory=Path(name, "names"), **more
+            ),
+        ]
+        for i, way in enumerate(ways):
+            with pytest.raises(ValueError, match="or pass allow_tmpfs=True"):
+                way(i)
+            with way(i, allow_tmpfs=True) as cache:
+                assert cache.ingest_all() >= 2
 
 
 def test_a_link_is_not_followed(path):
@@ -119,8 +165,10 @@ def test_only_what_is_kept_takes_a_path_metadata_and_flush(path, log_dir):
         respool.cache(Source(1), schema=SCHEMA, metadata={"a": 1})
     with pytest.raises(ValueError, match="give one of them"):
         kept(path, directory=log_dir)
-    with pytest.raises(TypeError, match="names that are text"):
+    with pytest.raises(TypeError, match="names that are text, not 1"):
         kept(path, metadata={1: 2})
+    with pytest.raises(TypeError, match="a dict with names that are text, not list"):
+        kept(path, metadata=[1])
     with pytest.raises(TypeError, match="JSON"):
         kept(path, metadata={"a": object()})
     cache = respool.cache(Source(1), schema=SCHEMA)

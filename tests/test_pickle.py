@@ -10,6 +10,7 @@ import weakref
 import pyarrow as pa
 import pytest
 
+import processes
 import respool
 from sources import Source, expected
 from working import VIEWS, caches_of, persistent, rows
@@ -94,6 +95,35 @@ def test_nothing_is_kept_open_for_a_pickle(log_dir):
     assert pa.table(pickle.loads(pickled)) == expected(5)
 
 
+WAITS = """
+import pickle, sys, time
+from pathlib import Path
+
+view = pickle.loads(Path(sys.argv[1]).read_bytes())
+print(view.cache.metrics()["memory_capacity"])
+reader = view.reader()
+next(reader)
+began = time.monotonic()
+try:
+    next(reader)
+except TimeoutError:
+    print(time.monotonic() - began < 10)
+"""
+
+
+def test_a_worker_waits_no_longer_and_holds_no_more_than_was_asked(cache, log_dir):
+    cache.batch(0)
+    with respool.open(cache.path, timeout=0.2, memory=12345) as opened:
+        (log_dir / "pickled").write_bytes(pickle.dumps(opened.slice(0)))
+    assert processes.run(WAITS, log_dir / "pickled").split() == ["12345", "True"]
+
+
+def test_without_bounds_a_worker_has_none(cache):
+    with respool.open(cache.path, memory=None) as opened:
+        _, arguments = opened.__reduce__()
+    assert arguments[3:] == (None, None)
+
+
 def test_a_log_that_is_gone_is_said_to_be(cache, log_dir):
     cache.ingest_all()
     pickled = pickle.dumps(cache.select("n"))
@@ -129,11 +159,11 @@ def test_readers_and_what_belongs_to_them_do_not_pickle(cache):
 
 
 def test_bytes_of_nobody_are_refused(cache):
-    reopen, (path, identity, saved) = cache.slice(3).__reduce__()
-    assert reopen(path, identity, saved).num_columns == 2
+    reopen, (path, identity, saved, *bounds) = cache.slice(3).__reduce__()
+    assert reopen(path, identity, saved, *bounds).num_columns == 2
     for wrong in (b"", saved[:-1], saved + b"x", b"x" * 100):
         with pytest.raises(ValueError, match="cannot restore a view"):
-            reopen(path, identity, wrong)
+            reopen(path, identity, wrong, *bounds)
 
 
 def test_the_path_is_the_same_from_elsewhere(log_dir, monkeypatch):

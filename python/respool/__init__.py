@@ -64,19 +64,21 @@ _LATER = frozenset({*_ENGINES, "typing"})
 """Modules that are imported when somebody asks for them: no engine is loaded for nothing."""
 
 
-def __getattr__(name: str) -> "ModuleType":
-    if name not in _LATER:
-        raise AttributeError(f"module 'respool' has no attribute {name!r}")
-    try:
-        return importlib.import_module(f"respool.{name}")
-    except ImportError as error:
-        if name not in _ENGINES:
-            raise
-        # What asks for every attribute, such as `help`, goes on without this one.
-        raise AttributeError(
-            f"respool.{name} needs {_ENGINES[name]}, which can't be imported ({error}): "
-            f"pip install 'respool[{name}]'"
-        ) from error
+if not TYPE_CHECKING:
+    # A type checker that saw it would believe in every name, misspelt ones too.
+    def __getattr__(name: str) -> "ModuleType":
+        if name not in _LATER:
+            raise AttributeError(f"module 'respool' has no attribute {name!r}")
+        try:
+            return importlib.import_module(f"respool.{name}")
+        except ImportError as error:
+            if name not in _ENGINES:
+                raise
+            # What asks for every attribute, such as `help`, goes on without this one.
+            raise AttributeError(
+                f"respool.{name} needs {_ENGINES[name]}, which can't be imported ({error}): "
+                f"pip install 'respool[{name}]'"
+            ) from error
 
 
 def __dir__() -> list[str]:

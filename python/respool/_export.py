@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import secrets
+import stat
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -19,12 +20,8 @@ if TYPE_CHECKING:
     from io import BufferedWriter
 
     from respool._native import StreamCacheView
-    from respool.typing import Path as AnyPath
 
 _CODECS = (None, "lz4", "zstd")
-
-_GROUP_ROWS = 1 << 20
-"""Rows of a Parquet row group at most, where the caller says nothing: pyarrow's own number."""
 
 _GROUP_BYTES = 128 << 20
 """Bytes in memory that make a row group however few rows they are."""
@@ -32,7 +29,7 @@ _GROUP_BYTES = 128 << 20
 
 def to_ipc(
     view: StreamCacheView,
-    path: AnyPath,
+    path: str,
     *,
     compression: Literal["lz4", "zstd"] | None = None,
     progress: bool | Callable[[int, int], object] = False,
@@ -42,7 +39,7 @@ def to_ipc(
         raise ValueError(f'compression is "lz4", "zstd" or None, not {compression!r}')
     told = Progress(progress)
     options = pa.ipc.IpcWriteOptions(compression=compression)
-    is_stream = Path(os.fsdecode(path)).suffix == ".arrows"
+    is_stream = Path(path).suffix == ".arrows"
     new = pa.ipc.new_stream if is_stream else pa.ipc.new_file
     with _whole(path) as file:
         with new(file, view.schema, options=options) as writer:
@@ -64,10 +61,10 @@ def to_ipc(
 
 def to_parquet(
     view: StreamCacheView,
-    path: AnyPath,
+    path: str,
     *,
     progress: bool | Callable[[int, int], object] = False,
-    row_group_size: int = _GROUP_ROWS,
+    row_group_size: int,
     **options: Any,  # noqa: ANN401 - pyarrow's
 ) -> int:
     """Write a Parquet file, and return the number of rows; see ``StreamCacheView.to_parquet``."""
@@ -99,27 +96,66 @@ def _groups(view: StreamCacheView, most_rows: int, told: Progress) -> Iterator[p
 
 
 @contextmanager
-def _whole(path: AnyPath) -> Iterator[BufferedWriter]:
+def _whole(path: str) -> Iterator[pa.NativeFile]:
     """Open a file to write that takes its name when everything in it is on the disk, or never.
 
-    What has the name meanwhile stays as it is, and stays for good if the block raises anything.
+    What has the name meanwhile stays as it is, and stays for good if the block raises anything. What is no
+    file but takes bytes is written to.
     """
+    if _takes_bytes(path):
+        # Without a way through its real path: that of a descriptor in /proc is none.
+        with open(path, "wb") as file:  # noqa: PTH123
+            yield pa.PythonFile(file, mode="w")
+        return
     # As writing to a link would: what it leads to is replaced, and not the link.
-    path = Path(os.path.realpath(os.fsdecode(path)))
-    if path.is_dir():
-        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
-    part = path.with_name(f".respool-{secrets.token_hex(8)}.part")
+    target = Path(os.path.realpath(path))
+    _refuse_log(target)
+    part = target.with_name(f".respool-{secrets.token_hex(8)}.part")
     try:
-        with _created(part, path) as file:
-            yield file
+        with _created(part, target) as file:
+            yield pa.PythonFile(file, mode="w")
             file.flush()
             os.fsync(file.fileno())
-        part.replace(path)
+        part.replace(target)
     except BaseException:
         with suppress(OSError):
             part.unlink(missing_ok=True)
         raise
-    _sync_names(path.parent)
+    _sync_names(target.parent)
+
+
+def _takes_bytes(path: str) -> bool:
+    """Tell whether there is a FIFO or a character device; False if there is a file, or nothing.
+
+    Raises
+    ------
+    OSError
+        If there is anything else, which must be neither replaced nor written to.
+    """
+    try:
+        mode = Path(path).stat().st_mode
+    except FileNotFoundError:
+        return False
+    if stat.S_ISDIR(mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)
+    if stat.S_ISFIFO(mode) or stat.S_ISCHR(mode):
+        return True
+    if stat.S_ISREG(mode):
+        return False
+    kind = "a socket" if stat.S_ISSOCK(mode) else "a block device"
+    raise OSError(
+        errno.EINVAL,
+        f"only files, FIFOs and character devices are written to, and this is {kind}",
+        path,
+    )
+
+
+def _refuse_log(path: Path) -> None:
+    if os.path.lexists(path.parent / "_manifest"):
+        raise ValueError(
+            f"{path} is in the directory of a kept log, where it would replace a file of the log or be taken "
+            "for one: write it elsewhere"
+        )
 
 
 def _created(part: Path, path: Path) -> BufferedWriter:

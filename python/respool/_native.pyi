@@ -80,6 +80,7 @@ class StreamCacheView:
         path: Path,
         *,
         progress: bool | Callable[[int, int], object] = False,
+        row_group_size: int = 1048576,
         **options: Any,
     ) -> int: ...
     def ingest_all(self, progress: bool | Callable[[int, int], object] = False) -> int: ...
@@ -106,7 +107,10 @@ class StreamCacheView:
     def _encoded(self) -> StreamCacheView | None: ...
     def __reduce__(
         self,
-    ) -> tuple[Callable[..., StreamCacheView], tuple[str, bytes, bytes | None]]: ...
+    ) -> tuple[
+        Callable[..., StreamCacheView],
+        tuple[str, bytes, bytes | None, float | None, int | None],
+    ]: ...
     def _restored(self, saved: bytes) -> StreamCacheView: ...
     @property
     def _place_of_log(self) -> tuple[str, bytes] | None: ...
@@ -231,6 +235,7 @@ def cache(
     coalesce_rows: int | None = None,
     compression: Literal["lz4", "zstd"] | None = None,
     schema: ArrowSchemaExportable | Literal["first"] | None = None,
+    allow_tmpfs: bool = False,
 ) -> StreamCache: ...
 def open(  # noqa: A001
     path: Path, *, timeout: float | None = None, memory: ByteSize | None = "25%"
@@ -257,6 +262,7 @@ def _fill(
     coalesce_rows: int | None = None,
     compression: Literal["lz4", "zstd"] | None = None,
     schema: ArrowSchemaExportable | Literal["first"] | None = None,
+    allow_tmpfs: bool = False,
 ) -> StreamCache: ...
 def _check_options(
     *,

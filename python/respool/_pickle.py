@@ -2,7 +2,8 @@
 
 A cache there pickles as its path, which log it is, and what a view of it shows; the batches stay where they
 are. A process opens a log once, however often something of it is unpickled, and whoever pickled it unpickles
-his own.
+his own. It is opened as the pickled cache was: with its timeout, and its memory in bytes. Of several that are unpickled
+in one process the first says how.
 """
 
 import errno
@@ -32,7 +33,8 @@ class _Opened:
 
     def find(self, path: str, identity: bytes) -> StreamCache | None:
         cache = self.caches.get((os.getpid(), path, identity))
-        return None if cache is None or cache.closed else cache
+        # One that was left, or that failed, may have been gone on with meanwhile.
+        return None if cache is None or cache.closed or cache.error else cache
 
     def keep(self, path: str, identity: bytes, cache: StreamCache) -> None:
         self.caches[os.getpid(), path, identity] = cache
@@ -51,7 +53,13 @@ def share(cache: StreamCache, path: str, identity: bytes) -> None:
         _opened.keep(path, identity, cache)
 
 
-def reopen(path: str, identity: bytes, saved: bytes | None) -> StreamCacheView:
+def reopen(
+    path: str,
+    identity: bytes,
+    saved: bytes | None,
+    timeout: float | None,
+    memory: int | None,
+) -> StreamCacheView:
     """Open the cache that was pickled, and the view of it that was saved; all of it if None.
 
     Raises
@@ -62,7 +70,8 @@ def reopen(path: str, identity: bytes, saved: bytes | None) -> StreamCacheView:
     with _opened.turn:
         cache = _opened.find(path, identity)
         if cache is None:
-            cache = _checked(_native.open(path), path, identity)
+            cache = _native.open(path, timeout=timeout, memory=memory)
+            cache = _checked(cache, path, identity)
             _opened.keep(path, identity, cache)
     return cache if saved is None else cache._restored(saved)  # noqa: SLF001
 

@@ -70,7 +70,8 @@ Source: TypeAlias = (
 ByteSize: TypeAlias = int | str
 """A number of bytes, or text: ``"64 MiB"``, ``"25%"`` of the memory or of the free disk."""
 
-Path: TypeAlias = str | PathLike[str]
+Path: TypeAlias = str | bytes | PathLike[str] | PathLike[bytes]
+"""A file or a directory; ``~`` is the home of a user."""
 
 
 class Metrics(TypedDict):

@@ -19,6 +19,7 @@ use crate::metadata::dict_of;
 use crate::number::Number;
 use crate::options::{compression_of, log_in, options};
 use crate::origin::Origin;
+use crate::path::PathArgument;
 use crate::size::SizeArgument;
 use crate::source::{Sourced, source_of};
 use crate::view::PyView;
@@ -133,7 +134,7 @@ impl PyCache {
         py: Python<'_>,
         reader: &Bound<'_, PyAny>,
         memory_capacity: Option<SizeArgument>,
-        disk_path: Option<PathBuf>,
+        disk_path: Option<PathArgument>,
         disk_capacity: Option<SizeArgument>,
         write_policy: &str,
         max_readers: Option<Number>,
@@ -164,7 +165,7 @@ impl PyCache {
             ));
         }
         match (disk_path, disk_capacity) {
-            (Some(directory), Some(capacity)) => {
+            (Some(PathArgument(directory)), Some(capacity)) => {
                 let capacity = detached(py, || capacity.of_disk(&directory))?;
                 let mut log = log_in(&directory, capacity, compression);
                 log.allow_tmpfs = allow_tmpfs;

@@ -6,13 +6,13 @@ use std::sync::Arc;
 use arrow_schema::Schema;
 use pyo3::exceptions::{PyOSError, PyValueError};
 use pyo3::prelude::*;
-use pyo3::types::PyDict;
 use respool::{Log, LogOptions, WritePolicy};
 
 use crate::attach::detached;
 use crate::cache::PyCache;
 use crate::number::Number;
 use crate::options::{Disk, compression_of, log_in, named_log, options, room};
+use crate::path::PathArgument;
 use crate::size::SizeArgument;
 use crate::source::source_of;
 
@@ -39,6 +39,8 @@ use crate::source::source_of;
 ///     For a log that is kept: a dict of what JSON can hold, for ``.metadata``.
 /// coalesce_rows, compression, schema
 ///     As for :class:`StreamCache`.
+/// allow_tmpfs
+///     Accept a ``directory`` or ``path`` on a memory file system.
 ///
 /// Returns
 /// -------
@@ -73,9 +75,10 @@ use crate::source::source_of;
     coalesce_rows=None,
     compression=None,
     schema=None,
+    allow_tmpfs=false,
 ))]
 #[pyo3(
-    text_signature = "(source, *, memory='25%', disk='auto', directory=None, path=None, metadata=None, coalesce_rows=None, compression=None, schema=None)"
+    text_signature = "(source, *, memory='25%', disk='auto', directory=None, path=None, metadata=None, coalesce_rows=None, compression=None, schema=None, allow_tmpfs=False)"
 )]
 #[expect(clippy::too_many_arguments, reason = "keywords of one door")]
 pub(crate) fn cache<'py>(
@@ -83,12 +86,13 @@ pub(crate) fn cache<'py>(
     source: &Bound<'py, PyAny>,
     memory: Option<SizeArgument>,
     disk: Option<Disk>,
-    directory: Option<PathBuf>,
-    path: Option<PathBuf>,
-    metadata: Option<&Bound<'py, PyDict>>,
+    directory: Option<PathArgument>,
+    path: Option<PathArgument>,
+    metadata: Option<&Bound<'py, PyAny>>,
     coalesce_rows: Option<Number>,
     compression: Option<&str>,
     schema: Option<&Bound<'py, PyAny>>,
+    allow_tmpfs: bool,
 ) -> PyResult<Bound<'py, PyCache>> {
     if let Some(path) = path {
         if directory.is_some() {
@@ -109,6 +113,7 @@ pub(crate) fn cache<'py>(
             coalesce_rows,
             compression,
             schema,
+            allow_tmpfs,
         );
     }
     if metadata.is_some() {
@@ -126,11 +131,12 @@ pub(crate) fn cache<'py>(
         .with_write_policy(WritePolicy::OnEviction);
     if let Some(disk) = disk {
         let directory = match directory {
-            Some(directory) => directory,
-            None => disk_directory(py)?,
+            Some(PathArgument(directory)) => directory,
+            None => disk_directory(py, allow_tmpfs)?,
         };
         let capacity = detached(py, || room(&disk, &directory))?;
-        options = options.with_log(log_in(&directory, capacity, compression));
+        let log = log_in(&directory, capacity, compression).allow_tmpfs(allow_tmpfs);
+        options = options.with_log(log);
     }
     Bound::new(py, PyCache::made(py, source_of(source, schema)?, &options)?)
 }
@@ -150,39 +156,45 @@ pub(crate) fn cache<'py>(
     coalesce_rows=None,
     compression=None,
     schema=None,
+    allow_tmpfs=false,
 ))]
 #[pyo3(
-    text_signature = "(source, path, *, key=None, ttl=None, metadata=None, memory='25%', disk='auto', coalesce_rows=None, compression=None, schema=None)"
+    text_signature = "(source, path, *, key=None, ttl=None, metadata=None, memory='25%', disk='auto', coalesce_rows=None, compression=None, schema=None, allow_tmpfs=False)"
 )]
 #[expect(clippy::too_many_arguments, reason = "keywords of one door")]
 pub(crate) fn fill<'py>(
     py: Python<'py>,
     source: &Bound<'py, PyAny>,
-    path: PathBuf,
+    path: PathArgument,
     key: Option<&[u8]>,
     ttl: Option<f64>,
-    metadata: Option<&Bound<'py, PyDict>>,
+    metadata: Option<&Bound<'py, PyAny>>,
     memory: Option<SizeArgument>,
     disk: Option<Disk>,
     coalesce_rows: Option<Number>,
     compression: Option<&str>,
     schema: Option<&Bound<'py, PyAny>>,
+    allow_tmpfs: bool,
 ) -> PyResult<Bound<'py, PyCache>> {
-    let mut log = named_log(&path, metadata, key, ttl)?.compression(compression_of(compression)?);
+    let PathArgument(path) = path;
+    let mut log = named_log(&path, metadata, key, ttl)?
+        .compression(compression_of(compression)?)
+        .allow_tmpfs(allow_tmpfs);
     log.capacity = detached(py, || disk.map(|disk| room(&disk, &path)).transpose())?;
     let options = options(memory.as_ref(), coalesce_rows.as_ref())?.with_named_log(log);
     Bound::new(py, PyCache::made(py, source_of(source, schema)?, &options)?)
 }
 
-/// The first directory for temporary files that is on a disk and can be written.
-fn disk_directory(py: Python<'_>) -> PyResult<PathBuf> {
+/// The first directory for temporary files that can be written, and is on a disk if it has to be.
+fn disk_directory(py: Python<'_>, allow_tmpfs: bool) -> PyResult<PathBuf> {
     let system: PathBuf = py
         .import("tempfile")?
         .call_method0("gettempdir")?
         .extract()?;
     let candidates = [system, PathBuf::from("/var/tmp"), PathBuf::from(".")];
     let usable = |directory: &Path| {
-        Log::temporary(Arc::new(Schema::empty()), LogOptions::new(directory)).is_ok()
+        let log = LogOptions::new(directory).allow_tmpfs(allow_tmpfs);
+        Log::temporary(Arc::new(Schema::empty()), log).is_ok()
     };
     let found = detached(py, || Ok(candidates.into_iter().find(|path| usable(path))))?;
     found.ok_or_else(|| {

@@ -27,6 +27,7 @@ mod number;
 mod open;
 mod options;
 mod origin;
+mod path;
 mod predicate;
 mod progress;
 mod pyarrow;

@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use arrow_schema::Schema;
 use pyo3::prelude::*;
-use pyo3::types::PyDict;
 use respool::{Log, LogError, LogOptions, Removal};
 
 use crate::attach::detached;
@@ -34,7 +33,7 @@ pub(crate) fn remove_log(py: Python<'_>, path: PathBuf) -> PyResult<bool> {
 #[pyo3(name = "_check_options")]
 #[pyo3(signature = (*, metadata, memory, coalesce_rows, compression, schema))]
 pub(crate) fn check_options(
-    metadata: Option<&Bound<'_, PyDict>>,
+    metadata: Option<&Bound<'_, PyAny>>,
     memory: Option<SizeArgument>,
     coalesce_rows: Option<Number>,
     compression: Option<&str>,

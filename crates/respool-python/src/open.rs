@@ -1,18 +1,20 @@
 //! Logs with a name: opened, gone on with, looked at.
 
-use std::path::PathBuf;
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, UNIX_EPOCH};
 
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyString};
-use respool::{Cache, LogOptions, LogReader, LogState, Skip};
+use respool::{Cache, Error, LogError, LogOptions, LogReader, LogState, Skip};
 
 use crate::attach::detached;
 use crate::cache::PyCache;
 use crate::metadata::dict_of;
 use crate::number::Number;
 use crate::options::{Disk, options, room_beside, seconds};
+use crate::path::PathArgument;
 use crate::pyarrow::schema_to_pyarrow;
 use crate::size::SizeArgument;
 use crate::source::{Sourced, source_of};
@@ -69,13 +71,16 @@ use crate::source::{Sourced, source_of};
 #[pyo3(text_signature = "(path, *, timeout=None, memory='25%')")]
 pub(crate) fn open(
     py: Python<'_>,
-    path: PathBuf,
+    path: PathArgument,
     timeout: Option<f64>,
     memory: Option<SizeArgument>,
 ) -> PyResult<Bound<'_, PyCache>> {
     let timeout = timeout.map(seconds).transpose()?;
     let options = options(memory.as_ref(), None)?;
-    let cache = detached(py, || Cache::open(&path, timeout, &options))?;
+    let PathArgument(path) = path;
+    let cache = detached(py, || {
+        Cache::open(&path, timeout, &options).map_err(|error| or_no_log(error, &path))
+    })?;
     let is_ended = detached(py, || cache.snapshot())?.is_ended();
     if let Some((path, identity)) = cache.place()
         && !is_ended
@@ -158,7 +163,7 @@ pub(crate) fn open(
 #[expect(clippy::too_many_arguments, reason = "keywords of one door")]
 pub(crate) fn resume<'py>(
     py: Python<'py>,
-    path: PathBuf,
+    path: PathArgument,
     source: &Bound<'py, PyAny>,
     skip: SkipArgument,
     memory: Option<SizeArgument>,
@@ -166,11 +171,16 @@ pub(crate) fn resume<'py>(
     coalesce_rows: Option<Number>,
     schema: Option<&Bound<'py, PyAny>>,
 ) -> PyResult<Bound<'py, PyCache>> {
+    let PathArgument(path) = path;
     let options = options(memory.as_ref(), coalesce_rows.as_ref())?;
     let is_stream = source.hasattr("__arrow_c_stream__")? || source.hasattr("scanner")?;
     let known = match schema {
         None if !is_stream && source.hasattr("__iter__")? => {
-            let schema = detached(py, || Ok(LogReader::open(&path)?.schema().clone()))?;
+            let schema = detached(py, || {
+                let log = LogReader::open(&path);
+                let log = log.map_err(|error| or_no_log(error.into(), &path))?;
+                Ok(log.schema().clone())
+            })?;
             Some(schema_to_pyarrow(py, &schema)?)
         }
         _ => None,
@@ -179,13 +189,55 @@ pub(crate) fn resume<'py>(
     let mut log = LogOptions::new(&path).allow_tmpfs(true);
     let cache = detached(py, || {
         // What the log has already counts in its quota.
-        let there = LogReader::open(&path)?.file_bytes()?;
+        let there = LogReader::open(&path).and_then(|log| log.file_bytes());
+        let there = there.map_err(|error| or_no_log(error.into(), &path))?;
         log.capacity = disk
             .map(|disk| room_beside(&disk, &path, there))
             .transpose()?;
-        Cache::resume(source, log, skip.0, &options)
+        Cache::resume(source, log, skip.0, &options).map_err(|error| or_no_log(error, &path))
     })?;
     Bound::new(py, PyCache::of(&cache, origin))
+}
+
+/// The error of opening a log, said in the caller's terms where there is none.
+fn or_no_log(error: Error, directory: &Path) -> Error {
+    match error {
+        Error::Log(LogError::Io { path, source, .. })
+            if source.kind() == std::io::ErrorKind::NotFound
+                && (path == directory || path == directory.join("_manifest")) =>
+        {
+            let action = if holds_named_caches(directory) {
+                "named caches are opened with respool.named(name, fill, directory=...), \
+                 and there is no respool log in"
+            } else {
+                "there is no respool log in"
+            };
+            let path = directory.to_owned();
+            Error::Log(LogError::Io {
+                action,
+                path,
+                source,
+            })
+        }
+        other => other,
+    }
+}
+
+/// Whether a directory looks like one of named caches, or of one of them: numbered logs are in it.
+fn holds_named_caches(directory: &Path) -> bool {
+    let directories = |directory: &Path| {
+        let entries = fs::read_dir(directory).into_iter().flatten().flatten();
+        entries
+            .map(|entry| entry.path())
+            .filter(|path| path.is_dir())
+    };
+    let is_numbered = |path: PathBuf| {
+        let name = path.file_name().and_then(|name| name.to_str());
+        name.is_some_and(|it| it.len() >= 8 && it.bytes().all(|byte| byte.is_ascii_digit()))
+            && path.join("_manifest").is_file()
+    };
+    directories(directory).any(is_numbered)
+        || directories(directory).any(|home| directories(&home).any(is_numbered))
 }
 
 /// The `skip` argument of [`resume`].

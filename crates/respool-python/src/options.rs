@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
-use pyo3::types::PyDict;
 use respool::{Compression, LogOptions, Options};
 
 use crate::metadata::entries_of;
@@ -58,7 +57,7 @@ pub(crate) fn compression_of(name: Option<&str>) -> PyResult<Option<Compression>
 /// `TypeError` or `ValueError` where the metadata can't be kept or the time is none.
 pub(crate) fn named_log(
     path: &Path,
-    metadata: Option<&Bound<'_, PyDict>>,
+    metadata: Option<&Bound<'_, PyAny>>,
     key: Option<&[u8]>,
     time_to_live: Option<f64>,
 ) -> PyResult<LogOptions> {

@@ -20,6 +20,7 @@ use crate::error::OrRaise;
 use crate::frames::PyFrames;
 use crate::number::Number;
 use crate::origin::Owner;
+use crate::path::PathArgument;
 use crate::predicate::{PyPredicate, PyTerm};
 use crate::progress::Progress;
 use crate::pyarrow::{batch_to_pyarrow, schema_to_pyarrow, table_of};
@@ -103,10 +104,17 @@ impl PyView {
     }
 }
 
-/// What a pickle holds: what to call, and a path, the identity of the log there and what is shown.
+/// What a pickle holds: what to call, and a path, the identity of the log there, what is shown, and timeout
+/// and memory to open it with.
 type Reduced<'py> = (
     Bound<'py, PyAny>,
-    (OsString, Bound<'py, PyBytes>, Option<Bound<'py, PyBytes>>),
+    (
+        OsString,
+        Bound<'py, PyBytes>,
+        Option<Bound<'py, PyBytes>>,
+        Option<f64>,
+        Option<u64>,
+    ),
 );
 
 /// Numbers of columns, given as names and numbers, one by one or in a list.
@@ -476,8 +484,7 @@ impl PyView {
     /// Write everything into an Arrow IPC file, batch by batch.
     ///
     /// The file takes its name when all of it is on the disk: an error of the source, Ctrl-C or a full
-    /// disk leave what had the name before, or nothing. (A log with a name needs no export: its segments
-    /// ``*.arrow`` are such files, which ``pyarrow.dataset.dataset(directory, format="ipc")`` reads.)
+    /// disk leave what had the name before, or nothing. A FIFO or a character device is written to instead.
     ///
     /// Parameters
     /// ----------
@@ -499,9 +506,20 @@ impl PyView {
     /// BaseException
     ///     What the source raised.
     /// OSError
-    ///     If the file can't be written.
+    ///     If the file can't be written, or the path leads to a directory, a socket or a disk.
     /// ValueError
-    ///     If a column has other dictionaries in a later batch, which the file format can't hold.
+    ///     If a column has other dictionaries in a later batch, which the file format can't hold; or the
+    ///     directory is that of a kept log.
+    ///
+    /// Notes
+    /// -----
+    /// The segments of a *complete* kept log are Arrow IPC files, which other programs read without an
+    /// export: ``pyarrow.dataset.dataset(directory, format="ipc")``, ``pl.scan_ipc(directory/"*.arrow")``.
+    /// They know nothing of the log: of one that still grows, or that its writer left, they see the sealed
+    /// segments alone, and of one whose source failed everything, without the error. Once a column changes
+    /// its dictionary, all later segments are streams, ``*.arrows``: the dataset refuses them, and the glob
+    /// leaves them out silently. ``pyarrow.Table.unify_dictionaries`` before the cache keeps that from
+    /// happening.
     ///
     /// Examples
     /// --------
@@ -519,7 +537,7 @@ impl PyView {
     )]
     fn to_ipc<'py>(
         slf: &Bound<'py, Self>,
-        path: &Bound<'py, PyAny>,
+        path: PathArgument,
         compression: Option<&Bound<'py, PyAny>>,
         progress: Option<&Bound<'py, PyAny>>,
     ) -> PyResult<Bound<'py, PyAny>> {
@@ -527,14 +545,18 @@ impl PyView {
         let options = PyDict::new(py);
         options.set_item("compression", compression)?;
         options.set_item("progress", progress)?;
-        py.import("respool._export")?
-            .call_method("to_ipc", (slf, path), Some(&options))
+        py.import("respool._export")?.call_method(
+            "to_ipc",
+            (slf, path.0.into_os_string()),
+            Some(&options),
+        )
     }
 
     /// Write everything into a Parquet file, batch by batch.
     ///
     /// The file takes its name when all of it is on the disk: an error of the source, Ctrl-C or a full
-    /// disk leave what had the name before, or nothing. Batches are gathered to row groups.
+    /// disk leave what had the name before, or nothing. A FIFO or a character device is written to instead.
+    /// Batches are gathered to row groups.
     ///
     /// Parameters
     /// ----------
@@ -542,8 +564,10 @@ impl PyView {
     ///     The file, which is replaced if it is there.
     /// progress
     ///     True: a line on standard error. A callable: called with batches and rows so far.
+    /// row_group_size
+    ///     The most rows of a row group.
     /// **options
-    ///     As for ``pyarrow.parquet.ParquetWriter``; and ``row_group_size``, the most rows of a row group.
+    ///     As for ``pyarrow.parquet.ParquetWriter``.
     ///
     /// Returns
     /// -------
@@ -555,7 +579,9 @@ impl PyView {
     /// BaseException
     ///     What the source raised.
     /// OSError
-    ///     If the file can't be written.
+    ///     If the file can't be written, or the path leads to a directory, a socket or a disk.
+    /// ValueError
+    ///     If the directory is that of a kept log.
     /// pyarrow.ArrowNotImplementedError
     ///     If a column has a type that pyarrow does not write.
     ///
@@ -570,20 +596,29 @@ impl PyView {
     /// ...     rows, pa.parquet.read_table(path).to_pydict()
     /// (3, {'x': [1, 2, 3]})
     #[pyo3(
-        signature = (path, *, progress=None, **options),
-        text_signature = "($self, path, *, progress=False, **options)"
+        signature = (path, *, progress=None, row_group_size=Number(1 << 20), **options),
+        text_signature = "($self, path, *, progress=False, row_group_size=1048576, **options)"
     )]
     fn to_parquet<'py>(
         slf: &Bound<'py, Self>,
-        path: &Bound<'py, PyAny>,
+        path: PathArgument,
         progress: Option<&Bound<'py, PyAny>>,
+        row_group_size: Number,
         options: Option<&Bound<'py, PyDict>>,
     ) -> PyResult<Bound<'py, PyAny>> {
         let py = slf.py();
         let all = options.map_or_else(|| Ok(PyDict::new(py)), PyDictMethods::copy)?;
         all.set_item("progress", progress)?;
-        py.import("respool._export")?
-            .call_method("to_parquet", (slf, path), Some(&all))
+        // More than there can ever be is as good as all, also for pyarrow.
+        all.set_item(
+            "row_group_size",
+            row_group_size.0.min(i64::MAX.unsigned_abs()),
+        )?;
+        py.import("respool._export")?.call_method(
+            "to_parquet",
+            (slf, path.0.into_os_string()),
+            Some(&all),
+        )
     }
 
     /// Pull from the source everything that this shows.
@@ -764,15 +799,19 @@ impl PyView {
             )));
         };
         let is_cache = this.owner.is_none();
-        let saved = detached(py, || {
-            this.view.cache().check_open()?;
-            (!is_cache).then(|| this.view.to_bytes()).transpose()
+        let (saved, timeout, memory) = detached(py, || {
+            let cache = this.view.cache();
+            cache.check_open()?;
+            let saved = (!is_cache).then(|| this.view.to_bytes()).transpose()?;
+            Ok((saved, cache.timeout(), cache.capacities()?.0))
         })?;
+        let timeout = timeout.map(|timeout| timeout.as_secs_f64());
         let module = py.import("respool._pickle")?;
         let cache = Self::owner(slf).cache(py);
         module.call_method1("share", (cache, &path, &identity))?;
         let saved = saved.map(|saved| PyBytes::new(py, &saved));
-        Ok((module.getattr("reopen")?, (path, identity, saved)))
+        let arguments = (path, identity, saved, timeout, memory);
+        Ok((module.getattr("reopen")?, arguments))
     }
 
     /// The view that was saved in a pickle; of a cache.

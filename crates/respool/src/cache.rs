@@ -136,6 +136,11 @@ impl Cache {
         Some((&location.directory, location.identity))
     }
 
+    /// How long a read waits for another process that fills the log, where that was said.
+    pub fn timeout(&self) -> Option<Duration> {
+        self.store.location()?.timeout
+    }
+
     /// What the owner of a log with a name says of it.
     pub fn metadata(&self) -> &[(String, Vec<u8>)] {
         self.store.location().map_or(&[], |it| &it.metadata)

@@ -2,6 +2,7 @@
 
 import datetime as dt
 import errno
+import time
 from collections.abc import Callable
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -17,6 +18,9 @@ from respool._native import StreamCache
 from respool.exceptions import CorruptLogError
 from respool.typing import ArrowSchemaExportable, ByteSize, Source
 from respool.typing import Path as AnyPath
+
+_CLOSING = 60.0
+"""Seconds that a cache of this process may take to be closed, where nothing is said."""
 
 _BEING_FILLED: ContextVar[frozenset[Path]] = ContextVar("_BEING_FILLED", default=frozenset())
 """The homes of the names whose ``fill`` runs right now and is what this code is part of."""
@@ -37,6 +41,7 @@ def named(
     schema: ArrowSchemaExportable | Literal["first"] | None = None,
     metadata: dict[str, Any] | None = None,
     ingest: bool = False,
+    allow_tmpfs: bool = False,
 ) -> StreamCache:
     """Get the cache of a name, which any process of yours may have filled; fill it if there is none.
 
@@ -79,7 +84,7 @@ def named(
         fills that run at the same time may exceed the quota together.
     memory
         As for :func:`respool.cache`.
-    compression, coalesce_rows, schema, metadata
+    compression, coalesce_rows, schema, metadata, allow_tmpfs
         As for :func:`respool.cache`, if it is filled. What is there already stays as it is.
     ingest
         True: read the source to its end, or wait until whoever fills it is there, before this returns.
@@ -158,6 +163,7 @@ def named(
     }
     # Everything that can be refused is, before a source is opened or a directory made.
     _native._check_options(**options)  # noqa: SLF001
+    options["allow_tmpfs"] = allow_tmpfs
     quotas.check(quota)
     cache = _got(Home.of(place.root(directory), name), fill, wanted, quota, options)
     if ingest:
@@ -197,7 +203,8 @@ def _got(
             "an end"
         )
     if fill is not None:
-        _native._check_place(place.nearest(home.path))  # noqa: SLF001
+        if not options["allow_tmpfs"]:
+            _native._check_place(place.nearest(home.path))  # noqa: SLF001
         root.parent.mkdir(parents=True, exist_ok=True)
         place.made(root)
     with lock.held(home.path, wanted.timeout):
@@ -233,8 +240,7 @@ def _look(
 ) -> tuple[Found | None, StreamCache | None]:
     """Return what is there by a name, and, if that is what is wanted, a cache of it."""
     try:
-        found = home.current()
-        cache = None if found is None else _opened(found, wanted, is_locked=is_locked)
+        found, cache = _settled(home, wanted, is_locked=is_locked)
     except CorruptLogError:
         return None, None
     except FileNotFoundError:
@@ -245,6 +251,21 @@ def _look(
     if cache is not None:
         home.use()
     return found, cache
+
+
+def _settled(
+    home: Home, wanted: _Wanted, *, is_locked: bool
+) -> tuple[Found | None, StreamCache | None]:
+    end = time.monotonic() + (_CLOSING if wanted.timeout is None else wanted.timeout)
+    while True:
+        found = home.current()
+        try:
+            return found, None if found is None else _opened(found, wanted, is_locked=is_locked)
+        except RuntimeError as error:
+            # A cache of this process that fills it is being closed: whole, or left, in a moment.
+            if type(error) is not RuntimeError or time.monotonic() > end:
+                raise
+        time.sleep(0.005)
 
 
 def _opened(found: Found, wanted: _Wanted, *, is_locked: bool) -> StreamCache | None:

@@ -5,7 +5,9 @@ import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from io import FileIO
 from pathlib import Path
+from weakref import WeakSet
 
 from respool._named import place
 
@@ -15,8 +17,8 @@ NAME = "lock"
 _FIRST_PAUSE = 0.001
 _LONGEST_PAUSE = 0.05
 
-_HELD: set[int] = set()
-"""File descriptors of the locks that this process holds."""
+_HELD: WeakSet[FileIO] = WeakSet()
+"""The locks that this process holds. One that Ctrl-C left behind is closed when nobody has it any more."""
 
 
 @contextmanager
@@ -51,36 +53,40 @@ def held(home: Path, timeout: float | None) -> Iterator[None]:
             _HELD.discard(handle)
             # Not by closing alone: of what a child has a copy, that would leave it locked.
             fcntl.flock(handle, fcntl.LOCK_UN)
-            os.close(handle)
+            handle.close()
 
 
-def _tried(home: Path) -> int | None:
+def _tried(home: Path) -> FileIO | None:
     place.made(home)
     path = home / NAME
     try:
-        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        handle = FileIO(path, "r+", opener=_opener)
     except FileNotFoundError:  # the directory was removed just now
         return None
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         # Of a name that was removed meanwhile this locks a file that nobody finds any more.
-        if os.path.samestat(os.fstat(handle), path.lstat()):
+        if os.path.samestat(os.fstat(handle.fileno()), path.lstat()):
             _HELD.add(handle)
             return handle
     except (BlockingIOError, FileNotFoundError):
         pass
     except BaseException:
-        os.close(handle)
+        handle.close()
         raise
-    os.close(handle)
+    handle.close()
     return None
+
+
+def _opener(path: str, _flags: int) -> int:
+    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
 
 
 def _forget() -> None:
     """Let a forked child hold nothing: a lock that it has a copy of would outlive its holder."""
-    for handle in _HELD:
+    for handle in list(_HELD):
         with suppress(OSError):
-            os.close(handle)
+            handle.close()
     _HELD.clear()
 
 

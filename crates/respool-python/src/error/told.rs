@@ -79,6 +79,8 @@ pub(super) struct Told {
     pub(super) text: String,
     /// The file or directory, where the kind is one of files.
     path: Option<PathBuf>,
+    /// The text where the path stands beside it, if it is another one.
+    beside_path: Option<String>,
     /// Good batches and rows before it.
     counts: Option<(usize, u64)>,
 }
@@ -90,6 +92,7 @@ impl Told {
             // A text that names a value of a column may have what C gave for text and is none.
             text: String::from_utf8_lossy(text.to_string().as_bytes()).into_owned(),
             path: None,
+            beside_path: None,
             counts: None,
         }
     }
@@ -155,17 +158,30 @@ impl Told {
         use respool::LogError as Log;
 
         match error {
-            Log::Io { path, source, .. } => match source.raw_os_error() {
-                Some(errno) => Self::at(Kind::Os(errno), error, path),
+            Log::Io {
+                action,
+                path,
+                source,
+            } => match source.raw_os_error() {
+                Some(errno) => Self {
+                    beside_path: Some(without_path(action, source)),
+                    ..Self::at(Kind::Os(errno), error, path)
+                },
                 None if source.kind() == std::io::ErrorKind::OutOfMemory => {
                     Self::new(Kind::Memory, error)
                 }
                 None if source.kind() == std::io::ErrorKind::AlreadyExists => {
-                    let text = format!(
-                        "{error}; a log that is there is opened with respool.open(path), and one that was not \
-                         filled to its end gone on with by respool.resume(path, source)"
-                    );
-                    Self::at(Kind::Os(EEXIST), text, path)
+                    let text = "a new log wants a new or empty directory; a log that is there is opened with \
+                                respool.open(path), and one that was not filled to its end gone on with by \
+                                respool.resume(path, source)";
+                    Self {
+                        beside_path: Some(text.to_owned()),
+                        ..Self::at(
+                            Kind::Os(EEXIST),
+                            format!("{}: {text}", path.display()),
+                            path,
+                        )
+                    }
                 }
                 None => Self::at(Kind::Os(EIO), error, path),
             },
@@ -187,8 +203,15 @@ impl Told {
             Log::Unsynced { path, .. } => Self::at(Kind::Os(EIO), error, path),
             Log::Locked { path, .. } => Self::at(Kind::Os(EAGAIN), error, path),
             Log::Refused { path, .. } => Self::at(Kind::Os(EACCES), error, path),
-            Log::Tmpfs { .. }
-            | Log::Schema { .. }
+            Log::Tmpfs { path } => Self::new(
+                Kind::Value,
+                format!(
+                    "{} is on a memory file system (tmpfs), where a log takes the memory it should save; \
+                     choose a directory on a disk, or pass allow_tmpfs=True",
+                    path.display()
+                ),
+            ),
+            Log::Schema { .. }
             | Log::Finished
             | Log::OutOfRange { .. }
             | Log::Newer { .. }
@@ -201,6 +224,7 @@ impl Told {
             kind,
             text,
             path,
+            beside_path,
             counts,
         } = self;
         let path = path.map(PathBuf::into_os_string);
@@ -212,7 +236,7 @@ impl Told {
             Kind::KeyboardInterrupt => PyKeyboardInterrupt::new_err(text),
             // OSError picks FileNotFoundError, PermissionError and the like by the number.
             Kind::Os(errno) => match path {
-                Some(path) => PyOSError::new_err((errno, text, path)),
+                Some(path) => PyOSError::new_err((errno, beside_path.unwrap_or(text), path)),
                 None => PyOSError::new_err((errno, text)),
             },
             Kind::MemoryCapacity => ours(py, kind, (text,)),
@@ -220,6 +244,19 @@ impl Told {
             Kind::DiskCapacity | Kind::CorruptLog => ours(py, kind, (kind.errno(), text, path)),
         }
     }
+}
+
+/// What was being done and why it failed: `OSError` shows number and path itself.
+fn without_path(action: &str, source: &std::io::Error) -> String {
+    let action = [" in", " to"]
+        .iter()
+        .find_map(|preposition| action.strip_suffix(preposition))
+        .unwrap_or(action);
+    let reason = source.to_string();
+    let reason = reason
+        .split_once(" (os error")
+        .map_or(reason.as_str(), |(reason, _)| reason);
+    format!("{action}: {reason}")
 }
 
 /// One of the exceptions of `respool.exceptions`.

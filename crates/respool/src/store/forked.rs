@@ -18,7 +18,8 @@ pub(crate) struct Location {
     pub(crate) identity: [u8; 16],
     /// What its owner says of it.
     pub(crate) metadata: Vec<(String, Vec<u8>)>,
-    pub(super) timeout: Option<Duration>,
+    /// The longest wait for the process that fills it.
+    pub(crate) timeout: Option<Duration>,
     pub(super) options: Options,
 }
 

@@ -1,0 +1,26 @@
+//! Paths as Python callers give them.
+
+use std::os::unix::ffi::OsStrExt;
+use std::path::PathBuf;
+
+use pyo3::exceptions::PyValueError;
+use pyo3::prelude::*;
+
+/// A path argument: `str`, `bytes` or `os.PathLike`; `~` is somebody's home, as for the engines.
+pub(crate) struct PathArgument(pub(crate) PathBuf);
+
+impl<'py> FromPyObject<'_, 'py> for PathArgument {
+    type Error = PyErr;
+
+    fn extract(object: Borrowed<'_, 'py, PyAny>) -> PyResult<Self> {
+        let os = object.py().import("os")?;
+        let text = os.call_method1("fsdecode", (object,))?;
+        let text = os.getattr("path")?.call_method1("expanduser", (text,))?;
+        let path: PathBuf = text.extract()?;
+        // Otherwise the first call of the system refuses it, as an error without a number.
+        if path.as_os_str().as_bytes().contains(&0) {
+            return Err(PyValueError::new_err("embedded null byte"));
+        }
+        Ok(Self(path))
+    }
+}
