@@ -111,14 +111,30 @@ except TimeoutError:
 """
 
 
-def test_a_worker_waits_no_longer_and_holds_no_more_than_was_asked(cache, log_dir):
-    cache.batch(0)
-    with respool.open(cache.path, timeout=0.2, memory=12345) as opened:
-        (log_dir / "pickled").write_bytes(pickle.dumps(opened.slice(0)))
-    assert processes.run(WAITS, log_dir / "pickled").split() == ["12345", "True"]
+FILLS = """
+import sys, time
+import respool
+from sources import SCHEMA, Source
+
+cache = respool.cache(Source(5), schema=SCHEMA, path=sys.argv[1])
+cache.batch(0)
+print("ready", flush=True)
+time.sleep(60)
+"""
+
+
+def test_a_worker_waits_no_longer_and_holds_no_more_than_was_asked(log_dir):
+    path = log_dir / "filled"
+    child = processes.start(FILLS, path)
+    with processes.killed_at_the_end(child):
+        processes.wait_for_line(child, "ready")
+        with respool.open(path, timeout=0.2, memory=12345) as opened:
+            (log_dir / "pickled").write_bytes(pickle.dumps(opened.slice(0)))
+        assert processes.run(WAITS, log_dir / "pickled").split() == ["12345", "True"]
 
 
 def test_without_bounds_a_worker_has_none(cache):
+    cache.ingest_all()
     with respool.open(cache.path, memory=None) as opened:
         _, arguments = opened.__reduce__()
     assert arguments[3:] == (None, None)
