@@ -1,8 +1,17 @@
 """Everything that can be asked of caches, views and readers, found by their names."""
 
+import os
+import tempfile
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pyarrow as pa
+
+
+def nowhere() -> Path:
+    """A file in a directory that goes with the process that asks."""
+    return Path(tempfile.mkdtemp(prefix="respool-fork-", dir=os.environ.get("TMPDIR"))) / "file"
+
 
 # What the names take; any other is called with nothing.
 ARGUMENTS: dict[str, Callable[[object], tuple[object, ...]]] = {
@@ -12,6 +21,8 @@ ARGUMENTS: dict[str, Callable[[object], tuple[object, ...]]] = {
     "head": lambda it: (3,),
     "select": lambda it: (["n"],),
     "slice": lambda it: (1, 10),
+    "to_ipc": lambda it: (nowhere(),),
+    "to_parquet": lambda it: (nowhere(),),
 }
 SPECIAL = {
     "__iter__",

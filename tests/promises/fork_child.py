@@ -115,6 +115,7 @@ view_readers: list[respool.StreamCacheReader] = []
 
 def main() -> None:
     directory, kind, forks = sys.argv[1:]
+    os.environ["TMPDIR"] = directory  # what children write goes with it
     cache = make(kind, directory)
     own = [make(kind, directory)]  # in no other thread's frames, so that a grandchild can drop it
     next(own[0].reader())
