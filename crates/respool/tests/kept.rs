@@ -101,6 +101,18 @@ fn a_failed_source_is_told_with_counts_and_the_prefix_can_be_read() {
 }
 
 #[test]
+fn a_failed_log_is_gone_on_with_while_the_cache_that_failed_is_still_there() {
+    let directory = directory();
+    let failed = kept(&directory, 3, Then::Fail);
+    assert_eq!(replay(&failed).0, batches(3));
+    let cache = resume(&directory, Counting::new(6, Then::End), Skip::Check).unwrap();
+    assert_eq!(replay(&cache), (batches(6), None));
+    let (given, error) = replay(&failed);
+    assert_eq!(given, batches(3));
+    assert!(error.unwrap().contains("the wire broke"));
+}
+
+#[test]
 fn a_log_that_was_left_is_not_whole() {
     for closes in [false, true] {
         let directory = directory();

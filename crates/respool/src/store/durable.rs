@@ -32,8 +32,9 @@ impl Store {
         Ok(())
     }
 
-    /// Ends a log with a name: durably, if the source came to its end. Says whether it has ended: a log that has
-    /// not is to be [let go](Store::let_go), or who follows it would wait for ever.
+    /// Ends a log with a name: durably, if the source came to its end. Otherwise it is to be
+    /// [let go](Store::let_go), so that nobody waits for more and somebody can go on with it: says whether it is
+    /// to be kept.
     ///
     /// # Errors
     /// [`Error::Forked`]; [`Error::Log`] where the log can't be ended. It can be tried again, unless a sync failed.
@@ -61,7 +62,8 @@ impl Store {
                     text: error.to_string(),
                 };
                 // Where it can't be said why, the log is one that was left: not whole either.
-                Ok(log.fail(&failure).is_ok())
+                let _said = log.fail(&failure);
+                Ok(false)
             }
         }
     }
