@@ -3,6 +3,7 @@
 
 mod support;
 
+use std::os::unix::fs::PermissionsExt;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
@@ -396,7 +397,10 @@ fn a_damaged_copy_is_made_again() {
     for byte in &mut bytes[middle - 600..middle + 600] {
         *byte ^= 0xff;
     }
+    // Another file: what was shown is mapped from the one that was there.
+    std::fs::remove_file(&segment).unwrap();
     std::fs::write(&segment, bytes).unwrap();
+    std::fs::set_permissions(&segment, PermissionsExt::from_mode(0o600)).unwrap();
     let again = open(&directory);
     let damaged = again.view().encoded(&Uninterrupted).unwrap().unwrap();
     assert!(replay(&damaged).1.unwrap().contains("is damaged"));
