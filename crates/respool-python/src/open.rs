@@ -124,7 +124,7 @@ pub(crate) fn open(
 ///     If another process still writes to it; the message says which.
 /// ValueError
 ///     If the log is complete or its schema is another one; by a read, if the source gives other values than
-///     the log has. The log is as it was then.
+///     the log has. No batch of the log is changed then.
 /// FileNotFoundError, OSError
 ///     As :func:`respool.open`.
 ///
