@@ -271,7 +271,7 @@ def attach(
             continue
         try:
             source = scannable(logs.opened(path, seconds), optimize=optimize)
-        except (RespoolError, OSError, TypeError, ValueError) as error:
+        except (RespoolError, OSError, RuntimeError, TypeError, ValueError) as error:
             if is_log:
                 raise
             warnings.warn(f"{name!r} is left out: {error}", stacklevel=2)

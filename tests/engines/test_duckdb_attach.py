@@ -1,6 +1,7 @@
 """`respool.duckdb.attach`: the caches of a directory by their names."""
 
 import datetime as dt
+import subprocess
 import threading
 from decimal import Decimal
 
@@ -8,6 +9,7 @@ import duckdb
 import pyarrow as pa
 import pytest
 
+import processes
 import respool
 import respool.duckdb
 from sources import SCHEMA, Source
@@ -85,19 +87,27 @@ def test_what_is_not_whole_is_left_out(con, place):
     assert respool.duckdb.attach(con, place) == ["Zones", "trips", "trips-2026.11"]
 
 
+FILLS = """
+import sys
+import processes
+import respool
+from sources import SCHEMA, Source
+
+cache = respool.named("growing", lambda: Source(7), schema=SCHEMA, directory=sys.argv[1])
+next(cache.reader())
+print("begun", flush=True)
+sys.stdin.readline()
+cache.ingest_all()
+"""
+
+
 def test_a_query_waits_for_who_fills(con, place):
-    source = Source(7, stall_at=2, stall=30)
-    cache = respool.named("growing", source.reader, directory=place)
-    next(cache.reader())
-    path = next(one.path for one in respool.ls(place) if one.name == "growing")
-    follower = respool.open(path, timeout=30)
-    respool.duckdb.register(con, "growing", follower)
-    filling = threading.Thread(target=cache.ingest_all)
-    filling.start()
-    assert source.stalling.wait(10)
-    threading.Timer(0.2, source.released.set).start()
-    assert queried(con, "growing") == [(700, sum(range(700)))]
-    filling.join()
+    child = processes.start(FILLS, place, stdin=subprocess.PIPE)
+    with processes.killed_at_the_end(child):
+        processes.wait_for_line(child, "begun")
+        assert "growing" in respool.duckdb.attach(con, place, timeout=30)
+        threading.Timer(0.2, lambda: (child.stdin.write("\n"), child.stdin.flush())).start()
+        assert queried(con, "growing") == [(700, sum(range(700)))]
 
 
 def test_what_duckdb_can_not_scan_is_left_out_with_a_warning(con, place, log_dir):
