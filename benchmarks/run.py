@@ -19,6 +19,7 @@ SUBJECTS = [
     "small_batches",
     "stall",
     "memory",
+    "kept_log",
 ]
 PACKAGES = ["respool", "batchcorder", "duckdb", "polars", "pyarrow"]
 
