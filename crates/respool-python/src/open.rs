@@ -78,20 +78,21 @@ pub(crate) fn open(
     let timeout = timeout.map(seconds).transpose()?;
     let options = options(memory.as_ref(), None)?;
     let PathArgument(path) = path;
-    let cache = detached(py, || {
-        Cache::open(&path, timeout, &options).map_err(|error| or_no_log(error, &path))
+    let opened = detached(py, || {
+        let cache = Cache::open(&path, timeout, &options);
+        let cache = cache.map_err(|error| or_no_log(error, &path))?;
+        let is_ended = cache.snapshot()?.is_ended();
+        let place = cache.place();
+        let is_ours = place.is_some_and(|(_, identity)| Cache::is_filled_here(identity));
+        // It would wait for itself. Let go here: that closes files.
+        Ok((is_ended || !is_ours).then_some(cache))
     })?;
-    let is_ended = detached(py, || cache.snapshot())?.is_ended();
-    if let Some((path, identity)) = cache.place()
-        && !is_ended
-        && Cache::is_filled_here(identity)
-    {
-        // It would wait for itself.
-        return Err(PyRuntimeError::new_err(format!(
+    let cache = opened.ok_or_else(|| {
+        PyRuntimeError::new_err(format!(
             "the log in {} is being filled by this process: read the cache that fills it",
             path.display()
-        )));
-    }
+        ))
+    })?;
     Bound::new(py, PyCache::of(&cache, None))
 }
 

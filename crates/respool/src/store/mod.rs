@@ -297,7 +297,8 @@ impl Drop for Store {
         let advice = self.advice.get_mut().take();
         let budget = self.budget.clone();
         let anew = self.anew.take();
-        Box::leak(Box::new((state, derived, advice, budget, anew)));
+        let closing = self.closing.get_mut().take();
+        Box::leak(Box::new((state, derived, advice, budget, anew, closing)));
     }
 }
 
