@@ -174,24 +174,20 @@ pub(crate) fn resume<'py>(
 ) -> PyResult<Bound<'py, PyCache>> {
     let PathArgument(path) = path;
     let options = options(memory.as_ref(), coalesce_rows.as_ref())?;
+    let (of_log, there) = detached(py, || {
+        let log = LogReader::open(&path);
+        let log = log.map_err(|error| or_no_log(error.into(), &path))?;
+        Ok((log.schema().clone(), log.file_bytes()?))
+    })?;
     let is_stream = source.hasattr("__arrow_c_stream__")? || source.hasattr("scanner")?;
     let known = match schema {
-        None if !is_stream && source.hasattr("__iter__")? => {
-            let schema = detached(py, || {
-                let log = LogReader::open(&path);
-                let log = log.map_err(|error| or_no_log(error.into(), &path))?;
-                Ok(log.schema().clone())
-            })?;
-            Some(schema_to_pyarrow(py, &schema)?)
-        }
+        None if !is_stream && source.hasattr("__iter__")? => Some(schema_to_pyarrow(py, &of_log)?),
         _ => None,
     };
     let Sourced { source, origin } = source_of(source, schema.or(known.as_ref()))?;
     let mut log = LogOptions::new(&path).allow_tmpfs(true);
     let cache = detached(py, || {
         // What the log has already counts in its quota.
-        let there = LogReader::open(&path).and_then(|log| log.file_bytes());
-        let there = there.map_err(|error| or_no_log(error.into(), &path))?;
         log.capacity = disk
             .map(|disk| room_beside(&disk, &path, there))
             .transpose()?;
