@@ -6,6 +6,7 @@
 pub(crate) mod advice;
 mod again;
 mod beside;
+mod closing;
 mod derived;
 mod durable;
 mod filling;
@@ -22,8 +23,8 @@ pub(crate) mod slots;
 mod snapshot;
 pub(crate) mod upstream;
 
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, OnceLock, Weak};
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use arrow_schema::SchemaRef;
@@ -36,6 +37,7 @@ pub use self::snapshot::Snapshot;
 
 use self::advice::Advice;
 use self::beside::Beside;
+use self::closing::Unclosed;
 use self::derived::Derived;
 use self::filling::Filling;
 use self::forked::Location;
@@ -77,8 +79,8 @@ pub(crate) struct Store {
     derived: Mutex<Derived>,
     /// Until it is closed.
     filling: Mutex<Option<Filling>>,
-    /// Held by who closes it; a log that could not be made durable then.
-    closing: Mutex<Option<Records>>,
+    /// Held by who closes it.
+    closing: Mutex<Option<Unclosed>>,
     /// Whether a read has found the log damaged.
     is_damaged: AtomicBool,
     /// As the state says, for a forked child, which can't ask it.
@@ -241,64 +243,6 @@ impl Store {
             .and_then(Records::quota)
             .and_then(Quota::capacity);
         Ok((self.budget.capacity(), disk))
-    }
-
-    /// Gives everything back: memory, log, source. Does nothing in a forked child. A log with a name is
-    /// durable then.
-    ///
-    /// # Errors
-    /// [`Error::Log`] where the log could not be made durable; the store is closed all the same.
-    pub(crate) fn close(&self) -> Result<()> {
-        if self.check_process().is_err() {
-            return Ok(());
-        }
-        // Who closes it again waits for what the first one does, and is told the same.
-        let mut closing = self.closing.lock();
-        self.remember();
-        let mut state = self.look()?;
-        state.closed = true;
-        self.is_closed.store(true, Ordering::Relaxed);
-        let slots = std::mem::take(&mut state.slots);
-        let (log, upstream) = (state.log.take(), state.upstream.take());
-        let log = closing.take().or(log);
-        drop(state);
-        let counted = std::mem::take(&mut *self.held_by_log.lock());
-        self.budget.0.recount(counted, 0);
-        self.advanced.notify_all();
-        let derived = std::mem::take(&mut *self.derived.lock());
-        let closed = derived.all.iter().filter_map(Weak::upgrade);
-        let closed = closed.map(|store| store.close()).find(Result::is_err);
-        let flushed = match log.as_ref().and_then(Records::written) {
-            Some(log) if self.location.is_some() => log.flush().map_err(Error::Log),
-            _ => Ok(()),
-        };
-        if flushed.is_err() {
-            closing.clone_from(&log);
-        }
-        drop(closing);
-        let filled = self.filling.lock().take();
-        // Released here, with no lock held: the source may run foreign code.
-        drop((slots, log, upstream, derived, filled));
-        flushed.and(closed.unwrap_or(Ok(())))
-    }
-}
-
-impl Drop for Store {
-    fn drop(&mut self) {
-        if self.process.is_here() {
-            self.remember();
-            self.budget.0.recount(*self.held_by_log.get_mut(), 0);
-            return;
-        }
-        // In a forked child, giving anything back may wait for a lock that nobody holds any more: the
-        // ledger's, the log's, one of a library that the source comes from.
-        let state = std::mem::take(self.state.get_mut());
-        let derived = std::mem::take(self.derived.get_mut());
-        let advice = self.advice.get_mut().take();
-        let budget = self.budget.clone();
-        let anew = self.anew.take();
-        let closing = self.closing.get_mut().take();
-        Box::leak(Box::new((state, derived, advice, budget, anew, closing)));
     }
 }
 
