@@ -18,6 +18,7 @@ mod callbacks;
 mod capsule;
 mod export;
 mod import;
+mod owned;
 mod plain;
 mod schema;
 mod shadow;

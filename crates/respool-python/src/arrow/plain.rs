@@ -16,6 +16,8 @@ use arrow_buffer::{
 use arrow_schema::{DataType, SchemaRef};
 use respool::BoxError;
 
+use super::owned::Owned;
+
 /// A batch of which every column is of a plain type: numbers, times, strings, binaries.
 ///
 /// The way over `ArrayData` costs allocations for each column, which shows where batches are small. Gives the
@@ -35,7 +37,7 @@ pub(super) fn plain_batch(
     if !is_plain {
         return Ok(Err(array));
     }
-    let owner = Arc::new(array);
+    let owner = Arc::new(Owned::new(array));
     let columns: Option<Vec<ArrayRef>> = fields
         .iter()
         .enumerate()
@@ -52,7 +54,7 @@ pub(super) fn plain_batch(
         }
         // The columns made so far are gone, and nothing else holds the array.
         None => match Arc::try_unwrap(owner) {
-            Ok(array) => Ok(Err(array)),
+            Ok(array) => Ok(Err(array.into_inner())),
             Err(_) => Err("an Arrow array is held twice".into()),
         },
     }
@@ -68,7 +70,7 @@ fn is_plain(data_type: &DataType) -> bool {
 
 /// Column `index` of a struct array of more than no rows; `None` where it has to be imported otherwise.
 fn plain_column(
-    owner: &Arc<FFI_ArrowArray>,
+    owner: &Arc<Owned>,
     index: usize,
     data_type: &DataType,
     rows: usize,
@@ -96,7 +98,7 @@ fn plain_column(
 
 /// A child of a struct array that was imported; its buffers live as long as the struct array.
 struct Column<'a> {
-    owner: &'a Arc<FFI_ArrowArray>,
+    owner: &'a Arc<Owned>,
     array: &'a FFI_ArrowArray,
 }
 
@@ -148,7 +150,7 @@ impl Column<'_> {
         if pointer.align_offset(alignment) != 0 {
             return None;
         }
-        let owner: Arc<FFI_ArrowArray> = Arc::clone(self.owner);
+        let owner: Arc<Owned> = Arc::clone(self.owner);
         // SAFETY: invariant 3: a buffer has as many bytes as length and offset of its array say, and
         // they stay as they are until the array is released, which the last `owner` does.
         Some(unsafe { Buffer::from_custom_allocation(pointer, bytes, owner) })

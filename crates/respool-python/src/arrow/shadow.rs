@@ -4,7 +4,8 @@
 //! - Offsets of no values may be missing, or a buffer of no bytes, as writers of before Arrow 0.15 left
 //!   them; arrow-rs reads the first one all the same.
 //!
-//! A shadow is a copy of the structures, not of the values: what belongs to the producer is not changed.
+//! A shadow is a copy of the structures, not of the values: what belongs to the producer is not changed. The
+//! top of every array has one, so that it is released as [`Owned`] releases it.
 #![expect(unsafe_code, reason = "an array of C is a tree of pointers")]
 
 use std::ffi::c_void;
@@ -12,6 +13,8 @@ use std::ptr;
 
 use arrow_array::ffi::FFI_ArrowArray;
 use arrow_schema::DataType;
+
+use super::owned::Owned;
 
 /// `ArrowArray` of the C data interface, whose fields arrow-rs keeps to itself.
 #[derive(Clone)]
@@ -36,23 +39,19 @@ static NO_OFFSET: [u64; 1] = [0];
 
 /// What a shadow consists of, and the array that it shows.
 struct Shadow {
-    original: Option<FFI_ArrowArray>,
+    original: Option<Owned>,
     // One behind each box, so that none moves when there are more.
     nodes: Vec<Box<[CArray]>>,
     buffers: Vec<Box<[*const c_void]>>,
     children: Vec<Box<[*mut CArray]>>,
 }
 
-/// The array, or a shadow of it where arrow-rs would not read it as it is.
+/// A shadow of the array, which arrow-rs reads as it is.
 ///
 /// # Safety
 /// The array is valid and of this type.
 pub(super) unsafe fn shadowed(array: FFI_ArrowArray, data_type: &DataType) -> FFI_ArrowArray {
     let root = (&raw const array).cast::<CArray>();
-    // SAFETY: as the caller promises; invariant 5.
-    if !unsafe { needs_shadow(root, data_type) } {
-        return array;
-    }
     let mut shadow = Shadow {
         original: None,
         nodes: Vec::new(),
@@ -60,11 +59,16 @@ pub(super) unsafe fn shadowed(array: FFI_ArrowArray, data_type: &DataType) -> FF
         children: Vec::new(),
     };
     // SAFETY: as the caller promises; invariant 5.
-    let top = unsafe { shadow.add(root, data_type) };
-    shadow.original = Some(array);
-    let shadow = Box::into_raw(Box::new(shadow));
-    // SAFETY: `add` gave a node of the shadow, which lives until it is released.
+    let top = if unsafe { needs_shadow(root, data_type) } {
+        // SAFETY: as the caller promises; invariant 5.
+        unsafe { shadow.add(root, data_type) }
+    } else {
+        root.cast_mut()
+    };
+    // SAFETY: this is the array, or a node of the shadow, and both live until the shadow is released.
     let mut top = unsafe { (*top).clone() };
+    shadow.original = Some(Owned::new(array));
+    let shadow = Box::into_raw(Box::new(shadow));
     top.release = Some(release);
     top.private_data = shadow.cast();
     // SAFETY: invariant 5, and the release callback frees what this refers to.
