@@ -4,6 +4,7 @@ import os
 import signal
 import socket
 import stat
+import sys
 import threading
 
 import pyarrow as pa
@@ -264,7 +265,8 @@ def test_an_exception_of_the_callable_leaves_nothing(path):
     assert list(path.parent.iterdir()) == []
 
 
-def test_a_line_is_written_on_standard_error(path, capsys):
+def test_a_line_is_written_on_standard_error(path, capsys, monkeypatch):
+    monkeypatch.setitem(sys.modules, "tqdm.auto", None)
     write(respool.cache(Source(), schema=SCHEMA), path, progress=True)
     shown = capsys.readouterr()
     assert shown.out == ""

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from respool._progress import Progress
+from respool._progress import Progress, begin
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -37,11 +37,10 @@ def to_ipc(
     """Write an Arrow IPC file, and return the number of rows; see ``StreamCacheView.to_ipc``."""
     if compression not in _CODECS:
         raise ValueError(f'compression is "lz4", "zstd" or None, not {compression!r}')
-    told = Progress(progress)
     options = pa.ipc.IpcWriteOptions(compression=compression)
     is_stream = Path(path).suffix == ".arrows"
     new = pa.ipc.new_stream if is_stream else pa.ipc.new_file
-    with _whole(path) as file:
+    with begin(progress, _rows(view)) as told, _whole(path) as file:
         with new(file, view.schema, options=options) as writer:
             for batch in view.reader():
                 try:
@@ -54,7 +53,7 @@ def to_ipc(
                         "the file format can't hold: name the path *.arrows, for the streaming "
                         "format, cast the columns with .cast(schema), or use to_parquet"
                     ) from error
-                told.add(batch.num_rows)
+                told.add(batch.num_rows, file.tell())
         told.end(file.tell())
     return told.rows
 
@@ -70,16 +69,22 @@ def to_parquet(
     """Write a Parquet file, and return the number of rows; see ``StreamCacheView.to_parquet``."""
     if row_group_size < 1:
         raise ValueError(f"row_group_size is at least 1, not {row_group_size}")
-    told = Progress(progress)
-    with _whole(path) as file:
+    with begin(progress, _rows(view)) as told, _whole(path) as file:
         with pq.ParquetWriter(file, view.schema, **options) as writer:
-            for group in _groups(view, row_group_size, told):
+            for group in _groups(view, row_group_size, told, file):
                 writer.write_table(group, row_group_size)
         told.end(file.tell())
     return told.rows
 
 
-def _groups(view: StreamCacheView, most_rows: int, told: Progress) -> Iterator[pa.Table]:
+def _rows(view: StreamCacheView) -> int | None:
+    """Return how many rows there will be, where that is known."""
+    return view.num_rows if view.complete and not view._is_filtered else None
+
+
+def _groups(
+    view: StreamCacheView, most_rows: int, told: Progress, file: pa.NativeFile
+) -> Iterator[pa.Table]:
     """Yield batches that follow each other as tables: a row group for each batch would be tiny."""
     group: list[pa.RecordBatch] = []
     rows = size = 0
@@ -90,7 +95,7 @@ def _groups(view: StreamCacheView, most_rows: int, told: Progress) -> Iterator[p
         group.append(batch)
         rows += batch.num_rows
         size += batch.nbytes
-        told.add(batch.num_rows)
+        told.add(batch.num_rows, file.tell())
     if group:
         yield pa.Table.from_batches(group)
 

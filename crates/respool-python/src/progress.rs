@@ -1,78 +1,71 @@
-//! What `ingest_all(progress=...)` shows.
+//! What `ingest_all(progress=...)` shows: `respool._progress` is told how far it is.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use pyo3::prelude::*;
 use pyo3::types::PyBool;
 use respool::{SLICE, View};
 
 use crate::attach::detached;
-use crate::describe::size;
 
-/// Tells how far an ingest is.
-pub(crate) enum Progress<'py> {
-    Silent,
-    /// A line on standard error, rewritten at most every tenth of a second.
-    Line(Instant),
-    /// The user's function of batches and rows.
-    Call(Bound<'py, PyAny>),
+/// Tells how far an ingest is. What is shown stays as it is when it is dropped.
+pub(crate) struct Progress<'py> {
+    /// `None`: nobody asked.
+    shown: Option<Bound<'py, PyAny>>,
+    interval: Duration,
 }
 
-const BETWEEN_LINES: Duration = Duration::from_millis(100);
-
 impl<'py> Progress<'py> {
-    pub(crate) fn new(argument: Option<&Bound<'py, PyAny>>) -> PyResult<Self> {
-        let Some(argument) = argument else {
-            return Ok(Self::Silent);
+    pub(crate) fn new(py: Python<'py>, argument: Option<&Bound<'py, PyAny>>) -> PyResult<Self> {
+        let silent = Self {
+            shown: None,
+            interval: SLICE,
         };
-        if argument.is_none() {
-            Ok(Self::Silent)
-        } else if let Ok(wanted) = argument.cast::<PyBool>() {
-            Ok(if wanted.is_true() {
-                Self::Line(Instant::now())
-            } else {
-                Self::Silent
-            })
-        } else if argument.is_callable() {
-            Ok(Self::Call(argument.clone()))
-        } else {
-            Err(pyo3::exceptions::PyTypeError::new_err(
-                "progress is True, False or a callable",
-            ))
+        let Some(argument) = argument else {
+            return Ok(silent);
+        };
+        if argument.is_none() || argument.cast::<PyBool>().is_ok_and(|wanted| !wanted.is_true()) {
+            return Ok(silent);
         }
+        let module = py.import("respool._progress")?;
+        let shown = module.call_method1("begin", (argument,))?;
+        let interval = if shown.getattr("is_told_each")?.is_truthy()? {
+            Duration::ZERO
+        } else {
+            SLICE
+        };
+        Ok(Self {
+            shown: Some(shown),
+            interval,
+        })
     }
 
     /// How long to pull before the next look.
     pub(crate) fn interval(&self) -> Duration {
-        match self {
-            Self::Silent | Self::Line(_) => SLICE,
-            Self::Call(_) => Duration::ZERO,
-        }
+        self.interval
     }
 
-    pub(crate) fn show(&mut self, py: Python<'_>, view: &View, last: bool) -> PyResult<()> {
-        if matches!(self, Self::Silent) {
+    pub(crate) fn show(&self, py: Python<'_>, view: &View, last: bool) -> PyResult<()> {
+        let Some(shown) = &self.shown else {
             return Ok(());
-        }
+        };
         let extent = detached(py, || view.extent())?;
-        let (batches, rows, bytes) = (extent.batches, extent.rows, extent.cache.bytes);
-        match self {
-            Self::Silent => {}
-            Self::Line(next) => {
-                if last || Instant::now() >= *next {
-                    *next = Instant::now() + BETWEEN_LINES;
-                    let end = if last { "\n" } else { "" };
-                    let bytes = size(bytes);
-                    let stderr = py.import("sys")?.getattr("stderr")?;
-                    let line = format!("\rrespool: {batches} batches, {rows} rows, {bytes}{end}");
-                    stderr.call_method1("write", (line,))?;
-                    stderr.call_method0("flush")?;
-                }
-            }
-            Self::Call(function) => {
-                function.call1((batches, rows))?;
-            }
+        let bytes = extent.cache.bytes;
+        shown.call_method1("at", (extent.batches, extent.rows, bytes))?;
+        if last {
+            shown.call_method1("end", (bytes,))?;
         }
         Ok(())
+    }
+}
+
+impl Drop for Progress<'_> {
+    fn drop(&mut self) {
+        if let Some(shown) = &self.shown
+            && let Err(error) = shown.call_method0("stop")
+        {
+            // There is nobody to raise it to: what ended the ingest is on its way already, or nothing did.
+            error.write_unraisable(shown.py(), Some(shown));
+        }
     }
 }

@@ -186,6 +186,12 @@ impl PyView {
         counted.map(|(_, rows)| rows)
     }
 
+    /// Whether rows are left out that have to be read for that; for ``respool._export``.
+    #[getter]
+    fn _is_filtered(&self) -> bool {
+        self.view.is_filtered()
+    }
+
     /// Batches shown of what is stored so far. Of a filtered view, as for ``num_rows``.
     #[getter]
     fn num_batches(&self, py: Python<'_>) -> PyResult<usize> {
@@ -494,7 +500,8 @@ impl PyView {
     /// compression
     ///     ``"lz4"``, ``"zstd"`` or None.
     /// progress
-    ///     True: a line on standard error. A callable: called with batches and rows so far.
+    ///     True: a bar of tqdm if that is installed (extra ``progress``), else a line on standard error. A
+    ///     callable: called with batches and rows so far.
     ///
     /// Returns
     /// -------
@@ -563,7 +570,8 @@ impl PyView {
     /// path
     ///     The file, which is replaced if it is there.
     /// progress
-    ///     True: a line on standard error. A callable: called with batches and rows so far.
+    ///     True: a bar of tqdm if that is installed (extra ``progress``), else a line on standard error. A
+    ///     callable: called with batches and rows so far.
     /// row_group_size
     ///     The most rows of a row group.
     /// **options
@@ -626,7 +634,8 @@ impl PyView {
     /// Parameters
     /// ----------
     /// progress
-    ///     True: a line on standard error. A callable: called with batches and rows so far.
+    ///     True: a bar of tqdm if that is installed (extra ``progress``), else a line on standard error. A
+    ///     callable: called with batches and rows so far.
     ///
     /// Returns
     /// -------
@@ -640,9 +649,13 @@ impl PyView {
     /// MemoryCapacityError, DiskCapacityError
     ///     If a batch does not fit. It is kept: call again after ``resize``.
     #[pyo3(signature = (progress=None), text_signature = "($self, progress=False)")]
-    fn ingest_all(&self, py: Python<'_>, progress: Option<&Bound<'_, PyAny>>) -> PyResult<usize> {
+    fn ingest_all<'py>(
+        &self,
+        py: Python<'py>,
+        progress: Option<&Bound<'py, PyAny>>,
+    ) -> PyResult<usize> {
         owed()?;
-        let mut progress = Progress::new(progress)?;
+        let progress = Progress::new(py, progress)?;
         loop {
             // A look at signals and progress attaches to Python: not for every batch.
             let interval = progress.interval();
