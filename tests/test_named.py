@@ -1,8 +1,10 @@
 """Named caches in one process: when `fill` is called, and what there is then."""
 
 import datetime as dt
+import gc
 import subprocess
 import time
+import weakref
 
 import pyarrow as pa
 import pytest
@@ -68,9 +70,60 @@ def test_who_fills_gets_the_same_cache_again(named):
     fill = Fill()
     cache = named("trips", fill)
     next(cache.reader())
-    assert named("trips", fill) is cache
-    assert pa.table(named("trips", fill)).equals(expected(5))
+    again = named("trips", fill)
+    assert again.ingested_count == 1
+    assert pa.table(again).equals(expected(5))
+    assert cache.complete
     assert fill.calls == 1
+
+
+def test_the_last_of_those_who_have_got_it_closes_it(named):
+    fill = Fill()
+    first, second, third = (named("trips", fill) for _ in range(3))
+    with first, pytest.raises(LookupError):
+        next(iter(first))
+        raise LookupError
+    first.close()
+    del third
+    gc.collect()
+    assert not second.closed
+    assert pa.table(second).equals(expected(5))
+    second.close()
+    assert first.closed
+    assert second.closed
+    assert fill.calls == 1
+
+
+def test_threads_that_leave_early_do_not_end_the_fill_of_others(named):
+    fill = Fill(20, pause=0.01)
+    mine = named("trips", fill)
+
+    def the_first():
+        with named("trips", fill) as cache:
+            return cache.head(2).num_rows
+
+    told = processes.in_threads(lambda: pa.table(mine).num_rows, *[the_first] * 4)
+    assert told == [2000, 2, 2, 2, 2]
+    assert fill.calls == 1
+
+
+def test_a_fill_that_refers_to_its_cache_is_collected(named):
+    found = []
+
+    def fill():
+        def batches():
+            yield from Source(5)
+            found.append(caches)
+
+        return batches()
+
+    caches = [named("trips", fill, schema=SCHEMA)]
+    caches.append(named("trips", fill, schema=SCHEMA))
+    next(iter(caches[1]))
+    gone = [weakref.ref(cache) for cache in caches]
+    del caches, fill
+    gc.collect()
+    assert [one() for one in gone] == [None, None]
 
 
 def test_a_cache_that_was_let_go_half_way_is_filled_anew(named):
@@ -169,7 +222,7 @@ def test_what_is_too_old_is_filled_anew(named, monkeypatch, ttl):
     filled(named, "trips", fill, ttl=ttl)
     assert fill.calls == 1
     now = time.time()
-    monkeypatch.setattr(time, "time", lambda: now + 3599)
+    monkeypatch.setattr(time, "time", lambda: now + 3500)
     assert named("trips", fill, ttl=ttl).complete
     monkeypatch.setattr(time, "time", lambda: now + 3601)
     filled(named, "trips", fill, ttl=ttl)

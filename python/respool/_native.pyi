@@ -1,5 +1,6 @@
+import datetime as dt
 import pathlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Literal, Self, final, type_check_only
 
@@ -156,6 +157,7 @@ class StreamCache(StreamCacheView):
     def flush(self) -> None: ...
     def resize(self, *, memory: ByteSize | None = ..., disk: ByteSize | None = ...) -> None: ...
     def close(self) -> None: ...
+    def _shared(self) -> StreamCache | None: ...
     def __enter__(self) -> Self: ...
     def __exit__(
         self,
@@ -235,14 +237,14 @@ def cache(
     disk: ByteSize | None = "auto",
     directory: Path | None = None,
     path: Path | None = None,
-    metadata: dict[str, Any] | None = None,
+    metadata: Mapping[str, Any] | None = None,
     coalesce_rows: int | None = None,
     compression: Literal["lz4", "zstd"] | None = None,
     schema: ArrowSchemaExportable | Literal["first"] | None = None,
     allow_tmpfs: bool = False,
 ) -> StreamCache: ...
 def open(  # noqa: A001
-    path: Path, *, timeout: float | None = None, memory: ByteSize | None = "25%"
+    path: Path, *, timeout: float | dt.timedelta | None = None, memory: ByteSize | None = "25%"
 ) -> StreamCache: ...
 def resume(
     path: Path,
@@ -260,7 +262,7 @@ def _fill(
     *,
     key: bytes | None = None,
     ttl: float | None = None,
-    metadata: dict[str, Any] | None = None,
+    metadata: Mapping[str, Any] | None = None,
     memory: ByteSize | None = "25%",
     disk: ByteSize | None = "auto",
     coalesce_rows: int | None = None,
@@ -270,7 +272,7 @@ def _fill(
 ) -> StreamCache: ...
 def _check_options(
     *,
-    metadata: dict[str, Any] | None,
+    metadata: Mapping[str, Any] | None,
     memory: ByteSize | None,
     coalesce_rows: int | None,
     compression: Literal["lz4", "zstd"] | None,

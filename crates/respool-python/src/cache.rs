@@ -15,6 +15,7 @@ use respool::{Cache, Options, WritePolicy};
 use crate::attach::detached;
 use crate::describe::describe;
 use crate::error::{OrRaise, cause};
+use crate::hold::Hold;
 use crate::metadata::dict_of;
 use crate::number::Number;
 use crate::options::{compression_of, log_in, options};
@@ -69,7 +70,8 @@ const MEMORY_BESIDE_LOG: f64 = 0.25;
 ///     If ``reader`` is nothing that can be read.
 /// ValueError
 ///     If a size can't be read, only one of ``disk_path`` and ``disk_capacity`` is given, the
-///     directory is on a tmpfs, or the stream was consumed already.
+///     directory is on a tmpfs, or the stream says that it was consumed already. A reader of pyarrow does
+///     not say so: it is a stream of nothing then.
 /// OSError
 ///     If the directory is missing or can't be written.
 ///
@@ -87,6 +89,9 @@ const MEMORY_BESIDE_LOG: f64 = 0.25;
 #[pyclass(frozen, extends = PyView, module = "respool", name = "StreamCache")]
 pub(crate) struct PyCache {
     origin: Option<Arc<Origin>>,
+    hold: Hold,
+    /// The object that was shared, and shows the origin to the garbage collector.
+    first: Option<Py<Self>>,
 }
 
 impl PyCache {
@@ -97,12 +102,23 @@ impl PyCache {
     ) -> PyResult<PyClassInitializer<Self>> {
         let Sourced { source, origin } = sourced;
         let cache = detached(py, || Cache::from_boxed(source, options))?;
-        Ok(Self::of(&cache, origin))
+        let fills = cache.place().is_some();
+        Ok(Self::of(&cache, origin, fills))
     }
 
-    pub(crate) fn of(cache: &Cache, origin: Option<Arc<Origin>>) -> PyClassInitializer<Self> {
-        let view = PyView::whole(cache.view(), origin.is_some());
-        PyClassInitializer::from(view).add_subclass(Self { origin })
+    /// `fills`: whether it fills a log with a path. Then it is there for as long as a stream in C is: who else
+    /// asks for that log here has to find it.
+    pub(crate) fn of(
+        cache: &Cache,
+        origin: Option<Arc<Origin>>,
+        fills: bool,
+    ) -> PyClassInitializer<Self> {
+        let view = PyView::whole(cache.view(), origin.is_some() || fills);
+        PyClassInitializer::from(view).add_subclass(Self {
+            origin,
+            hold: Hold::new(),
+            first: None,
+        })
     }
 
     fn cache(slf: &Bound<'_, Self>) -> Cache {
@@ -184,7 +200,8 @@ impl PyCache {
     /// Give memory, log and source back.
     ///
     /// Readers raise ``ValueError`` afterwards; batches that were handed out stay valid. A log that is kept
-    /// (``path``) is durable then. Closing again does nothing.
+    /// (``path``) is durable then. Closing again does nothing. What several have got from
+    /// :func:`respool.named` in one process is closed by the last of them, and can be read until then.
     ///
     /// Raises
     /// ------
@@ -192,13 +209,36 @@ impl PyCache {
     ///     If a log that is kept could not be made durable. The cache is closed all the same.
     fn close(slf: &Bound<'_, Self>) -> PyResult<()> {
         let py = slf.py();
+        let this = slf.get();
+        if !this.hold.give_back() {
+            return Ok(());
+        }
         let cache = Self::cache(slf);
         let closed = detached(py, || cache.close());
+        let first = this.first.as_ref().map_or(this, Py::get);
         // A generator is closed now, as a file would be.
-        if let Some(origin) = &slf.get().origin {
+        if let Some(origin) = &first.origin {
             origin.end(py);
         }
         closed
+    }
+
+    /// One more object of this cache, to be closed by itself; None if it is closed.
+    fn _shared<'py>(slf: &Bound<'py, Self>) -> PyResult<Option<Bound<'py, Self>>> {
+        let py = slf.py();
+        let this = slf.get();
+        let Some(hold) = this.hold.share() else {
+            return Ok(None);
+        };
+        let first = this.first.as_ref();
+        let shared = Self {
+            origin: None,
+            hold,
+            first: Some(first.map_or_else(|| slf.clone().unbind(), |first| first.clone_ref(py))),
+        };
+        let view = slf.as_super().get().again();
+        let made = PyClassInitializer::from(view).add_subclass(shared);
+        Bound::new(py, made).map(Some)
     }
 
     /// Make everything that is stored durable, in a log that is kept (``path``).
@@ -311,7 +351,8 @@ impl PyCache {
                     }
                     None => {
                         return Err(PyValueError::new_err(
-                            "disk can't be changed: this cache writes no log; give a new one a directory",
+                            "disk can't be changed: this cache writes no log; give a new one a directory, or \
+                             resize the cache that fills the log",
                         ));
                     }
                 },
@@ -383,6 +424,7 @@ impl PyCache {
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        visit.call(&self.first)?;
         match &self.origin {
             Some(origin) => origin.traverse(&visit),
             None => Ok(()),

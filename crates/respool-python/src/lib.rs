@@ -21,6 +21,7 @@ mod door;
 mod error;
 mod exit;
 mod frames;
+mod hold;
 mod metadata;
 mod named;
 mod number;

@@ -13,7 +13,7 @@ use crate::attach::detached;
 use crate::cache::PyCache;
 use crate::metadata::dict_of;
 use crate::number::Number;
-use crate::options::{Disk, options, room_beside, seconds};
+use crate::options::{Disk, options, room_beside, timeout_of};
 use crate::path::PathArgument;
 use crate::pyarrow::schema_to_pyarrow;
 use crate::size::SizeArgument;
@@ -29,8 +29,8 @@ use crate::source::{Sourced, source_of};
 /// path
 ///     The directory of the log.
 /// timeout
-///     Seconds that a read waits for the process that fills the log while nothing comes; None waits for
-///     ever. Ctrl-C ends a wait on the main thread. An engine that reads on threads of its own, as DuckDB does
+///     Seconds, or a ``datetime.timedelta``, that a read waits for the process that fills the log while nothing
+///     comes; None waits for ever. Ctrl-C ends a wait on the main thread. An engine that reads on threads of its own, as DuckDB does
 ///     for a registered cache and Polars for a lazy one, sees it only between two batches: give it a timeout.
 /// memory
 ///     Bytes to hold of batches that have to be decoded (a compressed log), or text; None is no bound.
@@ -69,13 +69,13 @@ use crate::source::{Sourced, source_of};
 #[pyfunction]
 #[pyo3(signature = (path, *, timeout=None, memory=Some(SizeArgument::share(0.25))))]
 #[pyo3(text_signature = "(path, *, timeout=None, memory='25%')")]
-pub(crate) fn open(
-    py: Python<'_>,
+pub(crate) fn open<'py>(
+    py: Python<'py>,
     path: PathArgument,
-    timeout: Option<f64>,
+    timeout: Option<&Bound<'py, PyAny>>,
     memory: Option<SizeArgument>,
-) -> PyResult<Bound<'_, PyCache>> {
-    let timeout = timeout.map(seconds).transpose()?;
+) -> PyResult<Bound<'py, PyCache>> {
+    let timeout = timeout_of(timeout)?;
     let options = options(memory.as_ref(), None)?;
     let PathArgument(path) = path;
     let opened = detached(py, || {
@@ -93,7 +93,7 @@ pub(crate) fn open(
             path.display()
         ))
     })?;
-    Bound::new(py, PyCache::of(&cache, None))
+    Bound::new(py, PyCache::of(&cache, None, false))
 }
 
 /// Go on with a log that was not filled to its end.
@@ -193,7 +193,7 @@ pub(crate) fn resume<'py>(
             .transpose()?;
         Cache::resume(source, log, skip.0, &options).map_err(|error| or_no_log(error, &path))
     })?;
-    Bound::new(py, PyCache::of(&cache, origin))
+    Bound::new(py, PyCache::of(&cache, origin, true))
 }
 
 /// The error of opening a log, said in the caller's terms where there is none.

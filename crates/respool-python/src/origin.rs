@@ -140,22 +140,22 @@ fn copy_of<'py>(exception: &Bound<'py, PyBaseException>) -> PyResult<Bound<'py, 
 /// The `StreamCache` that something reads: to be held, and shown to the collector, by whatever does.
 pub(crate) struct Owner {
     object: Py<PyAny>,
-    /// Whether its source has something of Python.
-    reads_python: bool,
+    /// Whether a stream in C keeps it.
+    is_kept: bool,
 }
 
 impl Owner {
-    pub(crate) fn new(object: Bound<'_, PyAny>, reads_python: bool) -> Self {
+    pub(crate) fn new(object: Bound<'_, PyAny>, is_kept: bool) -> Self {
         Self {
             object: object.unbind(),
-            reads_python,
+            is_kept,
         }
     }
 
     pub(crate) fn clone_ref(&self, py: Python<'_>) -> Self {
         Self {
             object: self.object.clone_ref(py),
-            reads_python: self.reads_python,
+            is_kept: self.is_kept,
         }
     }
 
@@ -164,10 +164,10 @@ impl Owner {
         self.object.clone_ref(py)
     }
 
-    /// What a stream in C has to keep, so that the collector knows that the source is in use; `None` where
-    /// there is nothing that it could take for garbage.
+    /// What a stream in C has to keep, so that the collector knows that the source is in use, and that others
+    /// find who fills a log; `None` where there is nothing of both.
     pub(crate) fn keeper(&self, py: Python<'_>) -> Option<Py<PyAny>> {
-        self.reads_python.then(|| self.object.clone_ref(py))
+        self.is_kept.then(|| self.object.clone_ref(py))
     }
 
     pub(crate) fn traverse(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {

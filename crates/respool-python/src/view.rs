@@ -4,9 +4,13 @@
 //! conversion and one call of the engine.
 
 use std::ffi::OsString;
+use std::fs;
+use std::path::Path;
 
 use pyo3::PyTraverseError;
-use pyo3::exceptions::{PyIndexError, PyKeyboardInterrupt, PyTypeError, PyValueError};
+use pyo3::exceptions::{
+    PyFileNotFoundError, PyIndexError, PyKeyboardInterrupt, PyTypeError, PyValueError,
+};
 use pyo3::gc::PyVisit;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyCapsule, PyDict, PyList, PyTuple};
@@ -56,18 +60,23 @@ pub(crate) struct PyView {
     view: Detached<View>,
     /// `None`: this is the cache itself.
     owner: Option<Owner>,
-    /// Whether the source has something of Python.
-    reads_python: bool,
+    /// Whether a stream in C keeps the cache.
+    is_kept: bool,
 }
 
 impl PyView {
     /// The part of a cache that is a view.
-    pub(crate) fn whole(view: View, reads_python: bool) -> Self {
+    pub(crate) fn whole(view: View, is_kept: bool) -> Self {
         Self {
             view: Detached::new(view),
             owner: None,
-            reads_python,
+            is_kept,
         }
+    }
+
+    /// The part of one more object of the same cache.
+    pub(crate) fn again(&self) -> Self {
+        Self::whole(self.view.cache().view(), self.is_kept)
     }
 
     pub(crate) fn view(&self) -> &View {
@@ -80,7 +89,7 @@ impl PyView {
             // The owner, which is dropped after it, has the cache.
             view: Detached::light(view),
             owner: Some(Self::owner(slf)),
-            reads_python: slf.get().reads_python,
+            is_kept: slf.get().is_kept,
         }
     }
 
@@ -88,7 +97,7 @@ impl PyView {
         let this = slf.get();
         match &this.owner {
             Some(owner) => owner.clone_ref(slf.py()),
-            None => Owner::new(slf.clone().into_any(), this.reads_python),
+            None => Owner::new(slf.clone().into_any(), this.is_kept),
         }
     }
 
@@ -811,6 +820,14 @@ impl PyView {
                 detached(py, || Ok(describe(&this.view)))?
             )));
         };
+        let manifest = Path::new(&path).join("_manifest");
+        if detached(py, || Ok(fs::symlink_metadata(manifest).is_err()))? {
+            return Err(PyFileNotFoundError::new_err((
+                rustix::io::Errno::NOENT.raw_os_error(),
+                "cannot pickle what shows a log that was moved or removed: nobody could open it there",
+                path,
+            )));
+        }
         let is_cache = this.owner.is_none();
         let (saved, timeout, memory) = detached(py, || {
             let cache = this.view.cache();

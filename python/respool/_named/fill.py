@@ -94,7 +94,7 @@ def named(
     -------
     StreamCache
         Complete, or being filled; by this process or another. In the process that fills it a further
-        call gives the very same object.
+        call gives one more object of the same cache: the last one that is closed closes it.
 
     Raises
     ------
@@ -273,7 +273,7 @@ def _opened(found: Found, wanted: _Wanted, *, is_locked: bool) -> StreamCache | 
     if about["key"] != wanted.key and not wanted.is_any_key:
         return None
     if found.state == "growing":
-        filling = ours.find(about["identity"])
+        filling = ours.share(about["identity"])
         # Ours are entered before the lock is given back: without it none need not mean that it is not ours.
         if filling is not None or not is_locked:
             return filling

@@ -18,6 +18,12 @@ def enter(identity: bytes, cache: StreamCache) -> None:
 
 
 def find(identity: bytes) -> StreamCache | None:
-    """Return the cache that fills a log, if it does so here and is open."""
+    """Return the cache that fills a log, if it does so here and is open; closing it is for who began it."""
     cache = _OURS.get(identity)
     return None if cache is None or cache.closed else cache
+
+
+def share(identity: bytes) -> StreamCache | None:
+    """Return one more object of the cache that fills a log; the last one that is closed closes it."""
+    cache = find(identity)
+    return None if cache is None else cache._shared()  # noqa: SLF001
