@@ -37,3 +37,73 @@ print("unharmed")
 
 def test_children_forked_in_the_middle_of_everything(log_dir):
     assert processes.run(FORKS, log_dir).strip() == "unharmed"
+
+
+STAND_INS = """
+import gc, os, sys
+import respool
+from sources import SCHEMA, Source, expected
+import pyarrow as pa
+
+caches = []
+for number in range(10):
+    path = os.path.join(sys.argv[1], str(number))
+    respool.cache(Source(3), schema=SCHEMA, path=path).ingest_all()
+    caches.append(respool.open(path))
+
+def descriptors():
+    return len(os.listdir("/proc/self/fd"))
+
+child = os.fork()
+if child == 0:
+    before = descriptors()
+    for cache in caches:
+        assert pa.table(cache).equals(expected(3))
+    used = descriptors()
+    del cache
+    caches.clear()
+    gc.collect()
+    print(used > before, descriptors() <= before, flush=True)
+    os._exit(0)
+assert os.waitpid(child, 0)[1] == 0
+"""
+
+
+def test_a_child_gives_back_what_it_opened_in_place_of_its_parents(log_dir):
+    assert processes.run(STAND_INS, log_dir).split() == ["True", "True"]
+
+
+GRANDCHILD = """
+import os, signal, sys, threading, time
+import numpy, pyarrow as pa, respool
+
+path = sys.argv[1]
+batch = pa.record_batch({"x": numpy.arange(1 << 20)})
+
+if os.fork() == 0:  # leaves a log of which nothing was made durable: who opens it has to verify all of it
+    cache = respool.cache((batch for _ in range(100)), schema=batch.schema, path=path)
+    reader = iter(cache)
+    for _ in range(30):
+        next(reader)
+    os._exit(0)
+os.wait()
+cache = respool.open(path)
+child = os.fork()
+if child == 0:
+    opens = threading.Thread(target=cache.reader)
+    opens.start()
+    time.sleep(0.004)
+    grandchild = os.fork()
+    if grandchild == 0:
+        signal.alarm(20)
+        cache.reader()
+        os._exit(0)
+    status = os.waitpid(grandchild, 0)[1]
+    opens.join()
+    os._exit(1 if status else 0)
+print(os.waitpid(child, 0)[1])
+"""
+
+
+def test_a_grandchild_waits_for_no_thread_of_the_child(log_dir):
+    assert processes.run(GRANDCHILD, log_dir / "log").strip() == "0"

@@ -74,3 +74,41 @@ def test_who_closes_is_told_and_the_log_is_let_go(tmp_path, how):
 def test_a_context_manager_tells_too(tmp_path):
     code = BEGIN + "assert refused(lambda: cache.__exit__(None, None, None))\nprint('told')"
     assert processes.run(code, tmp_path / "log", "").strip() == "told"
+
+
+FAILS = """
+import sys
+import respool
+from seccomp import refuse_syncs
+from sources import SCHEMA, Source
+
+def source():
+    yield from Source(3)
+    raise LookupError("the wire broke")
+
+cache = respool.cache(source(), path=sys.argv[1], schema=SCHEMA)
+next(iter(cache))
+if sys.argv[2] == "refused":
+    refuse_syncs()
+for _ in range(2):
+    try:
+        list(cache)
+    except LookupError:
+        print("the source's own")
+for call in (cache.flush, cache.close, cache.close):
+    try:
+        call()
+        print("durable")
+    except OSError as error:
+        assert "is not safely on disk" in str(error), error
+        print("not durable")
+"""
+
+
+@pytest.mark.parametrize("syncs", ["refused", "done"])
+def test_a_log_whose_source_failed_is_durable_or_said_not_to_be(tmp_path, syncs):
+    said = "not durable" if syncs == "refused" else "durable"
+    told = processes.run(FAILS, tmp_path / "log", syncs).splitlines()
+    assert told == ["the source's own"] * 2 + [said] * 3
+    with respool.open(tmp_path / "log") as log:
+        assert log.prefix().num_rows == 300

@@ -199,6 +199,11 @@ impl Writer {
     /// Makes what was appended durable.
     pub(crate) fn flush(&mut self) -> Result<()> {
         self.journal.flush(self.open.as_ref())?;
+        if self.journal.is_persistent() && self.storage.is_removed().unwrap_or_default() {
+            let gone = rustix::io::Errno::NOENT.into();
+            let action = "cannot make the log durable, its directory was removed:";
+            return Err(Error::io(action, self.options.directory.clone(), gone));
+        }
         // A quota that is used up leaves no room to say so, which is no loss but of time.
         if self.account.add(self.journal.mark_size()).is_ok() {
             self.published.add_bytes(self.journal.mark());

@@ -181,7 +181,8 @@ impl Log {
     /// Makes a persistent log durable up to here; for a temporary log there is nothing to do.
     ///
     /// The first failure is final: after it the operating system may have dropped what it could not
-    /// write, so no later success would mean anything.
+    /// write, so no later success would mean anything. Of a log whose directory was removed nothing can be
+    /// made durable.
     pub fn flush(&self) -> Result<()> {
         self.writer.lock().flush()
     }

@@ -240,7 +240,7 @@ impl View {
     /// The cache that is shown.
     pub fn cache(&self) -> Cache {
         Cache {
-            store: Arc::clone(self.store()),
+            store: Arc::clone(self.shown()),
         }
     }
 

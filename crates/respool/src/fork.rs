@@ -33,6 +33,11 @@ impl Process {
         }
     }
 
+    /// Whether this process is a child, as far as [`happened`] was called.
+    pub(crate) fn is_forked() -> bool {
+        FORKS.load(Ordering::Relaxed) > 0
+    }
+
     /// Whether this is that process, as far as [`happened`] was called.
     pub fn is_here(self) -> bool {
         self.forks == FORKS.load(Ordering::Relaxed)

@@ -1,5 +1,7 @@
 //! The failure file: why what a log was filled from failed.
 
+use std::borrow::Cow;
+
 use super::sections::{check_known, find};
 use super::{Damage, FAILURE_MAGIC, Header, Section, decode_sections, encode_sections};
 
@@ -26,9 +28,10 @@ pub struct Failure {
 impl Failure {
     /// The bytes of the file, for a log whose header is `header` and that has `records` records.
     pub fn encode(&self, header: Header, records: u64) -> Vec<u8> {
+        let (kind, text) = (cut(&self.kind, KIND_MAX), cut(&self.text, TEXT_MAX));
         let sections = [
-            Section::new(KIND, cut(&self.kind, KIND_MAX).as_bytes()),
-            Section::new(TEXT, cut(&self.text, TEXT_MAX).as_bytes()),
+            Section::new(KIND, kind.as_bytes()),
+            Section::new(TEXT, text.as_bytes()),
         ];
         encode_sections(Header { records, ..header }, FAILURE_MAGIC, &sections)
     }
@@ -49,9 +52,12 @@ impl Failure {
     }
 }
 
-/// The beginning of a text.
-fn cut(text: &str, len: usize) -> &str {
-    text.get(..text.floor_char_boundary(len)).unwrap_or(text)
+/// A text, or its beginning and a mark that it went on.
+fn cut(text: &str, len: usize) -> Cow<'_, str> {
+    match text.get(..text.floor_char_boundary(len)) {
+        Some(beginning) if beginning.len() < text.len() => format!("{beginning}\u{2026}").into(),
+        _ => text.into(),
+    }
 }
 
 #[cfg(test)]
@@ -74,6 +80,7 @@ mod tests {
         let bytes = long.encode(header(), 9);
         assert!(bytes.len() as u64 <= FAILURE_MAX);
         let (_, back) = Failure::decode(&bytes).unwrap();
-        assert!(long.text.starts_with(&back.text) && back.text.len() > 3000);
+        let beginning = back.text.strip_suffix('\u{2026}').unwrap();
+        assert!(long.text.starts_with(beginning) && beginning.len() > 3000);
     }
 }

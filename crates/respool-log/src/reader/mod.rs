@@ -14,6 +14,7 @@ mod segments;
 mod sidecars;
 mod tail;
 
+use std::cmp::Ordering;
 use std::fmt;
 use std::io;
 use std::path::Path;
@@ -23,8 +24,8 @@ use arrow_schema::SchemaRef;
 use parking_lot::RwLock;
 
 use crate::decode::{Decoder, VerifiedBits, caught};
-use crate::format::{ENTRY_LEN, Failure, Header, Manifest, Status};
-use crate::format::{FAILURE, INDEX, MANIFEST};
+use crate::format::{Damage, ENTRY_LEN, Failure, Header, Manifest, Status};
+use crate::format::{FAILURE, FAILURE_MAGIC, INDEX, MANIFEST, MANIFEST_MAGIC};
 use crate::options::Compression;
 use crate::segment::Reach;
 use crate::storage::{FileStorage, Storage, read_all};
@@ -114,7 +115,7 @@ impl LogReader {
 
     /// Opens the log in a storage, whoever writes to it.
     pub(crate) fn of_storage(options: &LogOptions, storage: Arc<dyn Storage>) -> Result<Self> {
-        let manifest = read_file(storage.as_ref(), MANIFEST)?;
+        let manifest = read_file(storage.as_ref(), MANIFEST, MANIFEST_MAGIC)?;
         let path = storage.path(MANIFEST);
         let manifest = Manifest::decode(&manifest).map_err(|e| Error::damage(&path, 0, e))?;
         let bad = |reason: String| Error::Corrupt {
@@ -165,7 +166,12 @@ impl LogReader {
         let closed = reader.known.read().walk.closed;
         match closed {
             Some(Status::Complete) => return Err(Error::Finished),
-            Some(Status::Failed) => reader.known.write().reopen(&reader.index)?,
+            Some(Status::Failed) => {
+                let records = reader.known.read().walk.totals.records;
+                // Said by `state` for as long as there is a reader, also when the file is gone.
+                *reader.state.write() = State::Failed(reader.failure(records));
+                reader.known.write().reopen(&reader.index)?;
+            }
             None => {}
         }
         reader.cut_tail()?;
@@ -205,7 +211,7 @@ impl LogReader {
     fn failure(&self, records: u64) -> Failure {
         let path = self.storage.path(FAILURE);
         let read = || {
-            let bytes = read_file(self.storage.as_ref(), FAILURE)?;
+            let bytes = read_file(self.storage.as_ref(), FAILURE, FAILURE_MAGIC)?;
             let damage = |e| Error::damage(&path, 0, e);
             let (header, failure) = Failure::decode(&bytes).map_err(damage)?;
             if self.speaks_of(&header, records) {
@@ -245,11 +251,14 @@ fn compression(header: &Header) -> Option<Compression> {
     }
 }
 
-/// All of a small file.
-fn read_file(storage: &dyn Storage, name: &str) -> Result<Vec<u8>> {
-    let read = || -> io::Result<Vec<u8>> {
-        let file = storage.open(name, false)?;
-        let len = usize::try_from(file.size()?).map_err(io::Error::other)?;
+/// All of a file that begins with a header, which says how long it is. Nothing is read of one that is longer
+/// or shorter, and nothing allocated for it.
+fn read_file(storage: &dyn Storage, name: &str, magic: [u8; 8]) -> Result<Vec<u8>> {
+    let failed = |e| Error::io("cannot read", storage.path(name), e);
+    let file = storage.open(name, false).map_err(failed)?;
+    let size = file.size().map_err(failed)?;
+    let read = |len: u64| -> io::Result<Vec<u8>> {
+        let len = usize::try_from(len).map_err(io::Error::other)?;
         let mut bytes = Vec::new();
         let out_of_memory = |e| io::Error::new(io::ErrorKind::OutOfMemory, e);
         bytes.try_reserve_exact(len).map_err(out_of_memory)?;
@@ -257,5 +266,12 @@ fn read_file(storage: &dyn Storage, name: &str) -> Result<Vec<u8>> {
         read_all(file.as_ref(), &mut bytes, 0)?;
         Ok(bytes)
     };
-    read().map_err(|e| Error::io("cannot read", storage.path(name), e))
+    let first = read(size.min(ENTRY_LEN as u64)).map_err(failed)?;
+    let damage = |e| Error::damage(storage.path(name), 0, e);
+    let header = Header::decode(&first, magic).map_err(damage)?;
+    match header.len.cmp(&size) {
+        Ordering::Less => Err(damage(Damage::Value("length"))),
+        Ordering::Greater => Err(damage(Damage::Truncated)),
+        Ordering::Equal => read(size).map_err(failed),
+    }
 }

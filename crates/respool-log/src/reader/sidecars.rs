@@ -3,7 +3,7 @@
 use std::io::{self, IoSlice};
 
 use super::{LogReader, read_file};
-use crate::format::{decode_sidecar, encode_sidecar};
+use crate::format::{SIDECAR_MAGIC, decode_sidecar, encode_sidecar};
 use crate::storage::write_all;
 use crate::{Error, Result};
 
@@ -48,7 +48,7 @@ impl LogReader {
     /// The bytes that are kept under a name, if they were computed from the batches that the log has.
     pub fn read_sidecar(&self, name: &str) -> Result<Option<Vec<u8>>> {
         let file = sidecar_name(name)?;
-        let bytes = match read_file(self.storage.as_ref(), &file) {
+        let bytes = match read_file(self.storage.as_ref(), &file, SIDECAR_MAGIC) {
             Err(Error::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
                 return Ok(None);
             }

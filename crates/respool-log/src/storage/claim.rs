@@ -47,7 +47,7 @@ impl Claim {
             Err(e) if e.kind() == io::ErrorKind::AlreadyExists => false,
             Err(e) => return Err(Error::io("cannot create the directory", path, e)),
         };
-        let mut made = Made {
+        let made = Made {
             directory: is_new.then(|| path.to_owned()),
             lock: None,
             kept: AtomicBool::new(false),
@@ -58,14 +58,17 @@ impl Claim {
         if is_lock_new {
             refuse_used(&directory)?;
         }
+        // What was made is undone before the lock is given back: others find both, or neither.
         let lock = lock(&directory)?;
-        made.lock = is_lock_new.then(|| Arc::clone(&directory));
-        // Somebody may have been here between the look and the lock.
-        for name in refuse_used(&directory)?.iter().filter(|name| *name != LOCK) {
+        let mut claim = Self { made, _lock: lock };
+        // Somebody may have been here between the look and the lock: then the lock file is that of a log.
+        let left = refuse_used(&directory)?;
+        claim.made.lock = is_lock_new.then(|| Arc::clone(&directory));
+        for name in left.iter().filter(|name| *name != LOCK) {
             let removed = directory.remove(name);
             removed.map_err(|e| Error::io("cannot remove", directory.path(name), e))?;
         }
-        Ok((Self { made, _lock: lock }, directory, checked))
+        Ok((claim, directory, checked))
     }
 
     /// Takes the lock of a log that is there.

@@ -165,6 +165,11 @@ impl Directory {
         }
     }
 
+    /// Whether it has no name any more.
+    pub(super) fn is_removed(&self) -> io::Result<bool> {
+        Ok(rustix::fs::fstat(&self.handle)?.st_nlink == 0)
+    }
+
     pub(super) fn stat(&self, name: &str) -> io::Result<Stat> {
         let stat = rustix::fs::statat(&self.handle, name, AtFlags::SYMLINK_NOFOLLOW)?;
         Ok(stat)

@@ -64,6 +64,10 @@ pub trait Storage: sealed::Sealed + fmt::Debug + Send + Sync {
     fn keep(&self);
     /// Whether somebody else has claimed the directory to write to it.
     fn has_writer(&self) -> io::Result<bool>;
+    /// Whether the directory was removed: what is written then goes with the last who has it open.
+    fn is_removed(&self) -> io::Result<bool> {
+        Ok(false)
+    }
     /// What an error calls the file.
     fn path(&self, name: &str) -> PathBuf;
     /// Whether files have names, which makes the log a persistent one.

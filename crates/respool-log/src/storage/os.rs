@@ -140,6 +140,10 @@ impl Storage for FileStorage {
         is_claimed(self.directory()?)
     }
 
+    fn is_removed(&self) -> io::Result<bool> {
+        self.directory()?.is_removed()
+    }
+
     fn path(&self, name: &str) -> PathBuf {
         if self.directory.is_some() && !name.is_empty() {
             self.path.join(name)

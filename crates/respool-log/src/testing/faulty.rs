@@ -238,6 +238,10 @@ impl Storage for Faulty {
         self.inner.replace(from, to)
     }
 
+    fn is_removed(&self) -> io::Result<bool> {
+        self.inner.is_removed()
+    }
+
     fn has_writer(&self) -> io::Result<bool> {
         self.inner.has_writer()
     }

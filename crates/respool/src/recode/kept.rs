@@ -56,10 +56,11 @@ impl Draft {
     pub(super) fn of(store: &Store) -> Option<Self> {
         let of = store.location()?.directory.clone();
         sweep(&of);
-        // Another process, also one in another container, must not have the same.
+        // Another process must not have the same: not one in another container, nor a child with the same state.
         let number = RandomState::new().build_hasher().finish();
+        let process = std::process::id();
         Some(Self {
-            path: of.join(format!("{NAME}-{number:016x}.part")),
+            path: of.join(format!("{NAME}-{process}-{number:016x}.part")),
             of,
             made: None,
         })

@@ -1,8 +1,9 @@
 //! A log with a name: made durable, and ended as the source has ended.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
-use respool_log::{Failure, LogReader};
+use respool_log::{Failure, Log, LogReader, State};
 
 use super::Store;
 use super::again::Mismatch;
@@ -22,7 +23,14 @@ impl Store {
                 "cannot flush: what this cache holds goes with the process; give it a path",
             ));
         }
+        if let Some(unsynced) = self.unsynced() {
+            return Err(unsynced);
+        }
         let Some(log) = log.as_ref().and_then(Records::written) else {
+            if self.is_let_go.load(Ordering::Relaxed) {
+                // It was durable when it was let go.
+                return Ok(());
+            }
             return Err(Error::invalid(
                 "cannot flush: this cache only reads its log; flush the cache that fills it",
             ));
@@ -54,16 +62,26 @@ impl Store {
                 log.finish()?;
                 Ok(true)
             }
-            // That is what the attempt failed at, not what the log is filled from.
-            Err(error) if error.is::<Mismatch>() => Ok(false),
             Err(error) => {
-                let failure = Failure {
-                    kind: "source".to_owned(),
-                    text: error.to_string(),
+                let failure = match earlier_failure(log) {
+                    Some(first) => first,
+                    // That is what the attempt failed at, not what the log is filled from.
+                    None if error.is::<Mismatch>() => return Ok(false),
+                    None => Failure {
+                        kind: "source".to_owned(),
+                        text: error.to_string(),
+                    },
                 };
-                // Where it can't be said why, the log is one that was left: not whole either.
-                let _said = log.fail(&failure);
-                Ok(false)
+                // What its reader is told is why the source failed. Where that can't be noted, the log is one that
+                // was left, which is not whole either; that it is not durable is for who closes it.
+                match log.fail(&failure) {
+                    Ok(()) => Ok(false),
+                    Err(respool_log::Error::Unsynced { path, source }) => {
+                        self.leave_unsynced(path, source);
+                        Ok(false)
+                    }
+                    Err(_) => Ok(true),
+                }
             }
         }
     }
@@ -87,10 +105,28 @@ impl Store {
             return;
         }
         state.follow(log.len(), log.num_rows(), log.shown_bytes());
+        self.is_let_go.store(true, Ordering::Relaxed);
         let written = state.log.replace(Records::Opened(log));
         let slots = state.slots.without_own();
         drop(state);
         let filled = self.filling.lock().take();
         drop((written, slots, filled));
+    }
+}
+
+/// Says of a log that is gone on with what it said before, if nothing came of that: why it had failed.
+pub(super) fn put_back(log: &Log) {
+    if let Some(failure) = earlier_failure(log) {
+        // Where it can't be said, the log is one that was left. One that has ended since stays as it is.
+        let _said = log.fail(&failure);
+    }
+}
+
+/// Why a log that is gone on with had failed, if nothing was added to it since.
+fn earlier_failure(log: &Log) -> Option<Failure> {
+    let earlier = log.earlier()?;
+    match earlier.state() {
+        State::Failed(failure) if earlier.len() == log.len() => Some(failure),
+        State::Failed(_) | State::Growing | State::Abandoned | State::Complete => None,
     }
 }

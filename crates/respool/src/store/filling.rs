@@ -22,6 +22,9 @@ static FILLING: Mutex<Vec<Entry>> = Mutex::new(Vec::new());
 /// `None` where it can't be had: in a forked child a thread that is not there may hold it for ever. Then who asks
 /// is not warned.
 fn entries() -> Option<MutexGuard<'static, Vec<Entry>>> {
+    if !Process::is_forked() {
+        return Some(FILLING.lock());
+    }
     for _ in 0..1000 {
         if let Some(entries) = FILLING.try_lock() {
             return Some(entries);

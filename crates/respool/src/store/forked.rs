@@ -20,6 +20,7 @@ pub(crate) struct Location {
     pub(crate) metadata: Vec<(String, Vec<u8>)>,
     /// The longest wait for the process that fills it.
     pub(crate) timeout: Option<Duration>,
+    /// With a budget of their own: the ledger that is shared with the parent's caches may be locked for ever.
     pub(super) options: Options,
 }
 
@@ -30,7 +31,8 @@ impl Store {
         if self.check_process().is_ok() {
             return self;
         }
-        match self.anew.get_or_init(|| self.reopened()) {
+        // Opened outside of every lock: this process may be forked meanwhile. Of two only one stays.
+        match self.anew.get_or_init(|| Box::new(self.reopened())) {
             Some(store) => store.here(),
             None => self,
         }
@@ -45,9 +47,7 @@ impl Store {
         if log.identity() != location.identity {
             return None;
         }
-        // A ledger that is shared with the parent's caches may be locked for ever.
-        let options = location.options.with_own_budget();
-        Self::opened(log, &options, location.timeout).ok()
+        Self::opened(log, &location.options, location.timeout).ok()
     }
 
     /// Where the log is, if it has a name.

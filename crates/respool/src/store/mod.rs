@@ -24,10 +24,11 @@ mod snapshot;
 pub(crate) mod upstream;
 
 use std::sync::atomic::AtomicBool;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::Duration;
 
 use arrow_schema::SchemaRef;
+use once_cell::race::OnceBox;
 use respool_log::{LogOptions, Quota};
 
 pub use self::again::{Mismatch, Skip};
@@ -81,13 +82,15 @@ pub(crate) struct Store {
     filling: Mutex<Option<Filling>>,
     /// Held by who closes it.
     closing: Mutex<Option<Unclosed>>,
+    /// Whether it wrote its log, and nothing more is written to that.
+    is_let_go: AtomicBool,
     /// Whether a read has found the log damaged.
     is_damaged: AtomicBool,
     /// As the state says, for a forked child, which can't ask it.
     is_closed: AtomicBool,
     process: Process,
     /// In a forked child, the same log opened anew.
-    anew: OnceLock<Option<Arc<Store>>>,
+    anew: OnceBox<Option<Arc<Store>>>,
 }
 
 impl Store {
@@ -141,7 +144,7 @@ impl Store {
                 identity,
                 metadata,
                 timeout,
-                options: options.without_log(),
+                options: options.without_log().with_own_budget(),
             }),
             filling: Mutex::new(Filling::of(state.log.as_ref())),
             state: Mutex::new(state),
@@ -155,10 +158,11 @@ impl Store {
             beside: Beside::default(),
             derived: Mutex::default(),
             closing: Mutex::default(),
+            is_let_go: AtomicBool::new(false),
             is_damaged: AtomicBool::new(false),
             is_closed: AtomicBool::new(false),
             process: Process::here(),
-            anew: OnceLock::new(),
+            anew: OnceBox::new(),
         })
     }
 

@@ -79,6 +79,11 @@ impl View {
         self.store.here()
     }
 
+    /// What it was made of, in a forked child too. Opens nothing.
+    pub(crate) fn shown(&self) -> &Arc<Store> {
+        &self.store
+    }
+
     pub(crate) fn into_store(self) -> Arc<Store> {
         self.store
     }
@@ -323,7 +328,7 @@ impl View {
 
     fn shaped(&self, columns: Columns) -> Self {
         let schema = Arc::clone(columns.schema());
-        let columns = (!columns.is_identity(&self.store().schema)).then(|| Arc::new(columns));
+        let columns = (!columns.is_identity(&self.store.schema)).then(|| Arc::new(columns));
         Self {
             schema,
             columns,
