@@ -69,6 +69,8 @@ def to_parquet(
     """Write a Parquet file, and return the number of rows; see ``StreamCacheView.to_parquet``."""
     if row_group_size < 1:
         raise ValueError(f"row_group_size is at least 1, not {row_group_size}")
+    if view.num_columns == 0:
+        raise ValueError("a Parquet file can't hold rows without columns: select one, or use to_ipc")
     with begin(progress, _rows(view)) as told, _whole(path) as file:
         with pq.ParquetWriter(file, view.schema, **options) as writer:
             for group in _groups(view, row_group_size, told, file):

@@ -32,5 +32,7 @@ def opened(given: object, function: str) -> StreamCacheView:
     """
     view = checked(given, function)
     if view.cache.closed:
-        raise ValueError("the cache is closed: open a new one over a new source")
+        raise ValueError(
+            "the cache is closed: make a new one over a new source, or open its log again where that is kept"
+        )
     return view

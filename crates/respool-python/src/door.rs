@@ -10,6 +10,7 @@ use respool::{Log, LogOptions, WritePolicy};
 
 use crate::attach::detached;
 use crate::cache::PyCache;
+use crate::metadata::entries_of;
 use crate::number::Number;
 use crate::options::{Disk, compression_of, log_in, named_log, options, room};
 use crate::path::PathArgument;
@@ -36,7 +37,8 @@ use crate::source::source_of;
 ///     other processes and while it is filled. Every batch goes into it at once. It is durable after
 ///     ``flush()`` or ``close()``, and once the source has come to its end.
 /// metadata
-///     For a log that is kept: a dict of what JSON can hold, for ``.metadata``.
+///     For a log that is kept: a dict, for ``.metadata``, of what JSON gives back as it is: None, bool, int,
+///     float, str, and lists and dicts of these.
 /// coalesce_rows, compression, schema
 ///     As for :class:`StreamCache`.
 /// allow_tmpfs
@@ -55,7 +57,11 @@ use crate::source::source_of;
 ///     If ``path`` holds something: a log is opened with :func:`respool.open`, one that was not filled to its
 ///     end gone on with by :func:`respool.resume`.
 /// BlockingIOError
-///     If another process writes to the log in ``path``; the message says which.
+///     If this process or another writes to the log in ``path``; the message says which.
+/// FileNotFoundError
+///     If what ``path`` lies in is not there.
+/// PermissionError
+///     If ``path`` is there and others may write to it, or it is not yours.
 ///
 /// Examples
 /// --------
@@ -116,7 +122,7 @@ pub(crate) fn cache<'py>(
             allow_tmpfs,
         );
     }
-    if metadata.is_some() {
+    if !entries_of(metadata)?.is_empty() {
         return Err(PyValueError::new_err(
             "metadata is for a log that is kept: give it a path too",
         ));

@@ -1,33 +1,52 @@
 //! What its owner says of a log with a name: values that JSON can hold, each as its JSON text.
 
-use pyo3::exceptions::PyTypeError;
+use pyo3::exceptions::{PyRecursionError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyDict, PyString};
+use pyo3::types::{PyBytes, PyDict, PyMapping, PyString};
 
-/// The entries of what is to be a dict.
+/// The entries of what is to be a mapping.
 ///
 /// # Errors
-/// `TypeError` or `ValueError` where it is none, a name is no text, or JSON can't hold a value.
+/// `TypeError` or `ValueError` where it is none, a name is no text, or a value would not come back from JSON as
+/// it is.
 pub(crate) fn entries_of(metadata: Option<&Bound<'_, PyAny>>) -> PyResult<Vec<(String, Vec<u8>)>> {
     let Some(metadata) = metadata else {
         return Ok(Vec::new());
     };
-    let refused = |what: String| {
-        PyTypeError::new_err(format!(
-            "metadata is a dict with names that are text, not {what}"
-        ))
+    let py = metadata.py();
+    let Ok(mapping) = metadata.cast::<PyMapping>() else {
+        let kind = metadata.get_type().name()?;
+        return Err(PyTypeError::new_err(format!(
+            "metadata is a dict with names that are text, not {kind}"
+        )));
     };
-    let Ok(metadata) = metadata.cast::<PyDict>() else {
-        return Err(refused(metadata.get_type().name()?.to_string()));
-    };
-    let dumps = metadata.py().import("json")?.getattr("dumps")?;
+    let json = py.import("json")?;
+    let strictly = PyDict::new(py);
+    strictly.set_item("allow_nan", false)?;
     let mut entries = Vec::new();
-    for (name, value) in metadata {
-        let Ok(name) = name.cast::<PyString>() else {
-            return Err(refused(name.repr()?.to_string()));
+    for item in mapping.items()? {
+        let (name, value): (Bound<'_, PyAny>, Bound<'_, PyAny>) = item.extract()?;
+        let name = name.cast::<PyString>().map(|name| name.to_str());
+        let Ok(Ok(name)) = name else {
+            return Err(PyTypeError::new_err(format!(
+                "metadata is a dict with names that are text, not {}",
+                item.get_item(0)?.repr()?
+            )));
         };
-        let text: String = dumps.call1((value,))?.extract()?;
-        entries.push((name.to_str()?.to_owned(), text.into_bytes()));
+        let name = name.to_owned();
+        let refused = |why: String| {
+            PyTypeError::new_err(format!(
+                "metadata[{name:?}] can't be kept: {why}; give what JSON gives back as it is: None, bool, int, \
+                 float, str, and lists and dicts (with text for names) of these"
+            ))
+        };
+        let dumped = json.call_method("dumps", (&value,), Some(&strictly));
+        let text = dumped.map_err(|error| refused(error.value(py).to_string()))?;
+        if !json.call_method1("loads", (&text,))?.eq(&value)? {
+            return Err(refused("it would come back as something else".to_owned()));
+        }
+        let text: String = text.extract()?;
+        entries.push((name, text.into_bytes()));
     }
     Ok(entries)
 }
@@ -43,7 +62,13 @@ pub(crate) fn dict_of<'py>(
         let bytes = PyBytes::new(py, value);
         match loads.call1((&bytes,)) {
             Ok(value) => metadata.set_item(name, value)?,
-            Err(_) => metadata.set_item(name, bytes)?,
+            Err(error)
+                if error.is_instance_of::<PyValueError>(py)
+                    || error.is_instance_of::<PyRecursionError>(py) =>
+            {
+                metadata.set_item(name, bytes)?;
+            }
+            Err(error) => return Err(error),
         }
     }
     Ok(metadata)

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use pyo3::exceptions::{PyTypeError, PyValueError};
+use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use respool::{Compression, LogOptions, Options};
 
@@ -63,7 +63,7 @@ pub(crate) fn named_log(
 ) -> PyResult<LogOptions> {
     let metadata = entries_of(metadata)?;
     if path.as_os_str().is_empty() {
-        return Err(PyTypeError::new_err(
+        return Err(PyValueError::new_err(
             "path is the directory of the log, not empty",
         ));
     }
@@ -73,12 +73,25 @@ pub(crate) fn named_log(
         .time_to_live(time_to_live.map(seconds).transpose()?))
 }
 
-pub(crate) fn seconds(timeout: f64) -> PyResult<Duration> {
-    Duration::try_from_secs_f64(timeout).map_err(|_| {
-        PyValueError::new_err(format!(
-            "timeout is a number of seconds from 0 on, or None, not {timeout}"
-        ))
+fn seconds(time: f64) -> PyResult<Duration> {
+    Duration::try_from_secs_f64(time).map_err(|_| {
+        PyValueError::new_err(format!("a number of seconds from 0 on is wanted, not {time}"))
     })
+}
+
+/// A time to wait, in any of the forms of named caches; `None` where there is no end.
+///
+/// # Errors
+/// `TypeError` or `ValueError` where it is none.
+pub(crate) fn timeout_of(timeout: Option<&Bound<'_, PyAny>>) -> PyResult<Option<Duration>> {
+    let Some(timeout) = timeout else {
+        return Ok(None);
+    };
+    let ages = timeout.py().import("respool._named.ages")?;
+    let time: Option<f64> = ages
+        .call_method1("seconds", (timeout, "timeout"))?
+        .extract()?;
+    time.map(seconds).transpose()
 }
 
 /// The `disk` argument of [`cache`] and its like.

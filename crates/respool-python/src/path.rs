@@ -19,7 +19,12 @@ impl<'py> FromPyObject<'_, 'py> for PathArgument {
         let path: PathBuf = text.extract()?;
         // Otherwise the first call of the system refuses it, as an error without a number.
         if path.as_os_str().as_bytes().contains(&0) {
-            return Err(PyValueError::new_err("embedded null byte"));
+            return Err(PyValueError::new_err("a path holds no null byte"));
+        }
+        if path.as_os_str().is_empty() {
+            return Err(PyValueError::new_err(
+                "a path is not empty: \".\" is the current directory",
+            ));
         }
         Ok(Self(path))
     }

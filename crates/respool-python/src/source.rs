@@ -193,7 +193,7 @@ impl Item {
             return ImportedStream::from_object(item).map(Self::Stream);
         }
         Err(PyTypeError::new_err(format!(
-            "an iterable of batches gave a {}, which has neither __arrow_c_array__ nor \
+            "an iterable of batches gave an object of type {}, which has neither __arrow_c_array__ nor \
              __arrow_c_stream__ and is no pandas DataFrame",
             item.get_type().name()?
         )))

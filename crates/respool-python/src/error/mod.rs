@@ -4,6 +4,7 @@
 //! interpreter exit.
 
 mod ended;
+mod of_log;
 mod raised;
 mod stream;
 mod told;

@@ -113,5 +113,10 @@ fn tell(py: Python<'_>, raised: &PyErr) -> (Told, Ends) {
     } else {
         Ends::Otherwise
     };
-    (Told::new(kind, format!("{name}: {text}")), ends)
+    let told = if text.is_empty() {
+        name
+    } else {
+        format!("{name}: {text}")
+    };
+    (Told::new(kind, told), ends)
 }

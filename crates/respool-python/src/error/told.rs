@@ -104,6 +104,14 @@ impl Told {
         }
     }
 
+    /// As [`Told::at`], with what is said where the path stands beside it.
+    pub(super) fn beside(kind: Kind, text: impl ToString, path: &Path, beside: String) -> Self {
+        Self {
+            beside_path: Some(beside),
+            ..Self::at(kind, text, path)
+        }
+    }
+
     /// That a stream is not whole, and how much of it there is.
     pub(super) fn incomplete(text: impl ToString, batches: usize, rows: u64) -> Self {
         Self {
@@ -121,7 +129,17 @@ impl Told {
             Error::Source(failure) => Self::of_source(failure.error()),
             Error::MemoryFull { .. } => Self::new(Kind::MemoryCapacity, error),
             Error::Log(log) => Self::of_log(log),
-            Error::Stalled { directory, .. } => Self::at(Kind::Os(ETIMEDOUT), error, directory),
+            Error::Stalled {
+                directory,
+                seconds,
+                batches,
+            } => {
+                let beside = format!(
+                    "nothing was written to this log for {seconds} s after batch {batches}; its writer is still \
+                     there: read on to wait longer, or read .prefix()"
+                );
+                Self::beside(Kind::Os(ETIMEDOUT), error, directory, beside)
+            }
             Error::Reentrant | Error::Forked | Error::Interrupted(_) => {
                 Self::new(Kind::Runtime, error)
             }
@@ -154,71 +172,6 @@ impl Told {
         Self::new(Kind::Runtime, error)
     }
 
-    pub(super) fn of_log(error: &respool::LogError) -> Self {
-        use respool::LogError as Log;
-
-        match error {
-            Log::Io {
-                action,
-                path,
-                source,
-            } => match source.raw_os_error() {
-                Some(errno) => Self {
-                    beside_path: Some(without_path(action, source)),
-                    ..Self::at(Kind::Os(errno), error, path)
-                },
-                None if source.kind() == std::io::ErrorKind::OutOfMemory => {
-                    Self::new(Kind::Memory, error)
-                }
-                None if source.kind() == std::io::ErrorKind::AlreadyExists => {
-                    let text = "a new log wants a new or empty directory; a log that is there is opened with \
-                                respool.open(path), and one that was not filled to its end gone on with by \
-                                respool.resume(path, source)";
-                    Self {
-                        beside_path: Some(text.to_owned()),
-                        ..Self::at(
-                            Kind::Os(EEXIST),
-                            format!("{}: {text}", path.display()),
-                            path,
-                        )
-                    }
-                }
-                None => Self::at(Kind::Os(EIO), error, path),
-            },
-            Log::OutOfSpace {
-                path,
-                asked,
-                used,
-                capacity,
-            } => {
-                let text = format!(
-                    "the log in {} is full: {asked} more bytes asked, {used} used, quota {capacity}; nothing is \
-                     lost, and after resize(disk=...) the next read goes on; a named cache has the room that \
-                     quota= of respool.named leaves it, and respool.prune makes more",
-                    path.display()
-                );
-                Self::at(Kind::DiskCapacity, text, path)
-            }
-            Log::Corrupt { path, .. } => Self::at(Kind::CorruptLog, error, path),
-            Log::Unsynced { path, .. } => Self::at(Kind::Os(EIO), error, path),
-            Log::Locked { path, .. } => Self::at(Kind::Os(EAGAIN), error, path),
-            Log::Refused { path, .. } => Self::at(Kind::Os(EACCES), error, path),
-            Log::Tmpfs { path } => Self::new(
-                Kind::Value,
-                format!(
-                    "{} is on a memory file system (tmpfs), where a log takes the memory it should save; \
-                     choose a directory on a disk, or pass allow_tmpfs=True",
-                    path.display()
-                ),
-            ),
-            Log::Schema { .. }
-            | Log::Finished
-            | Log::OutOfRange { .. }
-            | Log::Newer { .. }
-            | Log::Arrow(_) => Self::new(Kind::Value, error),
-        }
-    }
-
     pub(super) fn raised(self, py: Python<'_>) -> PyErr {
         let Self {
             kind,
@@ -241,22 +194,11 @@ impl Told {
             },
             Kind::MemoryCapacity => ours(py, kind, (text,)),
             Kind::IncompleteStream => ours(py, kind, (text, counts)),
-            Kind::DiskCapacity | Kind::CorruptLog => ours(py, kind, (kind.errno(), text, path)),
+            Kind::DiskCapacity | Kind::CorruptLog => {
+                ours(py, kind, (kind.errno(), beside_path.unwrap_or(text), path))
+            }
         }
     }
-}
-
-/// What was being done and why it failed: `OSError` shows number and path itself.
-fn without_path(action: &str, source: &std::io::Error) -> String {
-    let action = [" in", " to"]
-        .iter()
-        .find_map(|preposition| action.strip_suffix(preposition))
-        .unwrap_or(action);
-    let reason = source.to_string();
-    let reason = reason
-        .split_once(" (os error")
-        .map_or(reason.as_str(), |(reason, _)| reason);
-    format!("{action}: {reason}")
 }
 
 /// One of the exceptions of `respool.exceptions`.

@@ -1,0 +1,143 @@
+//! Errors of logs, told to Python: what was being done, why it failed, and what to do next. The path stands
+//! beside that where it is an `OSError`, so the text has none.
+
+use std::io;
+use std::path::Path;
+
+use respool::LogError;
+use rustix::io::Errno;
+
+use super::told::{EACCES, EAGAIN, EEXIST, EIO, Kind, Told};
+
+/// What the system says where there is no room.
+const FULL: [Errno; 3] = [Errno::NOSPC, Errno::DQUOT, Errno::FBIG];
+
+impl Told {
+    pub(super) fn of_log(error: &LogError) -> Self {
+        match error {
+            LogError::Io {
+                action,
+                path,
+                source,
+            } => of_io(error, action, path, source),
+            LogError::OutOfSpace {
+                path,
+                asked,
+                used,
+                capacity,
+            } => {
+                let text = if *used == 0 {
+                    format!(
+                        "cannot begin the log: it takes {asked} bytes before any batch, and its quota is {capacity}; \
+                         nothing was read, give it more room (disk=, of a named cache quota= or respool.prune)"
+                    )
+                } else {
+                    format!(
+                        "the log is full: {asked} more bytes asked, {used} used, quota {capacity}; nothing is lost, \
+                         and after resize(disk=...) the next read goes on; a named cache has the room that quota= \
+                         of respool.named leaves it, and respool.prune makes more"
+                    )
+                };
+                Self::beside(Kind::DiskCapacity, format!("{}: {text}", path.display()), path, text)
+            }
+            LogError::Corrupt {
+                path,
+                offset,
+                reason,
+            } => {
+                let beside = format!("the log is damaged at byte {offset} of this file: {reason}");
+                Self::beside(Kind::CorruptLog, error, path, beside)
+            }
+            LogError::Unsynced { path, source } => {
+                let source = reason(source);
+                let beside = format!(
+                    "an earlier sync failed ({source}), so the log is not safely on disk; write it again to another \
+                     place"
+                );
+                Self::beside(Kind::Os(EIO), error, path, beside)
+            }
+            LogError::Locked { path, owner } => {
+                let directory = path.parent().unwrap_or(path);
+                let beside = match owner {
+                    Some(owner) if is_this_process(owner) => {
+                        "this process writes to this log already: read the cache that fills it, or close that first"
+                            .to_owned()
+                    }
+                    Some(owner) => format!(
+                        "another writer has this log ({owner}): read it with respool.open, or close it there first"
+                    ),
+                    None => "another writer, which has not said who it is, has this log: read it with \
+                             respool.open, or close it there first"
+                        .to_owned(),
+                };
+                Self::beside(Kind::Os(EAGAIN), error, directory, beside)
+            }
+            LogError::Refused { path, reason } => {
+                let beside = format!("it is not opened: {reason}");
+                Self::beside(Kind::Os(EACCES), error, path, beside)
+            }
+            LogError::Tmpfs { path } => Self::new(
+                Kind::Value,
+                format!(
+                    "{} is on a memory file system (tmpfs), where a log takes the memory it should save; \
+                     choose a directory on a disk, or pass allow_tmpfs=True",
+                    path.display()
+                ),
+            ),
+            LogError::Schema { .. }
+            | LogError::Finished
+            | LogError::OutOfRange { .. }
+            | LogError::Newer { .. }
+            | LogError::Arrow(_) => Self::new(Kind::Value, error),
+        }
+    }
+}
+
+fn of_io(error: &LogError, action: &str, path: &Path, source: &io::Error) -> Told {
+    let Some(errno) = source.raw_os_error() else {
+        return match source.kind() {
+            io::ErrorKind::OutOfMemory => Told::new(Kind::Memory, error),
+            io::ErrorKind::AlreadyExists => {
+                let text = "a new log wants a new or empty directory; a log that is there is opened with \
+                            respool.open(path), and one that was not filled to its end gone on with by \
+                            respool.resume(path, source)";
+                let whole = format!("{}: {text}", path.display());
+                Told::beside(Kind::Os(EEXIST), whole, path, text.to_owned())
+            }
+            _ => Told::at(Kind::Os(EIO), error, path),
+        };
+    };
+    // What was wanted is not there: the action says that, and need not be given a reason.
+    if action.starts_with("there is no") {
+        return Told::beside(Kind::Os(errno), error, path, without_preposition(action));
+    }
+    let mut beside = format!("{}: {}", without_preposition(action), reason(source));
+    if action.starts_with("cannot write") && FULL.iter().any(|full| full.raw_os_error() == errno) {
+        beside.push_str("; nothing is lost, and the next read goes on once there is room");
+    }
+    Told::beside(Kind::Os(errno), error, path, beside)
+}
+
+/// Whether the writer of a log is this process.
+fn is_this_process(owner: &str) -> bool {
+    let host = rustix::system::uname();
+    let host = host.nodename().to_string_lossy();
+    owner.starts_with(&format!("process {}, host {host},", std::process::id()))
+}
+
+/// What was being done, without the word that leads to the path.
+fn without_preposition(action: &str) -> String {
+    [" in", " to"]
+        .iter()
+        .find_map(|preposition| action.strip_suffix(preposition))
+        .unwrap_or(action)
+        .to_owned()
+}
+
+/// Why it failed: `OSError` shows the number itself.
+fn reason(source: &io::Error) -> String {
+    let reason = source.to_string();
+    reason
+        .split_once(" (os error")
+        .map_or_else(|| reason.clone(), |(reason, _)| reason.to_owned())
+}
