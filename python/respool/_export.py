@@ -70,7 +70,9 @@ def to_parquet(
     if row_group_size < 1:
         raise ValueError(f"row_group_size is at least 1, not {row_group_size}")
     if view.num_columns == 0:
-        raise ValueError("a Parquet file can't hold rows without columns: select one, or use to_ipc")
+        raise ValueError(
+            "a Parquet file can't hold rows without columns: select one, or use to_ipc"
+        )
     with begin(progress, _rows(view)) as told, _whole(path) as file:
         with pq.ParquetWriter(file, view.schema, **options) as writer:
             for group in _groups(view, row_group_size, told, file):
@@ -81,7 +83,8 @@ def to_parquet(
 
 def _rows(view: StreamCacheView) -> int | None:
     """Return how many rows there will be, where that is known."""
-    return view.num_rows if view.complete and not view._is_filtered else None
+    is_known = view.complete and not view._is_filtered  # noqa: SLF001
+    return view.num_rows if is_known else None
 
 
 def _groups(

@@ -94,7 +94,7 @@ class Call(Progress):
         super().__init__()
         self._function = function
 
-    def _show(self, size: int) -> None:
+    def _show(self, size: int) -> None:  # noqa: ARG002
         self._function(self.batches, self.rows)
 
 
@@ -123,16 +123,14 @@ class Line(Progress):
 
     def _write(self, size: int, end: str) -> None:
         self._is_open = not end
-        sys.stderr.write(
-            f"\rrespool: {self.batches} batches, {self.rows} rows, {shown(size)}{end}"
-        )
+        sys.stderr.write(f"\rrespool: {self.batches} batches, {self.rows} rows, {shown(size)}{end}")
         sys.stderr.flush()
 
 
 class Bar(Progress):
     """A bar of tqdm over the rows, in a terminal or a notebook."""
 
-    def __init__(self, bar: Any) -> None:  # noqa: ANN401 - tqdm has no types
+    def __init__(self, bar: Any) -> None:  # noqa: ANN401 - an extra that may be missing
         super().__init__()
         self._bar = bar
 
@@ -151,7 +149,7 @@ class Bar(Progress):
         self._bar.close()
 
 
-def _bar(rows: int | None) -> Any:  # noqa: ANN401 - tqdm has no types
+def _bar(rows: int | None) -> Any:  # noqa: ANN401 - an extra that may be missing
     with warnings.catch_warnings():
         # That the notebook has no widgets is no news for who asked for a bar.
         warnings.simplefilter("ignore")

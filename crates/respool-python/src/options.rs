@@ -75,7 +75,9 @@ pub(crate) fn named_log(
 
 fn seconds(time: f64) -> PyResult<Duration> {
     Duration::try_from_secs_f64(time).map_err(|_| {
-        PyValueError::new_err(format!("a number of seconds from 0 on is wanted, not {time}"))
+        PyValueError::new_err(format!(
+            "a number of seconds from 0 on is wanted, not {time}"
+        ))
     })
 }
 

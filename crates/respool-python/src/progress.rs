@@ -24,7 +24,11 @@ impl<'py> Progress<'py> {
         let Some(argument) = argument else {
             return Ok(silent);
         };
-        if argument.is_none() || argument.cast::<PyBool>().is_ok_and(|wanted| !wanted.is_true()) {
+        if argument.is_none()
+            || argument
+                .cast::<PyBool>()
+                .is_ok_and(|wanted| !wanted.is_true())
+        {
             return Ok(silent);
         }
         let module = py.import("respool._progress")?;

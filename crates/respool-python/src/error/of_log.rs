@@ -38,7 +38,12 @@ impl Told {
                          of respool.named leaves it, and respool.prune makes more"
                     )
                 };
-                Self::beside(Kind::DiskCapacity, format!("{}: {text}", path.display()), path, text)
+                Self::beside(
+                    Kind::DiskCapacity,
+                    format!("{}: {text}", path.display()),
+                    path,
+                    text,
+                )
             }
             LogError::Corrupt {
                 path,

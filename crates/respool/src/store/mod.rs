@@ -23,8 +23,8 @@ pub(crate) mod slots;
 mod snapshot;
 pub(crate) mod upstream;
 
-use std::sync::atomic::AtomicBool;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use arrow_schema::SchemaRef;
