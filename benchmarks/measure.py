@@ -8,12 +8,14 @@ preparation and returns the seconds that count.
 from __future__ import annotations
 
 import gc
+import json
 import os
 import random
 import statistics
 import tempfile
 import time
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -71,6 +73,26 @@ def table(
         ratio = min(ours) / min(peer)
         print(f"{claim.ours:<34}{_figures(ours, scale):>18}{_figures(peer, scale):>18}", end="")
         print(f"  {claim.peer:<34}{ratio:>6.2f}x{verdict(ratio, claim.wanted, 'x')}", flush=True)
+    _record(title, seconds, unit)
+
+
+def board(title: str, seconds: dict[str, list[float]], ours: list[str]) -> None:
+    """Print one line per contender, the fastest first: best and median, and how often each of ours fits in."""
+    print(f"\n{title}")
+    heads = "".join(f"{f'/ {name}':>24}" for name in ours)
+    print(f"{f'{len(seconds[ours[0]])} rounds, ms':<34}{'best (median)':>18}{heads}")
+    for name, times in sorted(seconds.items(), key=lambda one: min(one[1])):
+        ratios = "".join(f"{min(times) / min(seconds[one]):>23.2f}x" for one in ours)
+        print(f"{name:<34}{_figures(times, 1e3):>18}{ratios}", flush=True)
+    _record(title, seconds, "ms")
+
+
+def _record(title: str, seconds: dict[str, list[float]], unit: str) -> None:
+    """Add what was measured to the file that BENCH_RECORD names, a line of JSON each, for ``page.py``."""
+    if path := os.environ.get("BENCH_RECORD"):
+        figures = {name: [min(times), statistics.median(times)] for name, times in seconds.items()}
+        with Path(path).open("a") as lines:
+            lines.write(json.dumps({"title": title, "unit": unit, "seconds": figures}) + "\n")
 
 
 def verdict(figure: float, wanted: float | None, unit: str) -> str:
