@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from respool._named import layout
 from respool._progress import Progress, begin
 
 if TYPE_CHECKING:
@@ -156,7 +157,7 @@ def _takes_bytes(path: str) -> bool:
 
 
 def _refuse_log(path: Path) -> None:
-    if os.path.lexists(path.parent / "_manifest"):
+    if layout.is_log(path.parent):
         raise ValueError(
             f"{path} is in the directory of a kept log, where it would replace a file of the log or be taken "
             "for one: write it elsewhere"

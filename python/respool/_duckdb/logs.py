@@ -6,7 +6,7 @@ from pathlib import Path
 
 import respool
 from respool import StreamCache, _native
-from respool._named import ours, place
+from respool._named import layout, ours
 from respool.exceptions import RespoolError
 
 _SHOWN = ("complete", "growing")
@@ -35,7 +35,7 @@ def found(root: Path) -> tuple[list[tuple[str, Path]], bool]:
 def _unnamed(root: Path) -> list[tuple[str, Path]]:
     """Return the logs in a directory that were made there with a ``path``."""
     directories = sorted(path for path in root.iterdir() if not path.name.startswith("."))
-    logs = [path for path in directories if os.path.lexists(path / place.MANIFEST)]
+    logs = [path for path in directories if layout.is_log(path)]
     return [(path.name, path) for path in logs if _is_shown(path)]
 
 

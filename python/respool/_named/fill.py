@@ -1,29 +1,19 @@
-"""Get what a name stands for, or fill it."""
+"""The public function that gets what a name stands for, or fills it."""
 
 import datetime as dt
-import errno
-import time
 from collections.abc import Callable
-from contextvars import ContextVar
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Literal
 
 from respool import _native
-from respool._named import ages, keys, lock, ours, place, removal
+from respool._named import ages, keys, place
 from respool._named import quota as quotas
-from respool._named.home import Found, Home, size_of
+from respool._named.get import got
+from respool._named.hit import Wanted
+from respool._named.home import Home
 from respool._named.keys import Plain
 from respool._native import StreamCache
-from respool.exceptions import CorruptLogError
 from respool.typing import ArrowSchemaExportable, ByteSize, Source
 from respool.typing import Path as AnyPath
-
-_CLOSING = 60.0
-"""Seconds that a cache of this process may take to be closed, where nothing is said."""
-
-_BEING_FILLED: ContextVar[frozenset[Path]] = ContextVar("_BEING_FILLED", default=frozenset())
-"""The homes of the names whose ``fill`` runs right now and is what this code is part of."""
 
 
 def named(
@@ -147,7 +137,7 @@ def named(
             f"fill is a callable without arguments that gives a source, not {type(fill).__name__}: "
             "so that nothing is opened where the cache is there, as in named(name, lambda: source)"
         )
-    wanted = _Wanted(
+    wanted = Wanted(
         key=keys.encode(key),
         is_any_key=fill is None and key is None,
         ttl=ages.seconds(ttl, "ttl"),
@@ -165,150 +155,8 @@ def named(
     _native._check_options(**options)  # noqa: SLF001
     options["allow_tmpfs"] = allow_tmpfs
     quotas.check(quota)
-    cache = _got(Home.of(place.root(directory), name), fill, wanted, quota, options)
+    cache = got(Home.of(place.root(directory), name), fill, wanted, quota, options)
     if ingest:
         # Without the lock: others may have what is stored meanwhile.
         cache.ingest_all()
-    return cache
-
-
-@dataclass(frozen=True)
-class _Wanted:
-    key: bytes | None
-    is_any_key: bool
-    ttl: float | None
-    timeout: float | None
-    memory: ByteSize | None
-
-
-def _got(
-    home: Home,
-    fill: Callable[[], Source] | None,
-    wanted: _Wanted,
-    quota: ByteSize | None,
-    options: dict[str, Any],
-) -> StreamCache:
-    root = home.path.parent
-    is_there = place.is_there(root) and home.is_there()
-    if is_there:
-        # What is complete can be had without the lock, however long somebody holds that.
-        found, cache = _look(home, wanted, is_locked=False)
-        if cache is not None:
-            return cache
-    if fill is None and not (is_there and home.is_begun()):
-        raise _nothing(home, None)
-    if home.path in _BEING_FILLED.get():
-        raise RuntimeError(
-            f"the fill of {home.name!r} asks for {home.name!r} itself, which would be waited for without "
-            "an end"
-        )
-    if fill is not None:
-        if not options["allow_tmpfs"]:
-            _native._check_place(place.nearest(home.path))  # noqa: SLF001
-        root.parent.mkdir(parents=True, exist_ok=True)
-        place.made(root)
-    with lock.held(home.path, wanted.timeout):
-        found, cache = _look(home, wanted, is_locked=True)
-        if cache is None:
-            if fill is None:
-                raise _nothing(home, found)
-            most = quotas.chosen(quota, root)
-            source = _source(home.path, fill)
-            room = None if most is None else quotas.make_room(root, home, found, most)
-            cache = _begun(home, source, wanted, room, options)
-        return cache
-
-
-def _nothing(home: Home, found: Found | None) -> FileNotFoundError:
-    name, root = home.name, home.path.parent
-    if found is None:
-        state = None if home.top() is None else "is damaged"
-    elif found.state in {"abandoned", "failed"}:
-        state = f"is not whole ({found.state})"
-    else:
-        state = "has another key or is too old"
-    reason = f"no cache is named {name!r}" if state is None else f"the cache {name!r} {state}"
-    return FileNotFoundError(
-        errno.ENOENT,
-        f"{reason}, and without fill= none is made; respool.ls tells what is in",
-        str(root),
-    )
-
-
-def _look(
-    home: Home, wanted: _Wanted, *, is_locked: bool
-) -> tuple[Found | None, StreamCache | None]:
-    """Return what is there by a name, and, if that is what is wanted, a cache of it."""
-    try:
-        found, cache = _settled(home, wanted, is_locked=is_locked)
-    except CorruptLogError:
-        return None, None
-    except FileNotFoundError:
-        # It was removed after it was found, which under the lock can't be.
-        if is_locked:
-            raise
-        return None, None
-    if cache is not None:
-        home.use()
-    return found, cache
-
-
-def _settled(
-    home: Home, wanted: _Wanted, *, is_locked: bool
-) -> tuple[Found | None, StreamCache | None]:
-    end = time.monotonic() + (_CLOSING if wanted.timeout is None else wanted.timeout)
-    while True:
-        found = home.current()
-        try:
-            return found, None if found is None else _opened(found, wanted, is_locked=is_locked)
-        except RuntimeError as error:
-            # A cache of this process that fills it is being closed: whole, or left, in a moment.
-            if type(error) is not RuntimeError or time.monotonic() > end:
-                raise
-        time.sleep(0.005)
-
-
-def _opened(found: Found, wanted: _Wanted, *, is_locked: bool) -> StreamCache | None:
-    about = found.about
-    if about["key"] != wanted.key and not wanted.is_any_key:
-        return None
-    if found.state == "growing":
-        filling = ours.find(about["identity"])
-        # Ours are entered before the lock is given back: without it none need not mean that it is not ours.
-        if filling is not None or not is_locked:
-            return filling
-    elif found.state != "complete" or ages.is_over(about["created"], about["ttl"], wanted.ttl):
-        return None
-    return _native.open(found.path, timeout=wanted.timeout, memory=wanted.memory)
-
-
-def _source(home: Path, fill: Callable[[], Source]) -> Source:
-    before = _BEING_FILLED.set(_BEING_FILLED.get() | {home})
-    try:
-        return fill()
-    finally:
-        _BEING_FILLED.reset(before)
-
-
-def _begun(
-    home: Home, source: Source, wanted: _Wanted, room: int | None, options: dict[str, Any]
-) -> StreamCache:
-    """Let a new log be the current one, and remove those before it that nobody uses."""
-    number = home.next_number()
-    path = home.log(number)
-    cache = _native._fill(  # noqa: SLF001
-        source,
-        path,
-        key=wanted.key,
-        ttl=wanted.ttl,
-        disk="auto" if room is None else room,
-        **options,
-    )
-    about = _native._peek(path)  # noqa: SLF001
-    ours.enter(about["identity"], cache)
-    home.use()
-    before = size_of(home.path)
-    removal.sweep(home, number)
-    if room is not None:
-        cache.resize(disk=room + before - size_of(home.path))
     return cache

@@ -6,7 +6,6 @@ current one. A log is there or not by the renaming of its manifest, so there is 
 
 import errno
 import os
-import re
 import stat
 from collections.abc import Iterator
 from contextlib import suppress
@@ -15,9 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from respool import _native
-from respool._named import lock, names, place
-
-_NUMBER = re.compile(r"[0-9]{8}|[1-9][0-9]{8,}")
+from respool._named import layout, names, place
 
 
 @dataclass(frozen=True)
@@ -48,7 +45,7 @@ class Home:
 
     def is_begun(self) -> bool:
         """Tell whether somebody made it for the name: it has a file to lock, before all others."""
-        return os.path.lexists(self.path / lock.NAME)
+        return os.path.lexists(self.path / layout.LOCK)
 
     def is_there(self) -> bool:
         """Tell whether there is a directory for the name.
@@ -76,18 +73,13 @@ class Home:
 
     def numbers(self) -> list[int]:
         """Return the numbers of its logs, and of directories that never became one, highest first."""
-        return [number for number in self._taken() if _is_directory(self.log(number))]
+        return [
+            number for number in layout.numbers(self.path) if layout.is_directory(self.log(number))
+        ]
 
     def next_number(self) -> int:
         """Return a number that is higher than all others."""
-        return max(self._taken(), default=0) + 1
-
-    def _taken(self) -> list[int]:
-        try:
-            found = [path.name for path in self.path.iterdir()]
-        except FileNotFoundError:
-            return []
-        return sorted((int(name) for name in found if _NUMBER.fullmatch(name)), reverse=True)
+        return max(layout.numbers(self.path), default=0) + 1
 
     def log(self, number: int) -> Path:
         """Return where a log is."""
@@ -112,7 +104,7 @@ class Home:
     def top(self) -> int | None:
         """Return the number of the current log, readable or not; None if there is none."""
         for number in self.numbers():
-            if os.path.lexists(self.log(number) / place.MANIFEST):
+            if layout.is_log(self.log(number)):
                 return number
         return None
 
@@ -120,21 +112,14 @@ class Home:
         """Note that it is used now."""
         # On a file system that can only be read this matters to nobody.
         with suppress(OSError):
-            os.utime(self.path / lock.NAME, follow_symlinks=False)
+            os.utime(self.path / layout.LOCK, follow_symlinks=False)
 
     def used(self) -> float:
         """Return when it was used last, in seconds since 1970; 0 if it is gone."""
-        for path in (self.path / lock.NAME, self.path):
+        for path in (self.path / layout.LOCK, self.path):
             with suppress(FileNotFoundError):
                 return path.lstat().st_mtime
         return 0.0
-
-
-def _is_directory(path: Path) -> bool:
-    try:
-        return stat.S_ISDIR(path.lstat().st_mode)
-    except FileNotFoundError:
-        return False
 
 
 def homes(root: Path) -> Iterator[Home]:

@@ -9,10 +9,7 @@ from io import FileIO
 from pathlib import Path
 from weakref import WeakSet
 
-from respool._named import place
-
-NAME = "lock"
-"""Of the file that is locked."""
+from respool._named import layout, place
 
 _FIRST_PAUSE = 0.001
 _LONGEST_PAUSE = 0.05
@@ -58,7 +55,7 @@ def held(home: Path, timeout: float | None) -> Iterator[None]:
 
 def _tried(home: Path) -> FileIO | None:
     place.made(home)
-    path = home / NAME
+    path = home / layout.LOCK
     try:
         handle = FileIO(path, "r+", opener=_opener)
     except FileNotFoundError:  # the directory was removed just now

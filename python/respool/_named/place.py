@@ -10,13 +10,12 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from respool._named import layout
+
 if TYPE_CHECKING:
     from respool.typing import Path as AnyPath
 
 _VARIABLE = "RESPOOL_CACHE_DIR"
-
-MANIFEST = "_manifest"
-"""A directory without one is no log: see the format of logs."""
 
 
 def root(directory: AnyPath | None) -> Path:
@@ -135,7 +134,7 @@ def check(directory: Path) -> None:
             directory,
             f"others may write to it (mode {mode:04o}); take that right away with chmod go-w",
         )
-    if os.path.lexists(directory / MANIFEST):
+    if layout.is_log(directory):
         raise FileExistsError(
             errno.EEXIST,
             "it is itself a log, made with respool.cache(source, path=...) and known by no name: "

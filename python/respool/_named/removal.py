@@ -5,7 +5,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from respool import _native
-from respool._named import lock, place
+from respool._named import layout, lock, place
 from respool._named.home import Home, homes, size_of
 
 _REMOVED = ".removed-"
@@ -107,6 +107,6 @@ def _sweep_grave(home: Home) -> None:
     sweep(home, None)
     if not home.numbers():
         with suppress(OSError):
-            (home.path / lock.NAME).unlink()
+            (home.path / layout.LOCK).unlink()
         with suppress(OSError):
             home.path.rmdir()
