@@ -27,7 +27,7 @@ def got(
 ) -> StreamCache:
     """Return the cache of a name that is wanted, of this process or another; fill it if there is none."""
     root = home.path.parent
-    is_there = place.is_there(root) and home.is_there()
+    is_there = place.is_root_there(root) and home.is_there()
     if is_there:
         # What is complete can be had without the lock, however long somebody holds that.
         found, cache = look(home, wanted, is_locked=False)

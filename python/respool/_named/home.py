@@ -65,8 +65,8 @@ class Home:
                 return True
             raise FileExistsError(
                 errno.EEXIST,
-                f"it holds files that respool did not put there, so nothing can be named {self.name!r} "
-                "in this place",
+                f"it holds what respool did not put there ({', '.join(layout.in_home(self.path))}), so "
+                f"nothing can be named {self.name!r} in this place",
                 str(self.path),
             )
         return False
@@ -131,7 +131,7 @@ def homes(root: Path) -> Iterator[Home]:
         found = sorted(path.name for path in root.iterdir())
     except FileNotFoundError:
         return
-    place.check(root)
+    place.check_root(root)
     for directory in found:
         name = names.name_of(directory)
         with suppress(OSError):

@@ -44,11 +44,25 @@ def is_directory(path: Path) -> bool:
     return _is(path, stat.S_IFDIR)
 
 
+def in_log(log: Path) -> list[str]:
+    """Return the names of what a directory holds beside a log, or what is left of one."""
+    return [
+        name for name in _names(log) if not name.startswith("_") and not _SEGMENT.fullmatch(name)
+    ]
+
+
 def is_ours(log: Path) -> bool:
     """Tell whether a numbered directory holds nothing but a log, or what is left of one."""
-    return is_directory(log) and all(
-        name.startswith("_") or _SEGMENT.fullmatch(name) for name in _names(log)
-    )
+    return is_directory(log) and not in_log(log)
+
+
+def in_home(home: Path) -> list[str]:
+    """Return the names of what the directory of a name holds beside its logs and the file to lock."""
+    return [
+        name
+        for name in sorted(_names(home))
+        if name != LOCK and not (_NUMBER.fullmatch(name) and is_ours(home / name))
+    ]
 
 
 def holds_only_logs(directory: Path) -> bool:

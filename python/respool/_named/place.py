@@ -82,6 +82,20 @@ def is_there(directory: Path) -> bool:
     return True
 
 
+def is_root_there(root: Path) -> bool:
+    """Tell whether a directory for named caches is there.
+
+    Raises
+    ------
+    FileExistsError, NotADirectoryError, PermissionError
+        As :func:`check_root`.
+    """
+    if not is_there(root):
+        return False
+    _refuse_home(root)
+    return True
+
+
 def nearest(directory: Path) -> Path:
     """Return the directory, or the first above it that is there."""
     return next((path for path in (directory, *directory.parents) if path.exists()), directory)
@@ -140,6 +154,28 @@ def check(directory: Path) -> None:
             "it is itself a log, made with respool.cache(source, path=...) and known by no name: "
             "respool.open opens it; named caches are kept elsewhere",
             str(directory),
+        )
+
+
+def check_root(root: Path) -> None:
+    """Refuse a directory that is none for named caches.
+
+    Raises
+    ------
+    FileNotFoundError, NotADirectoryError, PermissionError, FileExistsError
+        As :func:`check`, and if it is the directory of a name.
+    """
+    check(root)
+    _refuse_home(root)
+
+
+def _refuse_home(root: Path) -> None:
+    if layout.is_home(root):
+        raise FileExistsError(
+            errno.EEXIST,
+            f"it is the directory of the name {root.name!r}, which holds the logs of that name alone: "
+            "directory= is the one that it is in",
+            str(root),
         )
 
 

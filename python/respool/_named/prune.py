@@ -6,7 +6,7 @@ import os
 import time
 from contextlib import suppress
 
-from respool._named import ages, lock, place, quota
+from respool._named import ages, layout, lock, place, quota
 from respool._named.home import Home, homes
 from respool._named.removal import bury, drop, shrink, sweep, sweep_graves
 from respool.typing import ByteSize
@@ -38,6 +38,12 @@ def rm(name: str, directory: AnyPath | None = None) -> None:
         there by :func:`respool.named`.
     PermissionError
         If the directory, or what is there by that name, is not yours alone, or is a symbolic link.
+    OSError
+        If somebody has a log of it open that has files in it which respool did not put there.
+
+    Notes
+    -----
+    What respool did not put into the directory of the name stays there, and so does the directory then.
 
     Examples
     --------
@@ -55,15 +61,28 @@ def rm(name: str, directory: AnyPath | None = None) -> None:
     home = Home.of(root, name)
     was_there = False
     # Looked at before it is locked: to lock it would make it.
-    if place.is_there(root) and home.is_there() and home.is_begun():
+    if place.is_root_there(root) and home.is_there() and home.is_begun():
         with lock.held(home.path, None):
             was_there = home.top() is not None
             bury(home)
+            if home.top() is not None:
+                raise _stuck(home)
         sweep_graves(root)
     if not was_there:
         raise FileNotFoundError(
             errno.ENOENT, f"{os.strerror(errno.ENOENT)}: no cache is named {name!r} in", str(root)
         )
+
+
+def _stuck(home: Home) -> OSError:
+    held = next(log for log in map(home.log, home.numbers()) if layout.is_log(log))
+    strangers = ", ".join(layout.in_log(held))
+    return OSError(
+        errno.EBUSY,
+        f"somebody has the log open, and what respool did not put there can't be moved with it ({strangers}): "
+        "move that elsewhere, or close the cache",
+        str(held),
+    )
 
 
 def prune(
@@ -115,7 +134,7 @@ def prune(
     """
     root = place.root(directory)
     oldest = ages.seconds(older_than, "older_than")
-    if not place.is_there(root):
+    if not place.is_root_there(root):
         return []
     most = None if max_bytes is None else quota.bytes_of(max_bytes, root)
     sweep_graves(root)

@@ -9,7 +9,7 @@ from respool._named import layout, lock, place
 from respool._named.home import Home, homes, size_of
 
 _REMOVED = ".removed-"
-"""Begins the names of directories that were the home of a name. No name begins so."""
+"""Begins the names of directories with logs that had a name. No name begins so."""
 
 
 def discard(log: Path) -> bool:
@@ -40,18 +40,25 @@ def sweep(home: Home, keep: int | None) -> None:
 
 
 def bury(home: Home) -> Path:
-    """Let a name be known no more, at once; remove what nobody uses. To be called under its lock.
+    """Let a name be known no more; remove what nobody uses. To be called under its lock.
+
+    What is not a log's stays where it is. So does a log that somebody uses where such things are in it.
 
     Returns
     -------
     Path
-        Where the rest is.
+        Where the logs are that somebody uses, if there are any.
     """
-    grave = home.path.with_name(_REMOVED + secrets.token_hex(8))
-    # Readers keep their directories open, and find their files wherever those are moved.
-    home.path.rename(grave)
-    _sweep_grave(Home(home.name, grave))
-    return grave
+    grave = Home(home.name, home.path.with_name(_REMOVED + secrets.token_hex(8)))
+    # The current one last: until it is gone, nothing older is found.
+    for number in sorted(home.numbers()):
+        log = home.log(number)
+        if not discard(log) and layout.is_ours(log):
+            # Readers keep their directories open, and find their files wherever those are moved.
+            log.rename(place.made(grave.path) / log.name)
+    if home.top() is None:
+        _let_go(home)
+    return grave.path
 
 
 def drop(home: Home) -> int | None:
@@ -68,7 +75,8 @@ def drop(home: Home) -> int | None:
             top = home.top()
             if top is not None and not discard(home.log(top)):
                 return None
-            return before - size_of(bury(home))
+            grave = bury(home)
+            return before - size_of(grave) - size_of(home.path)
     except TimeoutError:
         return None
 
@@ -106,7 +114,12 @@ def _sweep_grave(home: Home) -> None:
     # Nobody fills it: the name was under a lock when it was buried, and is not found here.
     sweep(home, None)
     if not home.numbers():
-        with suppress(OSError):
-            (home.path / layout.LOCK).unlink()
-        with suppress(OSError):
-            home.path.rmdir()
+        _let_go(home)
+
+
+def _let_go(home: Home) -> None:
+    """Remove the directory of a name that has no logs, unless something else is in it."""
+    with suppress(OSError):
+        (home.path / layout.LOCK).unlink()
+    with suppress(OSError):
+        home.path.rmdir()

@@ -1,0 +1,96 @@
+"""What respool did not put into the directories of names stays where it is, and stops nothing."""
+
+import os
+
+import pyarrow as pa
+import pytest
+
+import respool
+from conftest import inside
+from sources import SCHEMA, Source, expected
+
+IS_ROOT = os.geteuid() == 0
+
+
+def fill():
+    return Source().reader()
+
+
+@pytest.fixture
+def place(log_dir):
+    """A directory with two complete caches."""
+    directory = log_dir / "caches"
+    for name in ("trips", "zones"):
+        respool.named(name, fill, directory=directory, ingest=True).close()
+    return directory
+
+
+def kept(path):
+    with respool.cache(Source(3), schema=SCHEMA, path=path) as cache:
+        cache.ingest_all()
+
+
+REMOVALS = {
+    "rm": lambda place: respool.rm("trips", place),
+    "prune": lambda place: respool.prune(max_bytes=0, directory=place),
+    "quota": lambda place: respool.named(
+        "other", fill, directory=place, quota="40 KB", ingest=True
+    ).close(),
+}
+
+
+@pytest.mark.parametrize("how", REMOVALS)
+def test_what_is_not_a_log_of_the_name_stays_where_it_is(place, how):
+    home = place / "trips"
+    (home / "notes.txt").write_text("mine")
+    (home / "99999999").mkdir()
+    (home / "99999999" / "notes.txt").write_text("mine")
+    kept(home / "mine")
+    os.utime(home / "lock", (0, 0))
+    REMOVALS[how](place)
+    assert inside(home) == ["99999999", "mine", "notes.txt"]
+    assert respool.open(home / "mine").num_rows == 300
+    assert (home / "99999999" / "notes.txt").read_text() == "mine"
+    assert "trips" not in [one.name for one in respool.ls(place)]
+    assert not [path for path in inside(place) if path.startswith(".")]
+
+
+@pytest.mark.parametrize("how", ["rm", "prune"])
+def test_what_lies_in_a_log_stays_where_it_is(place, how):
+    log = place / "trips" / "00000001"
+    (log / "notes.txt").write_text("mine")
+    cache = respool.named("trips", fill, directory=place)
+    if how == "rm":
+        with pytest.raises(OSError, match=r"notes\.txt"):
+            REMOVALS[how](place)
+    else:
+        REMOVALS[how](place)
+    assert pa.table(respool.named("trips", fill, directory=place)).equals(expected(5))
+    cache.close()
+    respool.named("trips", fill, directory=place).close()
+    REMOVALS[how](place)
+    assert [path for path in (place / "trips").rglob("*") if path.is_file()] == [log / "notes.txt"]
+    assert "trips" not in [one.name for one in respool.ls(place)]
+
+
+def test_a_name_that_was_left_with_strangers_can_be_removed_by_hand_and_filled(place):
+    (place / "trips" / "notes.txt").write_text("mine")
+    respool.rm("trips", place)
+    with pytest.raises(FileExistsError, match=r"notes\.txt"):
+        respool.named("trips", fill, directory=place)
+    (place / "trips" / "notes.txt").unlink()
+    assert respool.named("trips", fill, directory=place, ingest=True).num_rows == 500
+
+
+def test_a_name_holds_no_names(place):
+    home = place / "trips"
+    before = inside(home)
+    for use in (
+        lambda: respool.named("inner", fill, directory=home),
+        lambda: respool.ls(home),
+        lambda: respool.rm("inner", home),
+        lambda: respool.prune(max_bytes=0, directory=home),
+    ):
+        with pytest.raises(FileExistsError, match="of the name"):
+            use()
+    assert inside(home) == before
