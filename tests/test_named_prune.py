@@ -116,6 +116,7 @@ def test_what_never_began_is_no_obstacle(place):
     (begun / "_index").touch(0o600)
     respool.named("a", pytest.fail, directory=place).close()
     fill(place, "a", batches=2, key="other")
+    respool.named("a", pytest.fail, key="other", directory=place).close()
     assert [one.batches for one in respool.ls(place)] == [2]
     assert len(inside(place / "a")) == 2
 

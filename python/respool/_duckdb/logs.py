@@ -27,8 +27,9 @@ def found(root: Path) -> tuple[list[tuple[str, Path]], bool]:
     except FileNotFoundError:
         if not root.is_dir():
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(root)) from None
-        named = [(one.name, one.path) for one in respool.ls(root) if one.state in _SHOWN]
-        return named + _unnamed(root), False
+        listed = respool.ls(root)
+        named = [(one.name, one.path if one.state in _SHOWN else one.kept) for one in listed]
+        return [(name, path) for name, path in named if path is not None] + _unnamed(root), False
     return [(root.name, root)], True
 
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any, Literal
 
 from respool import _native
-from respool._named import ages, keys, place
+from respool._named import ages, keys, place, removal
 from respool._named import quota as quotas
 from respool._named.get import got
 from respool._named.hit import Wanted
@@ -38,7 +38,8 @@ def named(
     ``fill`` is called when nothing that is wanted is there: nothing by that name, or what is there was
     filled for another key, is too old, or is not whole because its source failed or whoever filled it
     was closed or killed half way. Then it starts anew. Of many threads and processes that ask at once,
-    one calls ``fill``; the others follow it, and read each batch as soon as it is stored.
+    one calls ``fill``; the others follow it, and read each batch as soon as it is stored. What was whole
+    before stays until the new one is whole.
 
     **Whoever fills has to read to the end.** What ``fill`` gives is read as the cache is read, no sooner:
     after ``named(...).head()`` it is not whole, so the next call starts anew, and others who follow it wait
@@ -51,7 +52,8 @@ def named(
         beginning with a letter, a digit or ``_``.
     fill
         A callable without arguments that gives a source, as :func:`respool.cache` takes it. None fills
-        nothing: what is there is opened, without a ``key`` that of any key.
+        nothing: what is there is opened, without a ``key`` that of any key. Where the last fill ended early
+        that is the last one that is whole.
     key
         What the source depends on: a text or a tuple of None, bool, int, float, str, bytes, date,
         datetime and such tuples. A cache that was filled for another key is filled anew. Nothing else
@@ -71,7 +73,8 @@ def named(
         Bytes, or text such as ``"50 GiB"`` or ``"10%"`` of the whole disk, that all caches of the directory
         may take together; if None, what ``RESPOOL_CACHE_QUOTA`` says, or as much as there is. Before
         a fill the least recently used are removed to make room for it. It may take what is free then, so
-        fills that run at the same time may exceed the quota together.
+        fills that run at the same time may exceed the quota together. Where there is no room for what the
+        name had and another one of that size, what it had goes first.
     memory
         As for :func:`respool.cache`.
     compression, coalesce_rows, schema, metadata, allow_tmpfs
@@ -98,6 +101,8 @@ def named(
         something that is not plain.
     FileNotFoundError
         If ``fill`` is None, and there is nothing by that name that is wanted and whole.
+    CorruptLogError
+        If ``fill`` is None, and what is there is damaged, or a file of it is missing or too short.
     FileExistsError
         If the directory is a log, or what has the name in it was not put there by this function.
     PermissionError
@@ -110,9 +115,14 @@ def named(
     Notes
     -----
     Who reads a cache keeps it, whatever happens to its name meanwhile; the files go when nobody uses
-    them. Once a new fill has begun, what was there before is not found any more, so if its source fails
-    the next call fills again. A reader that follows a process which failed or died gets
+    them. While a name is filled anew, who asks for it follows that. If its source fails, or whoever fills it
+    is interrupted, closed or killed, what was whole before is still there: it is given to a call for its
+    key, if it is not too old for that. When the new one is whole, what was before is removed, by
+    ``ingest=True`` or the next call for the name. A reader that follows a process which failed or died gets
     :class:`~respool.exceptions.IncompleteStreamError` after the last batch: ask for the name again.
+
+    Before a cache is given its files are looked for, and whether they are as long as they were written; what
+    is in them is checked when it is read.
 
     Examples
     --------
@@ -155,8 +165,10 @@ def named(
     _native._check_options(**options)  # noqa: SLF001
     options["allow_tmpfs"] = allow_tmpfs
     quotas.check(quota)
-    cache = got(Home.of(place.root(directory), name), fill, wanted, quota, options)
+    home = Home.of(place.root(directory), name)
+    cache = got(home, fill, wanted, quota, options)
     if ingest:
         # Without the lock: others may have what is stored meanwhile.
         cache.ingest_all()
+        removal.tidy(home)
     return cache

@@ -1,16 +1,15 @@
 """Get what a name stands for, or begin to fill it."""
 
-import errno
 from collections.abc import Callable
 from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
 from respool import _native
-from respool._named import lock, ours, place, removal
+from respool._named import lock, ours, place, refused, removal
 from respool._named import quota as quotas
-from respool._named.hit import Wanted, look
-from respool._named.home import Found, Home, size_of
+from respool._named.hit import Seen, Wanted, look
+from respool._named.home import Home, size_of
 from respool._native import StreamCache
 from respool.typing import ByteSize, Source
 
@@ -30,11 +29,12 @@ def got(
     is_there = place.is_root_there(root) and home.is_there()
     if is_there:
         # What is complete can be had without the lock, however long somebody holds that.
-        found, cache = look(home, wanted, is_locked=False)
-        if cache is not None:
-            return cache
+        seen = look(home, wanted, is_locked=False)
+        if seen.cache is not None:
+            _tidy(home, seen)
+            return seen.cache
     if fill is None and not (is_there and home.is_begun()):
-        raise _nothing(home, None)
+        raise refused.nothing(home, wanted, Seen())
     if home.path in _BEING_FILLED.get():
         raise RuntimeError(
             f"the fill of {home.name!r} asks for {home.name!r} itself, which would be waited for without "
@@ -46,31 +46,21 @@ def got(
         root.parent.mkdir(parents=True, exist_ok=True)
         place.made(root)
     with lock.held(home.path, wanted.timeout):
-        found, cache = look(home, wanted, is_locked=True)
-        if cache is None:
-            if fill is None:
-                raise _nothing(home, found)
-            most = quotas.chosen(quota, root)
-            source = _source(home.path, fill)
-            room = None if most is None else quotas.make_room(root, home, found, most)
-            cache = _begun(home, source, wanted, room, options)
-        return cache
+        seen = look(home, wanted, is_locked=True)
+        if seen.cache is not None:
+            return seen.cache
+        if fill is None:
+            raise refused.nothing(home, wanted, seen)
+        most = quotas.chosen(quota, root)
+        source = _source(home.path, fill)
+        room = None if most is None else quotas.make_room(root, home, seen.newest, most)
+        return _begun(home, source, wanted, room, options)
 
 
-def _nothing(home: Home, found: Found | None) -> FileNotFoundError:
-    name, root = home.name, home.path.parent
-    if found is None:
-        state = None if home.top() is None else "is damaged"
-    elif found.state in {"abandoned", "failed"}:
-        state = f"is not whole ({found.state})"
-    else:
-        state = "has another key or is too old"
-    reason = f"no cache is named {name!r}" if state is None else f"the cache {name!r} {state}"
-    return FileNotFoundError(
-        errno.ENOENT,
-        f"{reason}, and without fill= none is made; respool.ls tells what is in",
-        str(root),
-    )
+def _tidy(home: Home, seen: Seen) -> None:
+    """Remove what was kept for as long as the newest log was not whole."""
+    if seen.newest is not None and seen.newest.state == "complete" and len(home.numbers()) > 1:
+        removal.tidy(home)
 
 
 def _source(home: Path, fill: Callable[[], Source]) -> Source:
@@ -84,7 +74,17 @@ def _source(home: Path, fill: Callable[[], Source]) -> Source:
 def _begun(
     home: Home, source: Source, wanted: Wanted, room: int | None, options: dict[str, Any]
 ) -> StreamCache:
-    """Let a new log be the current one, and remove those before it that nobody uses."""
+    """Let a new log be the current one, and remove those before it that nobody uses.
+
+    The last whole one stays, for as long as the new one is not whole: only where the quota has no room for
+    another one of its size beside it, it goes now.
+    """
+    before = size_of(home.path)
+    last = home.last()
+    if last is not None and room is not None:
+        kept = size_of(last.path)
+        if room + before - kept < kept:
+            last = None
     number = home.next_number()
     path = home.log(number)
     cache = _native._fill(  # noqa: SLF001
@@ -99,7 +99,7 @@ def _begun(
     ours.enter(about["identity"], cache)
     home.use()
     before = size_of(home.path)
-    removal.sweep(home, number)
+    removal.sweep(home, number, last.number if last else None)
     if room is not None:
         cache.resize(disk=room + before - size_of(home.path))
     return cache

@@ -1,10 +1,12 @@
 """What is there by a name, and whether it is what is wanted."""
 
+import errno
+import os
 import time
 from dataclasses import dataclass
 
 from respool import _native
-from respool._named import ages, ours
+from respool._named import ages, ours, whole
 from respool._named.home import Found, Home
 from respool._native import StreamCache
 from respool.exceptions import CorruptLogError
@@ -25,30 +27,44 @@ class Wanted:
     memory: ByteSize | None
 
 
-def look(home: Home, wanted: Wanted, *, is_locked: bool) -> tuple[Found | None, StreamCache | None]:
+@dataclass(frozen=True)
+class Seen:
+    """What is there by a name.
+
+    Attributes
+    ----------
+    newest
+        The newest log that can be read.
+    cache
+        What is wanted, if it is there.
+    damage
+        What is wrong with the newest that would be wanted but for that.
+    """
+
+    newest: Found | None = None
+    cache: StreamCache | None = None
+    damage: CorruptLogError | None = None
+
+
+def look(home: Home, wanted: Wanted, *, is_locked: bool) -> Seen:
     """Return what is there by a name, and, if that is what is wanted, a cache of it."""
     try:
-        found, cache = _settled(home, wanted, is_locked=is_locked)
-    except CorruptLogError:
-        return None, None
+        seen = _settled(home, wanted, is_locked=is_locked)
     except FileNotFoundError:
         # It was removed after it was found, which under the lock can't be.
         if is_locked:
             raise
-        return None, None
-    if cache is not None:
+        return Seen()
+    if seen.cache is not None:
         home.use()
-    return found, cache
+    return seen
 
 
-def _settled(
-    home: Home, wanted: Wanted, *, is_locked: bool
-) -> tuple[Found | None, StreamCache | None]:
+def _settled(home: Home, wanted: Wanted, *, is_locked: bool) -> Seen:
     end = time.monotonic() + (_CLOSING if wanted.timeout is None else wanted.timeout)
     while True:
-        found = home.current()
         try:
-            return found, None if found is None else _opened(found, wanted, is_locked=is_locked)
+            return _seen(home, wanted, is_locked=is_locked)
         except RuntimeError as error:
             # A cache of this process that fills it is being closed: whole, or left, in a moment.
             if type(error) is not RuntimeError or time.monotonic() > end:
@@ -56,15 +72,51 @@ def _settled(
         time.sleep(0.005)
 
 
-def _opened(found: Found, wanted: Wanted, *, is_locked: bool) -> StreamCache | None:
+def _seen(home: Home, wanted: Wanted, *, is_locked: bool) -> Seen:
+    """Look at the newest log, and as long as one is not whole at the one before it."""
+    newest = damage = None
+    is_first = True
+    for number in home.numbers():
+        try:
+            found = home.found(number)
+            if found is None:
+                continue
+            if is_first and found.state == "growing" and has_key(found, wanted):
+                return Seen(found, _followed(found, wanted, is_locked=is_locked), damage)
+            newest = newest or found
+            if found.state == "complete":
+                # What was there before it has been replaced.
+                return Seen(newest, _opened(found, wanted), damage)
+        except CorruptLogError as error:
+            damage = damage or error
+        except (OSError, ValueError):
+            # What is older is a way out, and not to be in the way.
+            if is_first:
+                raise
+        is_first = False
+    return Seen(newest, None, damage)
+
+
+def has_key(found: Found, wanted: Wanted) -> bool:
+    """Tell whether a log was filled for the key that is wanted."""
+    return wanted.is_any_key or found.about["key"] == wanted.key
+
+
+def _followed(found: Found, wanted: Wanted, *, is_locked: bool) -> StreamCache | None:
+    filling = ours.find(found.about["identity"])
+    # Ours are entered before the lock is given back: without it none need not mean that it is not ours.
+    if filling is not None or not is_locked:
+        return filling
+    return _native.open(found.path, timeout=wanted.timeout, memory=wanted.memory)
+
+
+def _opened(found: Found, wanted: Wanted) -> StreamCache | None:
+    """Open a complete log, if it is what is wanted."""
+    if (segment := whole.missing(found.path)) is not None:
+        raise CorruptLogError(
+            errno.EIO, "it is not there, or shorter than it was written", os.fspath(segment)
+        )
     about = found.about
-    if about["key"] != wanted.key and not wanted.is_any_key:
-        return None
-    if found.state == "growing":
-        filling = ours.find(about["identity"])
-        # Ours are entered before the lock is given back: without it none need not mean that it is not ours.
-        if filling is not None or not is_locked:
-            return filling
-    elif found.state != "complete" or ages.is_over(about["created"], about["ttl"], wanted.ttl):
+    if not has_key(found, wanted) or ages.is_over(about["created"], about["ttl"], wanted.ttl):
         return None
     return _native.open(found.path, timeout=wanted.timeout, memory=wanted.memory)

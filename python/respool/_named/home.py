@@ -2,6 +2,7 @@
 
 It holds a file to lock and numbered directories, each for one log. The highest that is a log is the
 current one. A log is there or not by the renaming of its manifest, so there is always one whole answer.
+The last that is whole stays until a newer one is.
 """
 
 import errno
@@ -14,7 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from respool import _native
-from respool._named import layout, names, place
+from respool._named import layout, names, place, whole
+from respool.exceptions import RespoolError
 
 
 @dataclass(frozen=True)
@@ -85,20 +87,42 @@ class Home:
         """Return where a log is."""
         return self.path / f"{number:08}"
 
+    def found(self, number: int) -> Found | None:
+        """Return a log; None if it is not there.
+
+        Raises
+        ------
+        CorruptLogError, ValueError
+            If it is damaged, or of a newer version.
+        PermissionError
+            If it is not ours.
+        """
+        path = self.log(number)
+        with suppress(FileNotFoundError):
+            return Found(number, path, _native._peek(path))  # noqa: SLF001
+        return None
+
     def current(self) -> Found | None:
         """Return the current log; None if there is none.
 
         Raises
         ------
-        CorruptLogError, ValueError
-            If there is one that is damaged, or of a newer version.
-        PermissionError
-            If it is not ours.
+        CorruptLogError, PermissionError, ValueError
+            As :meth:`found`.
         """
+        return next(filter(None, map(self.found, self.numbers())), None)
+
+    def last(self) -> Found | None:
+        """Return the newest log that is whole, which stays until another one is; None if there is none."""
         for number in self.numbers():
-            path = self.log(number)
-            with suppress(FileNotFoundError):
-                return Found(number, path, _native._peek(path))  # noqa: SLF001
+            with suppress(RespoolError, OSError, RuntimeError, ValueError):
+                found = self.found(number)
+                if (
+                    found is not None
+                    and found.state == "complete"
+                    and whole.missing(found.path) is None
+                ):
+                    return found
         return None
 
     def top(self) -> int | None:

@@ -4,11 +4,10 @@ import datetime as dt
 import errno
 import os
 import time
-from contextlib import suppress
 
 from respool._named import ages, layout, lock, place, quota
 from respool._named.home import Home, homes
-from respool._named.removal import bury, drop, shrink, sweep, sweep_graves
+from respool._named.removal import bury, drop, shrink, sweep_graves, tidy
 from respool.typing import ByteSize
 from respool.typing import Path as AnyPath
 
@@ -144,15 +143,9 @@ def prune(
         is_there = home.top() is not None
         is_old = oldest is not None and now - home.used() >= oldest
         if is_there and not is_old:
-            _tidy(home)
+            tidy(home)
         elif drop(home) is not None and is_there:
             gone.append(home.name)
     if most is not None:
         gone += shrink(root, most)
     return gone
-
-
-def _tidy(home: Home) -> None:
-    """Remove what a name had before, if nobody uses it, nor fills the name."""
-    with suppress(TimeoutError), lock.held(home.path, 0):
-        sweep(home, home.top())

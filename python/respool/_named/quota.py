@@ -48,7 +48,7 @@ def check(given: ByteSize | None) -> None:
     _bytes_of(given, lambda size: _native._bytes_of(size, 0))  # noqa: SLF001
 
 
-def make_room(root: Path, home: Home, before: Found | None, most: int) -> int:
+def make_room(root: Path, home: Home, newest: Found | None, most: int) -> int:
     """Make room for what is to be filled, and return how many bytes there are for it.
 
     What it will take nobody knows. The least recently used go until there is room for twice what the
@@ -56,8 +56,8 @@ def make_room(root: Path, home: Home, before: Found | None, most: int) -> int:
     fit finds more room the next time.
     """
     sweep_graves(root)
-    wanted = 0 if before is None else 2 * size_of(before.path)
-    if before is None or before.state != "complete":
+    wanted = 2 * max((size_of(log.path) for log in (newest, home.last()) if log), default=0)
+    if newest is None or newest.state != "complete":
         wanted = max(wanted, most // 4)
     shrink(root, most - wanted, keep=home)
     return max(0, min(most - size_of(root), shutil.disk_usage(root).free // 10 * 9))

@@ -1,6 +1,7 @@
 """Taking logs away, but from nobody who uses them; and never a file that is not one of a log's."""
 
 import secrets
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -32,11 +33,28 @@ def discard(log: Path) -> bool:
     return not log.exists()
 
 
-def sweep(home: Home, keep: int | None) -> None:
-    """Remove the logs of a name that nobody uses, but for one. To be called under its lock."""
+def sweep(home: Home, *keep: int | None) -> None:
+    """Remove the logs of a name that nobody uses, but for some. To be called under its lock."""
     for number in home.numbers():
-        if number != keep:
+        if number not in keep:
             discard(home.log(number))
+
+
+def tidy(home: Home) -> None:
+    """Remove what a name had before, if nobody uses it, nor fills the name."""
+    # Whatever is in the way, another call will do it.
+    with suppress(OSError), lock.held(home.path, 0):
+        last = home.last()
+        sweep(home, home.top(), last.number if last else None)
+
+
+def _known(home: Home) -> Iterator[Path]:
+    """Yield the logs that are found by a name: the current one, and the last that is whole."""
+    top, last = home.top(), home.last()
+    if top is not None:
+        yield home.log(top)
+    if last is not None and last.number != top:
+        yield last.path
 
 
 def bury(home: Home) -> Path:
@@ -72,8 +90,7 @@ def drop(home: Home) -> int | None:
     try:
         with lock.held(home.path, 0):
             before = size_of(home.path)
-            top = home.top()
-            if top is not None and not discard(home.log(top)):
+            if any(not discard(log) for log in _known(home)):
                 return None
             grave = bury(home)
             return before - size_of(grave) - size_of(home.path)
@@ -112,7 +129,7 @@ def sweep_graves(root: Path) -> None:
 
 def _sweep_grave(home: Home) -> None:
     # Nobody fills it: the name was under a lock when it was buried, and is not found here.
-    sweep(home, None)
+    sweep(home)
     if not home.numbers():
         _let_go(home)
 
