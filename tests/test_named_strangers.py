@@ -2,14 +2,14 @@
 
 import os
 
+import duckdb
 import pyarrow as pa
 import pytest
 
 import respool
+import respool.duckdb
 from conftest import inside
 from sources import SCHEMA, Source, expected
-
-IS_ROOT = os.geteuid() == 0
 
 
 def fill():
@@ -94,3 +94,59 @@ def test_a_name_holds_no_names(place):
         with pytest.raises(FileExistsError, match="of the name"):
             use()
     assert inside(home) == before
+
+
+@pytest.mark.parametrize("name", ["_manifest", "_index", "lock", "_lock", "00000001", "_encoded"])
+def test_a_name_that_is_that_of_a_file_elsewhere_is_a_name(place, name):
+    for each in (name, "later"):
+        respool.named(each, fill, directory=place, ingest=True).close()
+    assert [one.name for one in respool.ls(place)] == sorted([name, "later", "trips", "zones"])
+    respool.cache(pa.table({"n": [1]})).to_ipc(place / "out.arrow")
+    with duckdb.connect() as con:
+        assert set(respool.duckdb.attach(con, place)) == {name, "later", "trips", "zones"}
+    assert len(respool.prune(max_bytes=0, directory=place)) == 4
+
+
+@pytest.mark.parametrize("how", ["link", "directory"])
+def test_a_name_that_can_not_be_locked_stops_no_other(place, how):
+    path = place / "trips" / "lock"
+    path.unlink()
+    if how == "link":
+        path.symlink_to("/etc/hostname")
+    else:
+        path.mkdir()
+    os.utime(path, (0, 0), follow_symlinks=False)
+    respool.named("other", fill, directory=place, quota="30 KB", ingest=True).close()
+    assert [one.name for one in respool.ls(place)] == ["other", "trips"]
+    with pytest.raises(OSError, match="lock"):
+        respool.rm("trips", place)
+    assert respool.prune(max_bytes=0, directory=place) == ["other"]
+
+
+def test_a_lock_that_was_deleted_is_made_again(place):
+    home = place / "trips"
+    (home / "lock").unlink()
+    assert respool.named("trips", pytest.fail, directory=place).num_rows == 500
+    assert inside(home) == ["00000001", "lock"]
+    (home / "lock").unlink()
+    assert respool.named("trips", fill, key="new", directory=place, ingest=True).num_rows == 500
+    assert "trips" in [one.name for one in respool.ls(place)]
+    (home / "lock").unlink()
+    respool.rm("trips", place)
+    assert inside(place) == ["zones"]
+
+
+@pytest.mark.parametrize("number", ["20260131", "1000000000", "00000001"])
+def test_logs_by_dates_are_not_those_of_a_name(place, number):
+    (place / "days").mkdir(0o700)
+    kept(place / "days" / number)
+    assert "days" not in [one.name for one in respool.ls(place)]
+    assert respool.prune(max_bytes=0, directory=place) == ["trips", "zones"]
+    if number[0] != "0":
+        for use in (
+            lambda: respool.named("days", fill, directory=place),
+            lambda: respool.rm("days", place),
+        ):
+            with pytest.raises(FileExistsError, match=number):
+                use()
+    assert respool.open(place / "days" / number).num_rows == 300

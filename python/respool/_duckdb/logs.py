@@ -22,15 +22,13 @@ def found(root: Path) -> tuple[list[tuple[str, Path]], bool]:
     PermissionError
         If it is not ours alone.
     """
-    try:
-        _native._peek(root)  # noqa: SLF001
-    except FileNotFoundError:
-        if not root.is_dir():
-            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(root)) from None
-        listed = respool.ls(root)
-        named = [(one.name, one.path if one.state in _SHOWN else one.kept) for one in listed]
-        return [(name, path) for name, path in named if path is not None] + _unnamed(root), False
-    return [(root.name, root)], True
+    if layout.is_log(root):
+        return [(root.name, root)], True
+    if not root.is_dir():
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(root))
+    listed = respool.ls(root)
+    named = [(one.name, one.path if one.state in _SHOWN else one.kept) for one in listed]
+    return [(name, path) for name, path in named if path is not None] + _unnamed(root), False
 
 
 def _unnamed(root: Path) -> list[tuple[str, Path]]:

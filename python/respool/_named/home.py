@@ -45,9 +45,13 @@ class Home:
         """Return the home of a name, which need not be there."""
         return cls(name, root / names.directory_of(names.check(name)))
 
-    def is_begun(self) -> bool:
-        """Tell whether somebody made it for the name: it has a file to lock, before all others."""
+    def has_lock(self) -> bool:
+        """Tell whether there is a file to lock, which is there before all others."""
         return os.path.lexists(self.path / layout.LOCK)
+
+    def is_begun(self) -> bool:
+        """Tell whether somebody made it for the name: it has a file to lock, or had one beside its logs."""
+        return self.has_lock() or layout.holds_only_logs(self.path)
 
     def is_there(self) -> bool:
         """Tell whether there is a directory for the name.
@@ -63,12 +67,12 @@ class Home:
             return False
         with suppress(FileNotFoundError):
             # Asked again, as somebody may make it just now: the file to lock comes before all others.
-            if self.is_begun() or not any(self.path.iterdir()) or self.is_begun():
+            if self.has_lock() or not any(self.path.iterdir()) or self.is_begun():
                 return True
             raise FileExistsError(
                 errno.EEXIST,
-                f"it holds what respool did not put there ({', '.join(layout.in_home(self.path))}), so "
-                f"nothing can be named {self.name!r} in this place",
+                f"it holds what respool did not put there ({layout.shown(self.path)}), so nothing can be named "
+                f"{self.name!r} in this place",
                 str(self.path),
             )
         return False
@@ -133,9 +137,11 @@ class Home:
         return None
 
     def use(self) -> None:
-        """Note that it is used now."""
+        """Note that it is used now, in the file to lock, which is made again if somebody deleted it."""
         # On a file system that can only be read this matters to nobody.
         with suppress(OSError):
+            if not self.has_lock():
+                (self.path / layout.LOCK).touch(0o600)
             os.utime(self.path / layout.LOCK, follow_symlinks=False)
 
     def used(self) -> float:
@@ -149,7 +155,8 @@ class Home:
 def homes(root: Path) -> Iterator[Home]:
     """Yield what is in a directory of named caches, in the order of the names.
 
-    What is not ours is passed over: links, others' directories, directories of another purpose.
+    What is not ours is passed over: links, others' directories, directories of another purpose. So is a name
+    whose file to lock somebody deleted, until it is asked for: logs that nobody named may look the same.
     """
     try:
         found = sorted(path.name for path in root.iterdir())
@@ -163,7 +170,7 @@ def homes(root: Path) -> Iterator[Home]:
                 continue
             home = Home(name, root / directory)
             place.check(home.path)
-            if home.is_begun():
+            if home.has_lock():
                 yield home
 
 

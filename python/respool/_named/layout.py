@@ -65,6 +65,12 @@ def in_home(home: Path) -> list[str]:
     ]
 
 
+def shown(home: Path) -> str:
+    """Return what makes a directory none of a name, for a message."""
+    strangers = in_home(home) or sorted(_names(home))
+    return ", ".join(strangers[:3]) + (" and others" if len(strangers) > 3 else "")  # noqa: PLR2004
+
+
 def holds_only_logs(directory: Path) -> bool:
     """Tell whether there are numbered logs in a directory and nothing else.
 

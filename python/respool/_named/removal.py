@@ -87,15 +87,13 @@ def drop(home: Home) -> int | None:
     int
         The bytes that are free now; None if it stays.
     """
-    try:
-        with lock.held(home.path, 0):
-            before = size_of(home.path)
-            if any(not discard(log) for log in _known(home)):
-                return None
+    # One that can't be locked, whatever the reason, is no reason to spare the others.
+    with suppress(OSError), lock.held(home.path, 0):
+        before = size_of(home.path)
+        if all(map(discard, _known(home))):
             grave = bury(home)
             return before - size_of(grave) - size_of(home.path)
-    except TimeoutError:
-        return None
+    return None
 
 
 def shrink(root: Path, most: int, keep: Home | None = None) -> list[str]:
