@@ -164,7 +164,7 @@ def named(
     # Everything that can be refused is, before a source is opened or a directory made.
     _native._check_options(**options)  # noqa: SLF001
     options["allow_tmpfs"] = allow_tmpfs
-    quotas.check(quota)
+    quotas.chosen(quota, None)
     home = Home.of(place.root(directory), name)
     cache = got(home, fill, wanted, quota, options)
     if ingest:

@@ -85,6 +85,7 @@ def _stuck(home: Home) -> OSError:
 
 
 def prune(
+    *,
     max_bytes: ByteSize | None = None,
     older_than: float | dt.timedelta | None = None,
     directory: AnyPath | None = None,
@@ -133,9 +134,11 @@ def prune(
     """
     root = place.root(directory)
     oldest = ages.seconds(older_than, "older_than")
+    if max_bytes is not None:
+        quota.bytes_of(max_bytes, None, "max_bytes")
     if not place.is_root_there(root):
         return []
-    most = None if max_bytes is None else quota.bytes_of(max_bytes, root)
+    most = None if max_bytes is None else quota.bytes_of(max_bytes, root, "max_bytes")
     sweep_graves(root)
     now = time.time()
     gone = []
