@@ -1,9 +1,11 @@
 """Named caches between threads and processes: one fills, the others follow; whoever dies is replaced."""
 
 import contextlib
+import errno
 import fcntl
 import subprocess
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pyarrow as pa
 import pytest
@@ -166,14 +168,28 @@ def test_the_wait_for_a_fill_has_an_end(place, calls):
     with processes.killed_at_the_end(child):
         processes.wait_for_line(child, "opening")
         begun = time.monotonic()
-        with pytest.raises(TimeoutError, match="trips"):
+        with pytest.raises(TimeoutError, match=r"another process .*trips") as error:
             respool.named("trips", Source().reader, directory=place, timeout=0.2)
+        assert error.value.errno == errno.ETIMEDOUT
+        assert error.value.filename == str(place / "trips")
         assert 0.2 <= time.monotonic() - begun < 2
         # What nobody has filled yet is not there, and not removed either.
         assert respool.ls(place) == []
         assert respool.prune(max_bytes=0, directory=place) == []
         child.communicate()
     assert pa.table(respool.named("trips", Source().reader, directory=place)).equals(expected(5))
+
+
+def test_who_waits_for_a_thread_of_this_process_is_told_so(place):
+    def fill():
+        def ask():
+            respool.named("trips", Source().reader, directory=place, timeout=0.2)
+
+        with ThreadPoolExecutor() as threads:
+            threads.submit(ask).result()
+
+    with pytest.raises(TimeoutError, match="another thread of this process"):
+        respool.named("trips", fill, directory=place)
 
 
 WAITING = (

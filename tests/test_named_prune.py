@@ -210,6 +210,6 @@ def test_what_prune_is_told_has_a_name(four):
 
 @pytest.mark.parametrize("quota", ["much", -1, 1.5])
 def test_a_quota_that_is_none_is_told_by_its_name(place, quota):
-    with pytest.raises((TypeError, ValueError), match="^quota: ") as error:
+    with pytest.raises((TypeError, ValueError), match=r"^quota: ") as error:
         respool.named("a", pytest.fail, directory=place, quota=quota)
     assert not hasattr(error.value, "__notes__")

@@ -94,8 +94,9 @@ def named(
     BaseException
         What ``fill`` raises. What was there by that name is still there.
     ValueError
-        If the name is none, or an argument makes no sense, or the directory is memory itself (tmpfs);
-        ``fill`` is not called then. Or if what is there was made by a newer version.
+        If the name is none, or an argument makes no sense, or the directory is memory itself (tmpfs), or
+        nothing names one and this user has no home; ``fill`` is not called then. Or if what is there was
+        made by a newer version.
     TypeError
         If ``fill`` can't be called or gives no source, or an argument is of a wrong type, or a key has
         something that is not plain.
@@ -104,13 +105,16 @@ def named(
     CorruptLogError
         If ``fill`` is None, and what is there is damaged, or a file of it is missing or too short.
     FileExistsError
-        If the directory is a log, or what has the name in it was not put there by this function.
+        If the directory is a log or that of a name, or what has the name in it was not put there by this
+        function.
     PermissionError
         If the directory, or what is there by that name, is not yours alone, or is a symbolic link.
     TimeoutError
         If the name was being filled for longer than ``timeout``.
     RuntimeError
-        If ``fill`` asks for the name that it is to fill.
+        If ``fill`` asks for the name that it is to fill. Where it does so from another thread, such as one of a
+        pool, that can't be told from a thread which has nothing to do with it: it waits, without a
+        ``timeout`` for ever.
 
     Notes
     -----

@@ -43,8 +43,9 @@ def got(
     if fill is not None:
         if not options["allow_tmpfs"]:
             _native._check_place(place.nearest(home.path))  # noqa: SLF001
-        root.parent.mkdir(parents=True, exist_ok=True)
-        place.made(root)
+        with place.explained("cannot make the directory"):
+            root.parent.mkdir(parents=True, exist_ok=True)
+            place.made(root)
     with lock.held(home.path, wanted.timeout):
         seen = look(home, wanted, is_locked=True)
         if seen.cache is not None:

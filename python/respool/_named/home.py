@@ -159,7 +159,8 @@ def homes(root: Path) -> Iterator[Home]:
     whose file to lock somebody deleted, until it is asked for: logs that nobody named may look the same.
     """
     try:
-        found = sorted(path.name for path in root.iterdir())
+        with place.explained("cannot list it"):
+            found = sorted(path.name for path in root.iterdir())
     except FileNotFoundError:
         return
     place.check_root(root)

@@ -80,7 +80,7 @@ def ls(directory: AnyPath | None = None) -> list[NamedCache]:
     Raises
     ------
     FileExistsError
-        If the directory is itself a log.
+        If the directory is itself a log, or that of a name.
     PermissionError
         If the directory is not yours alone, or is a symbolic link.
 

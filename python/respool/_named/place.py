@@ -6,13 +6,15 @@ import errno
 import os
 import stat
 import sys
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from respool._named import layout
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from respool.typing import Path as AnyPath
 
 _VARIABLE = "RESPOOL_CACHE_DIR"
@@ -30,7 +32,8 @@ def root(directory: AnyPath | None) -> Path:
     Raises
     ------
     ValueError
-        If the text is empty, or begins with the home of nobody; or the variable has a relative path.
+        If the text is empty, or begins with the home of nobody; or the variable has a relative path; or
+        nothing is said and this user has no home.
     """
     if directory is not None:
         return _at_home(os.fsdecode(directory), "directory").absolute()
@@ -44,6 +47,24 @@ def root(directory: AnyPath | None) -> Path:
             )
         return chosen
     return _caches() / "respool"
+
+
+@contextmanager
+def explained(what: str) -> Iterator[None]:
+    """Say of an error of the system what could not be done, and where it can."""
+    try:
+        yield
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        if error.errno is None or error.strerror != os.strerror(error.errno):
+            raise
+        raise OSError(
+            error.errno,
+            f"{what}: {error.strerror}; named caches are in a directory that is yours to write, which "
+            f"directory= or {_VARIABLE} names",
+            error.filename,
+        ) from None
 
 
 def _at_home(text: str, what: str) -> Path:
@@ -61,10 +82,20 @@ def _at_home(text: str, what: str) -> Path:
 
 def _caches() -> Path:
     if sys.platform == "darwin":
-        return Path.home() / "Library" / "Caches"
+        return _home() / "Library" / "Caches"
     # The XDG Base Directory Specification: a relative path counts as none.
     chosen = Path(os.environ.get("XDG_CACHE_HOME", ""))
-    return chosen if chosen.is_absolute() else Path.home() / ".cache"
+    return chosen if chosen.is_absolute() else _home() / ".cache"
+
+
+def _home() -> Path:
+    try:
+        return Path.home()
+    except RuntimeError:
+        raise ValueError(
+            f"there is no place for named caches, as user {os.getuid()} has no home: set {_VARIABLE}, or "
+            "pass directory="
+        ) from None
 
 
 def is_there(directory: Path) -> bool:
@@ -117,6 +148,7 @@ def made(directory: Path) -> Path:
     return directory
 
 
+@explained("cannot look at it")
 def check(directory: Path) -> None:
     """Refuse a directory in which somebody else may have put something.
 

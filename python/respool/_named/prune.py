@@ -33,8 +33,8 @@ def rm(name: str, directory: AnyPath | None = None) -> None:
     ValueError
         If the name is none.
     FileExistsError
-        If the directory is a log that :func:`respool.cache` made, or what has the name in it was not put
-        there by :func:`respool.named`.
+        If the directory is a log that :func:`respool.cache` made or that of a name, or what has the name in
+        it was not put there by :func:`respool.named`.
     PermissionError
         If the directory, or what is there by that name, is not yours alone, or is a symbolic link.
     OSError
@@ -112,7 +112,7 @@ def prune(
     Raises
     ------
     FileExistsError
-        If the directory is itself a log.
+        If the directory is itself a log, or that of a name.
     PermissionError
         If the directory is not yours alone, or is a symbolic link.
     TypeError, ValueError

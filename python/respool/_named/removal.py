@@ -73,7 +73,8 @@ def bury(home: Home) -> Path:
         log = home.log(number)
         if not discard(log) and layout.is_ours(log):
             # Readers keep their directories open, and find their files wherever those are moved.
-            log.rename(place.made(grave.path) / log.name)
+            with place.explained("cannot remove what the name had"):
+                log.rename(place.made(grave.path) / log.name)
     if home.top() is None:
         _let_go(home)
     return grave.path
