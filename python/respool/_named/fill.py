@@ -148,8 +148,8 @@ def named(
     """
     if fill is not None and not callable(fill):
         raise TypeError(
-            f"fill is a callable without arguments that gives a source, not {type(fill).__name__}: "
-            "so that nothing is opened where the cache is there, as in named(name, lambda: source)"
+            "fill is a callable without arguments that gives a source, as in named(name, lambda: source), "
+            f"not {type(fill).__name__}: it is called only when the cache has to be filled"
         )
     wanted = Wanted(
         key=keys.encode(key),
