@@ -32,7 +32,7 @@ from respool._duckdb.version import IS_OLD
 from respool._named import ages, place
 from respool._views import opened
 from respool.exceptions import RespoolError
-from respool.typing import ArrowStreamExportable, Path
+from respool.typing import ArrowStreamExportable, PathLike
 
 __all__ = ["attach", "from_query", "materialize", "register", "relation"]
 
@@ -193,7 +193,7 @@ def materialize(
 
 def attach(
     con: duckdb.DuckDBPyConnection,
-    directory: Path | None = None,
+    directory: PathLike | None = None,
     *,
     optimize: bool = False,
     timeout: float | dt.timedelta | None = None,

@@ -12,8 +12,7 @@ from respool._named.hit import Wanted
 from respool._named.home import Home
 from respool._named.keys import Plain
 from respool._native import StreamCache
-from respool.typing import ArrowSchemaExportable, ByteSize, Source
-from respool.typing import Path as AnyPath
+from respool.typing import ArrowSchemaExportable, ByteSize, PathLike, Source
 
 
 def named(
@@ -22,7 +21,7 @@ def named(
     *,
     key: str | tuple[Plain, ...] | None = None,
     ttl: float | dt.timedelta | None = None,
-    directory: AnyPath | None = None,
+    directory: PathLike | None = None,
     timeout: float | dt.timedelta | None = None,
     quota: ByteSize | None = None,
     memory: ByteSize | None = "25%",

@@ -12,7 +12,7 @@ from respool._named.ages import time_of
 from respool._named.home import Found, Home, homes, size_of
 from respool._named.keys import Plain
 from respool.exceptions import RespoolError
-from respool.typing import Path as AnyPath
+from respool.typing import PathLike
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ class NamedCache:
     kept: Path | None = None
 
 
-def ls(directory: AnyPath | None = None) -> list[NamedCache]:
+def ls(directory: PathLike | None = None) -> list[NamedCache]:
     """List the named caches of a directory. Reads no data.
 
     Parameters

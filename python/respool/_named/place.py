@@ -15,12 +15,12 @@ from respool._named import layout
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from respool.typing import Path as AnyPath
+    from respool.typing import PathLike
 
 _VARIABLE = "RESPOOL_CACHE_DIR"
 
 
-def root(directory: AnyPath | None) -> Path:
+def root(directory: PathLike | None) -> Path:
     """Return the directory that holds named caches, without a look at it.
 
     Parameters

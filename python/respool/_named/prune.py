@@ -8,11 +8,10 @@ import time
 from respool._named import ages, layout, lock, place, quota
 from respool._named.home import Home, homes
 from respool._named.removal import bury, drop, shrink, sweep_graves, tidy
-from respool.typing import ByteSize
-from respool.typing import Path as AnyPath
+from respool.typing import ByteSize, PathLike
 
 
-def rm(name: str, directory: AnyPath | None = None) -> None:
+def rm(name: str, directory: PathLike | None = None) -> None:
     """Remove a named cache.
 
     The name is free at once (but while a ``fill`` of it runs, that is waited for). Who reads the cache,
@@ -88,7 +87,7 @@ def prune(
     *,
     max_bytes: ByteSize | None = None,
     older_than: float | dt.timedelta | None = None,
-    directory: AnyPath | None = None,
+    directory: PathLike | None = None,
 ) -> list[str]:
     """Remove named caches that were not used for long, and what nobody uses any more.
 
