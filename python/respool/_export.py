@@ -80,7 +80,7 @@ def to_parquet(
 
 def _rows(view: StreamCacheView) -> int | None:
     """Return how many rows there will be, where that is known."""
-    return view.num_rows if view.complete and not view._is_filtered else None
+    return view.num_rows if view.complete and not view._is_filtered else None  # noqa: SLF001
 
 
 def _groups(

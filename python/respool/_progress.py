@@ -94,7 +94,7 @@ class Call(Progress):
         super().__init__()
         self._function = function
 
-    def _show(self, size: int) -> None:
+    def _show(self, size: int) -> None:  # noqa: ARG002 - a bar shows it
         self._function(self.batches, self.rows)
 
 
@@ -123,9 +123,7 @@ class Line(Progress):
 
     def _write(self, size: int, end: str) -> None:
         self._is_open = not end
-        sys.stderr.write(
-            f"\rrespool: {self.batches} batches, {self.rows} rows, {shown(size)}{end}"
-        )
+        sys.stderr.write(f"\rrespool: {self.batches} batches, {self.rows} rows, {shown(size)}{end}")
         sys.stderr.flush()
 
 
@@ -156,7 +154,8 @@ def _bar(rows: int | None) -> Any:  # noqa: ANN401 - tqdm has no types
         # That the notebook has no widgets is no news for who asked for a bar.
         warnings.simplefilter("ignore")
         try:
-            from tqdm.auto import tqdm  # noqa: PLC0415 - an extra, imported when used
+            # An extra without types, imported when used.
+            from tqdm.auto import tqdm  # type: ignore[import-untyped]  # noqa: PLC0415
         except ImportError:
             return None
         return tqdm(total=rows, desc="respool", unit=" rows", unit_scale=True)
