@@ -113,9 +113,7 @@ def _followed(found: Found, wanted: Wanted, *, is_locked: bool) -> StreamCache |
 def _opened(found: Found, wanted: Wanted) -> StreamCache | None:
     """Open a complete log, if it is what is wanted."""
     if (segment := whole.missing(found.path)) is not None:
-        raise CorruptLogError(
-            errno.EIO, "it is not there, or shorter than it was written", os.fspath(segment)
-        )
+        raise CorruptLogError(errno.EIO, whole.MISSING, os.fspath(segment))
     about = found.about
     if not has_key(found, wanted) or ages.is_over(about["created"], about["ttl"], wanted.ttl):
         return None

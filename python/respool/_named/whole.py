@@ -4,6 +4,9 @@ import os
 import struct
 from pathlib import Path
 
+MISSING = "it is not there, or shorter than it was written"
+"""What is wrong with a segment that is missing."""
+
 # See the format of logs: the index has entries of 64 bytes, and from the closing one the seals are found.
 _ENTRY = 64
 _SEAL, _CLOSE = 3, 4
