@@ -194,3 +194,24 @@ def test_old_readers_keep_theirs(place):
         assert out == "200\n"
     assert rows(place) == 500
     assert inside(place / "trips") == ["00000002", "lock"]
+
+
+def test_what_was_interrupted_is_gone_on_with(place):
+    with pytest.raises(KeyboardInterrupt):
+        refresh(place, lambda: Source(fail_at=3, error=KeyboardInterrupt()), key="new", ttl=3600)
+    gc.collect()
+    (one,) = respool.ls(place)
+    source = Source(5)
+    with respool.resume(one.path, source, schema=SCHEMA) as cache:
+        assert cache.ingest_all() == 5
+    (whole,) = respool.ls(place)
+    assert (whole.path, whole.state, whole.rows) == (one.path, "complete", 500)
+    assert (whole.created, whole.expires, whole.key) == (one.created, one.expires, "new")
+    assert rows(place, pytest.fail, key="new", ttl=3600) == 500
+    assert inside(place / "trips") == ["00000002", "lock"]
+
+
+def test_without_fill_it_says_how_to_go_on(log_dir):
+    respool.named("half", Source().reader, directory=log_dir).close()
+    with pytest.raises(FileNotFoundError, match=r"respool\.resume\('.*/half/00000001', source\)"):
+        respool.named("half", directory=log_dir)

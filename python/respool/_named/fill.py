@@ -124,6 +124,10 @@ def named(
     ``ingest=True`` or the next call for the name. A reader that follows a process which failed or died gets
     :class:`~respool.exceptions.IncompleteStreamError` after the last batch: ask for the name again.
 
+    What was filled half way when it was interrupted need not be begun anew:
+    ``respool.resume(respool.ls()[0].path, source).ingest_all()``, with the path of the name, goes on with it,
+    and the name is whole then.
+
     Before a cache is given its files are looked for, and whether they are as long as they were written; what
     is in them is checked when it is read.
 

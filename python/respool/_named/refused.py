@@ -32,7 +32,7 @@ def _state(found: Found, wanted: Wanted) -> str:
     if not has_key(found, wanted):
         return f"was filled for another key: {_shown(about['key'])}"
     if found.state != "complete":
-        return f"is not whole ({found.state})"
+        return f"is not whole ({found.state}; respool.resume({str(found.path)!r}, source) goes on with it)"
     lives = [life for life in (about["ttl"], wanted.ttl) if life is not None]
     return (
         f"is too old: it is of {time_of(about['created']):%F %T} UTC, and good for {min(lives):g} s"
