@@ -91,3 +91,16 @@ def test_a_segment_of_the_other_layout_is_looked_for_too(place):
 def test_a_cache_without_rows_is_a_hit(place):
     respool.named("none", lambda: Source(0), schema=SCHEMA, directory=place, ingest=True).close()
     assert respool.named("none", pytest.fail, directory=place).num_rows == 0
+
+
+def test_what_was_replaced_does_not_come_back(place):
+    respool.named("trips", Source(2).reader, key="k", directory=place, ingest=True).close()
+    with respool.named("trips", directory=place):  # keeps its log
+        respool.named(
+            "trips", Source(3).reader, key="k", ttl=0, directory=place, ingest=True
+        ).close()
+        delete(respool.ls(place)[0].path)
+        with pytest.raises(CorruptLogError):
+            respool.named("trips", directory=place)
+        with respool.named("trips", Source(4).reader, key="k", directory=place) as cache:
+            assert pa.table(cache).num_rows == 400

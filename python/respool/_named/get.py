@@ -60,7 +60,7 @@ def got(
 
 def _tidy(home: Home, seen: Seen) -> None:
     """Remove what was kept for as long as the newest log was not whole."""
-    if seen.newest is not None and seen.newest.state == "complete" and len(home.numbers()) > 1:
+    if seen.newest is not None and seen.newest.state == "complete":
         removal.tidy(home)
 
 

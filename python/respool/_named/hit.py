@@ -75,7 +75,7 @@ def _settled(home: Home, wanted: Wanted, *, is_locked: bool) -> Seen:
 def _seen(home: Home, wanted: Wanted, *, is_locked: bool) -> Seen:
     """Look at the newest log, and as long as one is not whole at the one before it."""
     newest = damage = None
-    is_first = True
+    is_first, is_last = True, False
     for number in home.numbers():
         try:
             found = home.found(number)
@@ -85,10 +85,13 @@ def _seen(home: Home, wanted: Wanted, *, is_locked: bool) -> Seen:
                 return Seen(found, _followed(found, wanted, is_locked=is_locked), damage)
             newest = newest or found
             if found.state == "complete":
-                # What was there before it has been replaced.
+                # What was there before it has been replaced, and does not come back.
+                is_last = True
                 return Seen(newest, _opened(found, wanted), damage)
         except CorruptLogError as error:
             damage = damage or error
+            if is_last:
+                break
         except (OSError, ValueError):
             # What is older is a way out, and not to be in the way.
             if is_first:

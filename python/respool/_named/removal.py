@@ -42,6 +42,8 @@ def sweep(home: Home, *keep: int | None) -> None:
 
 def tidy(home: Home) -> None:
     """Remove what a name had before, if nobody uses it, nor fills the name."""
+    if len(home.numbers()) < 2:  # noqa: PLR2004
+        return
     # Whatever is in the way, another call will do it.
     with suppress(OSError), lock.held(home.path, 0):
         last = home.last()
