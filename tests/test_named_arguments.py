@@ -128,6 +128,9 @@ def test_without_fill_what_is_there_is_opened(place):
     for key in (None, "Monday"):
         with respool.named("trips", key=key, directory=place) as cache:
             assert pa.table(cache).equals(expected(5))
+    respool.named("plain", fill, directory=place, ingest=True).close()
+    with pytest.raises(FileNotFoundError, match="without a key"):
+        respool.named("plain", key="Tuesday", directory=place)
     with pytest.raises(FileNotFoundError, match="filled for another key: 'Monday'"):
         respool.named("trips", key="Tuesday", directory=place)
 

@@ -30,7 +30,12 @@ def nothing(home: Home, wanted: Wanted, seen: Seen) -> OSError:
 def _state(found: Found, wanted: Wanted) -> str:
     about = found.about
     if not has_key(found, wanted):
-        return f"was filled for another key: {_shown(about['key'])}"
+        key = about["key"]
+        return (
+            "was filled without a key"
+            if key is None
+            else f"was filled for another key: {_shown(key)}"
+        )
     if found.state != "complete":
         return f"is not whole ({found.state}; respool.resume({str(found.path)!r}, source) goes on with it)"
     lives = [life for life in (about["ttl"], wanted.ttl) if life is not None]
@@ -39,9 +44,7 @@ def _state(found: Found, wanted: Wanted) -> str:
     )
 
 
-def _shown(key: bytes | None) -> str:
-    if key is None:
-        return "none"
+def _shown(key: bytes) -> str:
     try:
         shown = repr(keys.decode(key))
     except ValueError:
