@@ -1,7 +1,6 @@
 """Where named caches are: names are ids, directories are ours, links lead nowhere."""
 
 import os
-import pwd
 import stat
 from pathlib import Path
 
@@ -283,31 +282,3 @@ def test_an_empty_directory_becomes_a_home(log_dir):
     (log_dir / "trips").mkdir(0o700)
     respool.named("trips", fill, directory=log_dir, ingest=True)
     assert [one.name for one in respool.ls(log_dir)] == ["trips"]
-
-
-def test_without_a_home_it_says_what_to_set(monkeypatch):
-    def nobody(uid):
-        raise KeyError(uid)
-
-    for name in ("HOME", "RESPOOL_CACHE_DIR", "XDG_CACHE_HOME"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setattr(pwd, "getpwuid", nobody)
-    for use in uses(None):
-        with pytest.raises(ValueError, match="set RESPOOL_CACHE_DIR, or pass directory="):
-            use()
-
-
-def test_an_error_of_the_system_says_what_was_done_and_what_to_do(log_dir):
-    (log_dir / "file").touch()
-    with pytest.raises(NotADirectoryError, match=r"cannot look at it.*RESPOOL_CACHE_DIR") as error:
-        respool.named("trips", fill, directory=log_dir / "file" / "caches")
-    assert error.value.filename == str(log_dir / "file" / "caches")
-
-
-def test_an_error_of_the_fill_stays_as_it_is(log_dir):
-    def opens():
-        return (log_dir / "missing" / "trips.parquet").open("x")
-
-    with pytest.raises(FileNotFoundError) as error:
-        respool.named("trips", opens, directory=log_dir)
-    assert error.value.strerror == "No such file or directory"

@@ -5,7 +5,6 @@ import errno
 import fcntl
 import subprocess
 import time
-from concurrent.futures import ThreadPoolExecutor
 
 import pyarrow as pa
 import pytest
@@ -178,18 +177,6 @@ def test_the_wait_for_a_fill_has_an_end(place, calls):
         assert respool.prune(max_bytes=0, directory=place) == []
         child.communicate()
     assert pa.table(respool.named("trips", Source().reader, directory=place)).equals(expected(5))
-
-
-def test_who_waits_for_a_thread_of_this_process_is_told_so(place):
-    def fill():
-        def ask():
-            respool.named("trips", Source().reader, directory=place, timeout=0.2)
-
-        with ThreadPoolExecutor() as threads:
-            threads.submit(ask).result()
-
-    with pytest.raises(TimeoutError, match="another thread of this process"):
-        respool.named("trips", fill, directory=place)
 
 
 WAITING = (
