@@ -45,10 +45,13 @@ def test_what_is_not_a_log_of_the_name_stays_where_it_is(place, how):
     (home / "notes.txt").write_text("mine")
     (home / "99999999").mkdir()
     (home / "99999999" / "notes.txt").write_text("mine")
+    (home / "88888888").mkdir()
+    (home / "88888888" / "_notes").write_text("mine")
     kept(home / "mine")
     os.utime(home / "lock", (0, 0))
     REMOVALS[how](place)
-    assert inside(home) == ["99999999", "mine", "notes.txt"]
+    assert inside(home) == ["88888888", "99999999", "mine", "notes.txt"]
+    assert (home / "88888888" / "_notes").read_text() == "mine"
     assert respool.open(home / "mine").num_rows == 300
     assert (home / "99999999" / "notes.txt").read_text() == "mine"
     assert "trips" not in [one.name for one in respool.ls(place)]

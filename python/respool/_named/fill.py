@@ -73,7 +73,8 @@ def named(
         may take together; if None, what ``RESPOOL_CACHE_QUOTA`` says, or as much as there is. Before
         a fill the least recently used are removed to make room for it. It may take what is free then, so
         fills that run at the same time may exceed the quota together. Where there is no room for what the
-        name had and another one of that size, what it had goes first.
+        name had and another one of that size, what it had goes first; what is larger than the room beside it
+        is refused, and :func:`respool.rm` makes more.
     memory
         As for :func:`respool.cache`.
     compression, coalesce_rows, schema, metadata, allow_tmpfs

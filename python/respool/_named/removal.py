@@ -73,7 +73,7 @@ def bury(home: Home) -> Path:
     # The current one last: until it is gone, nothing older is found.
     for number in sorted(home.numbers()):
         log = home.log(number)
-        if not discard(log) and layout.is_ours(log):
+        if not discard(log) and layout.is_log(log) and layout.is_ours(log):
             # Readers keep their directories open, and find their files wherever those are moved.
             with place.explained("cannot remove what the name had"):
                 log.rename(place.made(grave.path) / log.name)
