@@ -296,5 +296,9 @@ def test_removing_while_others_fill_is_right_in_the_end(place):
             with contextlib.suppress(FileNotFoundError):
                 respool.rm("trips", place)
 
-    assert processes.in_threads(fill, fill, remove, remove) == [None] * 4
+    def prune():
+        for _ in range(20):
+            respool.prune(max_bytes=0, directory=place)
+
+    assert processes.in_threads(fill, fill, remove, prune) == [None] * 4
     assert pa.table(respool.named("trips", Source(3).reader, directory=place)).equals(expected(3))

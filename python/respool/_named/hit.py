@@ -50,8 +50,8 @@ def look(home: Home, wanted: Wanted, *, is_locked: bool) -> Seen:
     """Return what is there by a name, and, if that is what is wanted, a cache of it."""
     try:
         seen = _settled(home, wanted, is_locked=is_locked)
-    except FileNotFoundError:
-        # It was removed after it was found, which under the lock can't be.
+    except OSError:
+        # It was removed after it was found, or is being removed, which under the lock can't be.
         if is_locked:
             raise
         return Seen()

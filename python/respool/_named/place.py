@@ -142,10 +142,13 @@ def made(directory: Path) -> Path:
     FileExistsError, PermissionError
         As :func:`check`.
     """
-    with suppress(FileExistsError):
-        directory.mkdir(mode=0o700)
-    check(directory)
-    return directory
+    while True:
+        with suppress(FileExistsError):
+            directory.mkdir(mode=0o700)
+        # Somebody may remove what was there just now; what it is to be in is missed by `mkdir`.
+        with suppress(FileNotFoundError):
+            check(directory)
+            return directory
 
 
 @explained("cannot look at it")

@@ -5,7 +5,7 @@ import errno
 import os
 import time
 
-from respool._named import ages, layout, lock, place, quota
+from respool._named import ages, lock, place, quota
 from respool._named.home import Home, homes
 from respool._named.removal import bury, drop, shrink, sweep_graves, tidy
 from respool.typing import ByteSize, PathLike
@@ -63,24 +63,11 @@ def rm(name: str, directory: PathLike | None = None) -> None:
         with lock.held(home.path, None):
             was_there = home.top() is not None
             bury(home)
-            if home.top() is not None:
-                raise _stuck(home)
         sweep_graves(root)
     if not was_there:
         raise FileNotFoundError(
             errno.ENOENT, f"{os.strerror(errno.ENOENT)}: no cache is named {name!r} in", str(root)
         )
-
-
-def _stuck(home: Home) -> OSError:
-    held = next(log for log in map(home.log, home.numbers()) if layout.is_log(log))
-    strangers = ", ".join(layout.in_log(held))
-    return OSError(
-        errno.EBUSY,
-        f"somebody has the log open, and what respool did not put there can't be moved with it ({strangers}): "
-        "move that elsewhere, or close the cache",
-        str(held),
-    )
 
 
 def prune(

@@ -1,5 +1,6 @@
 """Taking logs away, but from nobody who uses them; and never a file that is not one of a log's."""
 
+import errno
 import secrets
 from collections.abc import Iterator
 from contextlib import suppress
@@ -68,18 +69,39 @@ def bury(home: Home) -> Path:
     -------
     Path
         Where the logs are that somebody uses, if there are any.
+
+    Raises
+    ------
+    OSError
+        If a log stays.
     """
     grave = Home(home.name, home.path.with_name(_REMOVED + secrets.token_hex(8)))
     # The current one last: until it is gone, nothing older is found.
     for number in sorted(home.numbers()):
         log = home.log(number)
-        if not discard(log) and layout.is_log(log) and layout.is_ours(log):
-            # Readers keep their directories open, and find their files wherever those are moved.
+        if layout.is_log(log) and layout.is_ours(log):
+            # Moved first, so that nobody meets one that is half removed. Readers keep their directories open, and
+            # find their files wherever those are moved.
             with place.explained("cannot remove what the name had"):
                 log.rename(place.made(grave.path) / log.name)
-    if home.top() is None:
-        _let_go(home)
+        else:
+            discard(log)
+    _sweep_grave(grave)
+    if (top := home.top()) is not None:
+        raise _stuck(home.log(top))
+    # From here on somebody else may lock the name, and fill it.
+    _let_go(home)
     return grave.path
+
+
+def _stuck(log: Path) -> OSError:
+    strangers = ", ".join(layout.in_log(log))
+    return OSError(
+        errno.EBUSY,
+        f"somebody has the log open, and what respool did not put there can't be moved with it ({strangers}): "
+        "move that elsewhere, or close the cache",
+        str(log),
+    )
 
 
 def drop(home: Home) -> int | None:
