@@ -153,3 +153,22 @@ def test_logs_by_dates_are_not_those_of_a_name(place, number):
             with pytest.raises(FileExistsError, match=number):
                 use()
     assert respool.open(place / "days" / number).num_rows == 300
+
+
+@pytest.mark.parametrize(
+    "left", [[], ["_lock"], ["_lock", "_index"], ["_index"], ["_00000000.part"]]
+)
+def test_what_is_left_of_a_log_is_no_stranger(place, left):
+    """Whoever began a log, or removed it, may be killed at any moment."""
+    for name in ("trips", "zones"):
+        rest = place / name / "00000007"
+        rest.mkdir(0o700)
+        for file in left:
+            (rest / file).touch(0o600)
+    respool.rm("trips", place)
+    assert respool.named("trips", fill, directory=place, ingest=True).num_rows == 500
+    assert respool.named("zones", fill, key="new", directory=place, ingest=True).num_rows == 500
+    (place / "zones" / "lock").unlink()
+    assert respool.named("zones", pytest.fail, key="new", directory=place).num_rows == 500
+    assert inside(place / "trips") == ["00000001", "lock"]
+    assert inside(place / "zones") == ["00000008", "lock"]

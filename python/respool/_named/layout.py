@@ -72,13 +72,13 @@ def shown(home: Path) -> str:
 
 
 def holds_only_logs(directory: Path) -> bool:
-    """Tell whether there are numbered logs in a directory and nothing else.
+    """Tell whether there are numbered logs in a directory, or what is left of them, and nothing else.
 
     Logs that somebody named by dates look the same, so the numbers have to be ones that respool counts to.
     """
     names = _names(directory)
     logs = [directory / name for name in names if _NUMBER.fullmatch(name) and name[0] == "0"]
-    return len(logs) == len(names) and any(map(is_log, logs)) and all(map(is_ours, logs))
+    return bool(logs) and len(logs) == len(names) and all(map(is_ours, logs))
 
 
 def _names(directory: Path) -> list[str]:

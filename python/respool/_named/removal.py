@@ -22,13 +22,9 @@ def discard(log: Path) -> bool:
     bool
         Whether it is gone.
     """
-    try:
+    with suppress(OSError, ValueError):
         return _native._remove_log(log)  # noqa: SLF001
-    except FileNotFoundError:
-        pass
-    except (OSError, ValueError):  # it can't be read, or not be removed
-        return False
-    # Nothing was begun in it.
+    # It can't be read, or not be removed. Or there is nothing in it: who began it, or removed it, was killed.
     with suppress(OSError):
         log.rmdir()
     return not log.exists()
