@@ -354,3 +354,48 @@ print((peak - before) // MIB)
 def test_memory_stays_bounded(log_dir, suffix):
     cap, batch, rest = 64, 8, 60
     assert int(processes.run(A_GIB, log_dir / f"out.{suffix}")) <= cap + 6 * batch + rest
+
+
+FULL = """
+import errno, resource, signal, sys
+from pathlib import Path
+import pyarrow as pa
+import respool
+
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+path = Path(sys.argv[1])
+cache = respool.cache(pa.table({"n": range(500_000)}))
+resource.setrlimit(resource.RLIMIT_FSIZE, (500_000, resource.RLIM_INFINITY))
+try:
+    (cache.to_parquet if path.suffix == ".parquet" else cache.to_ipc)(path)
+except OSError as error:
+    assert (error.errno, error.filename) == (errno.EFBIG, str(path)), error
+    print(error)
+print([*path.parent.iterdir()])
+"""
+
+
+def test_a_full_disk_is_told_with_the_file_and_what_was_done(path):
+    assert processes.run(FULL, path).splitlines() == [
+        f"[Errno 27] cannot write: File too large: '{path}'",
+        "[]",
+    ]
+
+
+def test_a_place_that_is_not_there_is_told_so(path):
+    path = path.parent / "missing" / path.name
+    with pytest.raises(FileNotFoundError, match="cannot write") as error:
+        write(respool.cache(Source(), schema=SCHEMA), path)
+    assert error.value.filename == str(path)
+
+
+def test_an_error_of_the_source_is_none_of_the_file(make_from_iterable, path):
+    with pytest.raises(OSError, match=r"^no space") as error:
+        write(make_from_iterable(Source(fail_at=3, error=OSError("no space"))), path)
+    assert error.value.filename is None
+
+
+def test_an_option_that_pyarrow_does_not_have(tmp_path):
+    with pytest.raises(TypeError, match=r"to_parquet\(\) .*'nonsense'.*ParquetWriter"):
+        respool.cache(pa.table({"n": [1]})).to_parquet(tmp_path / "out.parquet", nonsense=1)
+    assert list(tmp_path.iterdir()) == []

@@ -1,6 +1,7 @@
 """What ``import respool`` is and is not. Each guard says how much it looked at."""
 
 import errno
+import pathlib
 import pickle
 import sys
 from pathlib import Path
@@ -150,3 +151,10 @@ def test_the_stub_imports_nothing_that_a_user_may_lack():
 
 def test_the_version_is_the_wheels():
     assert respool.__version__.count(".") >= 2
+
+
+def test_no_shape_has_the_name_of_a_class_that_its_user_has():
+    """``from respool.typing import Path`` beside pathlib's would make every ``Path(...)`` fail."""
+    shapes = {name for name in vars(respool.typing) if not name.startswith("_")}
+    assert len(shapes) > 5
+    assert not shapes & set(pathlib.__all__)

@@ -6,6 +6,8 @@ import tempfile
 import time
 from pathlib import Path
 
+import duckdb
+import polars as pl
 import pyarrow as pa
 import pytest
 
@@ -367,3 +369,23 @@ def test_two_threads_that_close_are_told_the_same(path):
     assert processes.in_threads(*[cache.close] * 4) == [None] * 4
     # Nobody holds the log any more when any of them has come back.
     respool.resume(path, Source(30)).close()
+
+
+def test_a_log_that_is_not_whole_is_an_error_to_every_engine(log_dir):
+    with respool.cache(Source(), schema=SCHEMA, path=log_dir / "half") as cache:
+        next(cache.reader())
+    half = respool.open(log_dir / "half")
+
+    def query():
+        here = half
+        return duckdb.sql("from here").fetchall()
+
+    for error, read in (
+        (IncompleteStreamError, lambda: list(half)),
+        (IncompleteStreamError, lambda: half.lazy().collect()),
+        (OSError, lambda: pa.table(half)),
+        (duckdb.InvalidInputException, query),
+        (pl.exceptions.ComputeError, lambda: pl.DataFrame(half)),
+    ):
+        with pytest.raises(error, match="is not whole"):
+            read()

@@ -278,6 +278,8 @@ def test_what_nobody_uses_any_more_is_removed(named):
     assert inside(home) == ["00000001", "00000002", "lock"]
     old.close()
     filled(named, "trips", Fill(), key="3")
+    assert inside(home) == ["00000002", "00000003", "lock"]
+    named("trips", pytest.fail, key="3").close()
     assert inside(home) == ["00000003", "lock"]
 
 

@@ -1,6 +1,7 @@
 """Named caches between threads and processes: one fills, the others follow; whoever dies is replaced."""
 
 import contextlib
+import errno
 import fcntl
 import subprocess
 import time
@@ -166,8 +167,10 @@ def test_the_wait_for_a_fill_has_an_end(place, calls):
     with processes.killed_at_the_end(child):
         processes.wait_for_line(child, "opening")
         begun = time.monotonic()
-        with pytest.raises(TimeoutError, match="trips"):
+        with pytest.raises(TimeoutError, match=r"another process .*trips") as error:
             respool.named("trips", Source().reader, directory=place, timeout=0.2)
+        assert error.value.errno == errno.ETIMEDOUT
+        assert error.value.filename == str(place / "trips")
         assert 0.2 <= time.monotonic() - begun < 2
         # What nobody has filled yet is not there, and not removed either.
         assert respool.ls(place) == []
@@ -293,5 +296,9 @@ def test_removing_while_others_fill_is_right_in_the_end(place):
             with contextlib.suppress(FileNotFoundError):
                 respool.rm("trips", place)
 
-    assert processes.in_threads(fill, fill, remove, remove) == [None] * 4
+    def prune():
+        for _ in range(20):
+            respool.prune(max_bytes=0, directory=place)
+
+    assert processes.in_threads(fill, fill, remove, prune) == [None] * 4
     assert pa.table(respool.named("trips", Source(3).reader, directory=place)).equals(expected(3))

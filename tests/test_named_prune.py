@@ -64,7 +64,7 @@ def test_the_least_recently_used_go_first(four):
     assert names(four) == ["a", "b"]
     assert taken(four) <= 2.5 * SIZE
     assert respool.prune(max_bytes=int(2.5 * SIZE), directory=four) == []
-    assert respool.prune("0 B", directory=four) == ["a", "b"]
+    assert respool.prune(max_bytes="0 B", directory=four) == ["a", "b"]
     assert inside(four) == []
 
 
@@ -116,6 +116,7 @@ def test_what_never_began_is_no_obstacle(place):
     (begun / "_index").touch(0o600)
     respool.named("a", pytest.fail, directory=place).close()
     fill(place, "a", batches=2, key="other")
+    respool.named("a", pytest.fail, key="other", directory=place).close()
     assert [one.batches for one in respool.ls(place)] == [2]
     assert len(inside(place / "a")) == 2
 
@@ -165,10 +166,16 @@ def test_a_hit_asks_for_no_room(four):
     assert names(four) == ["a", "b", "c", "d"]
 
 
-@pytest.mark.parametrize("bounds", [{"max_bytes": "many"}, {"max_bytes": -1}, {"older_than": -1}])
+@pytest.mark.parametrize(
+    "bounds", [{"max_bytes": "many"}, {"max_bytes": -1}, {"older_than": -1}, {"max_bytes": 1.5}]
+)
 def test_bounds_that_make_no_sense(four, bounds):
-    with pytest.raises(ValueError):  # noqa: PT011 - each says it in its own words
-        respool.prune(**bounds, directory=four)
+    (name,) = bounds
+    for place in (four, four / "missing"):
+        with pytest.raises((TypeError, ValueError), match=name) as error:
+            respool.prune(**bounds, directory=place)
+        # PyO3 notes the name that its function has for it.
+        assert not hasattr(error.value, "__notes__")
     assert names(four) == ["a", "b", "c", "d"]
 
 
@@ -194,3 +201,15 @@ def test_rm_of_what_is_being_filled_frees_the_name_at_once(place):
     assert respool.prune(directory=place) == []
     assert [one.batches for one in respool.ls(place)] == [3]
     assert inside(place) == ["a"]
+
+
+def test_what_prune_is_told_has_a_name(four):
+    with pytest.raises(TypeError, match="positional"):
+        respool.prune(four)
+
+
+@pytest.mark.parametrize("quota", ["much", -1, 1.5])
+def test_a_quota_that_is_none_is_told_by_its_name(place, quota):
+    with pytest.raises((TypeError, ValueError), match=r"^quota: ") as error:
+        respool.named("a", pytest.fail, directory=place, quota=quota)
+    assert not hasattr(error.value, "__notes__")

@@ -15,3 +15,4 @@ def test_readme(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     assert blocks
     for block in blocks:
         block.evaluate()
+    assert list(tmp_path.iterdir()) == []

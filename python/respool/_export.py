@@ -7,17 +7,20 @@ import os
 import secrets
 import stat
 from contextlib import contextmanager, suppress
+from io import BufferedWriter, FileIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from respool._named import layout
 from respool._progress import Progress, begin
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from io import BufferedWriter
+
+    from typing_extensions import Buffer
 
     from respool._native import StreamCacheView
 
@@ -74,11 +77,23 @@ def to_parquet(
             "a Parquet file can't hold rows without columns: select one, or use to_ipc"
         )
     with begin(progress, _rows(view)) as told, _whole(path) as file:
-        with pq.ParquetWriter(file, view.schema, **options) as writer:
+        with _parquet_writer(file, view.schema, options) as writer:
             for group in _groups(view, row_group_size, told, file):
                 writer.write_table(group, row_group_size)
         told.end(file.tell())
     return told.rows
+
+
+def _parquet_writer(
+    file: pa.NativeFile, schema: pa.Schema, options: dict[str, Any]
+) -> pq.ParquetWriter:
+    try:
+        return pq.ParquetWriter(file, schema, **options)
+    except TypeError as error:
+        if "unexpected keyword" not in str(error):
+            raise
+        said = str(error).replace("__cinit__()", "to_parquet()")
+        raise TypeError(f"{said}: its options are those of pyarrow.parquet.ParquetWriter") from None
 
 
 def _rows(view: StreamCacheView) -> int | None:
@@ -114,7 +129,7 @@ def _whole(path: str) -> Iterator[pa.NativeFile]:
     """
     if _takes_bytes(path):
         # Without a way through its real path: that of a descriptor in /proc is none.
-        with open(path, "wb") as file:  # noqa: PTH123
+        with BufferedWriter(_Output(path, "wb", path)) as file:
             yield pa.PythonFile(file, mode="w")
         return
     # As writing to a link would: what it leads to is replaced, and not the link.
@@ -125,8 +140,10 @@ def _whole(path: str) -> Iterator[pa.NativeFile]:
         with _created(part, target) as file:
             yield pa.PythonFile(file, mode="w")
             file.flush()
-            os.fsync(file.fileno())
-        part.replace(target)
+            with _explained(path):
+                os.fsync(file.fileno())
+        with _explained(path):
+            part.replace(target)
     except BaseException:
         with suppress(OSError):
             part.unlink(missing_ok=True)
@@ -161,19 +178,37 @@ def _takes_bytes(path: str) -> bool:
 
 
 def _refuse_log(path: Path) -> None:
-    if os.path.lexists(path.parent / "_manifest"):
+    if layout.is_log(path.parent):
         raise ValueError(
             f"{path} is in the directory of a kept log, where it would replace a file of the log or be taken "
             "for one: write it elsewhere"
         )
 
 
-def _created(part: Path, path: Path) -> BufferedWriter:
+class _Output(FileIO):
+    """A file whose errors say what could not be done, and to which file, and are none of a source."""
+
+    def __init__(self, file: str, mode: str, path: str) -> None:
+        with _explained(path):
+            super().__init__(file, mode)
+        self._path = path
+
+    def write(self, content: Buffer, /) -> int:
+        with _explained(self._path):
+            return super().write(content)
+
+
+@contextmanager
+def _explained(path: str) -> Iterator[None]:
     try:
-        # With the rights that a new file gets here, not the private ones of a temporary file.
-        return part.open("xb")
+        yield
     except OSError as error:
-        raise OSError(error.errno, error.strerror, str(path)) from None
+        raise OSError(error.errno, f"cannot write: {error.strerror}", path) from None
+
+
+def _created(part: Path, path: Path) -> BufferedWriter:
+    # With the rights that a new file gets here, not the private ones of a temporary file.
+    return BufferedWriter(_Output(str(part), "xb", str(path)))
 
 
 def _sync_names(directory: Path) -> None:

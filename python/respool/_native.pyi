@@ -12,7 +12,7 @@ from respool.typing import (
     ArrowSchemaExportable,
     ByteSize,
     Metrics,
-    Path,
+    PathLike,
     Source,
 )
 
@@ -71,14 +71,14 @@ class StreamCacheView:
     def lazy(self) -> Any: ...
     def to_ipc(
         self,
-        path: Path,
+        path: PathLike,
         *,
         compression: Literal["lz4", "zstd"] | None = None,
         progress: bool | Callable[[int, int], object] = False,
     ) -> int: ...
     def to_parquet(
         self,
-        path: Path,
+        path: PathLike,
         *,
         progress: bool | Callable[[int, int], object] = False,
         row_group_size: int = 1048576,
@@ -129,7 +129,7 @@ class StreamCache(StreamCacheView):
         cls,
         reader: Source,
         memory_capacity: ByteSize | None = None,
-        disk_path: Path | None = None,
+        disk_path: PathLike | None = None,
         disk_capacity: ByteSize | None = None,
         write_policy: Literal["on_insertion", "on_eviction"] = "on_insertion",
         max_readers: int | None = None,
@@ -233,8 +233,8 @@ def cache(
     *,
     memory: ByteSize | None = "25%",
     disk: ByteSize | None = "auto",
-    directory: Path | None = None,
-    path: Path | None = None,
+    directory: PathLike | None = None,
+    path: PathLike | None = None,
     metadata: Mapping[str, Any] | None = None,
     coalesce_rows: int | None = None,
     compression: Literal["lz4", "zstd"] | None = None,
@@ -242,10 +242,10 @@ def cache(
     allow_tmpfs: bool = False,
 ) -> StreamCache: ...
 def open(  # noqa: A001
-    path: Path, *, timeout: float | dt.timedelta | None = None, memory: ByteSize | None = "25%"
+    path: PathLike, *, timeout: float | dt.timedelta | None = None, memory: ByteSize | None = "25%"
 ) -> StreamCache: ...
 def resume(
-    path: Path,
+    path: PathLike,
     source: Source,
     *,
     skip: Literal["check", "trust"] | int = "check",
@@ -256,7 +256,7 @@ def resume(
 ) -> StreamCache: ...
 def _fill(
     source: Source,
-    path: Path,
+    path: PathLike,
     *,
     key: bytes | None = None,
     ttl: float | None = None,
@@ -276,7 +276,7 @@ def _check_options(
     compression: Literal["lz4", "zstd"] | None,
     schema: ArrowSchemaExportable | Literal["first"] | None,
 ) -> None: ...
-def _check_place(directory: Path) -> None: ...
-def _peek(path: Path) -> dict[str, Any]: ...
+def _check_place(directory: PathLike) -> None: ...
+def _peek(path: PathLike) -> dict[str, Any]: ...
 def _bytes_of(size: ByteSize, whole: int) -> int: ...
-def _remove_log(path: Path) -> bool: ...
+def _remove_log(path: PathLike) -> bool: ...

@@ -154,7 +154,8 @@ def _bar(rows: int | None) -> Any:  # noqa: ANN401 - an extra that may be missin
         # That the notebook has no widgets is no news for who asked for a bar.
         warnings.simplefilter("ignore")
         try:
-            from tqdm.auto import tqdm  # noqa: PLC0415 - an extra, imported when used
+            # An extra without types, imported when used.
+            from tqdm.auto import tqdm  # type: ignore[import-untyped]  # noqa: PLC0415
         except ImportError:
             return None
         return tqdm(total=rows, desc="respool", unit=" rows", unit_scale=True)

@@ -32,7 +32,7 @@ from respool._duckdb.version import IS_OLD
 from respool._named import ages, place
 from respool._views import opened
 from respool.exceptions import RespoolError
-from respool.typing import ArrowStreamExportable, Path
+from respool.typing import ArrowStreamExportable, PathLike
 
 __all__ = ["attach", "from_query", "materialize", "register", "relation"]
 
@@ -193,7 +193,7 @@ def materialize(
 
 def attach(
     con: duckdb.DuckDBPyConnection,
-    directory: Path | None = None,
+    directory: PathLike | None = None,
     *,
     optimize: bool = False,
     timeout: float | dt.timedelta | None = None,
@@ -236,15 +236,28 @@ def attach(
     ------
     FileNotFoundError
         If the directory is not there.
+    FileExistsError
+        If the directory is that of one name.
     PermissionError
         If the directory is not yours alone, or is a symbolic link.
     duckdb.CatalogException
         If the connection has a table or view of one of the names that neither this function nor
         :func:`register` made, and ``replace`` is not set. Nothing is registered then.
     TypeError, ValueError
-        If it is one log that DuckDB can't scan; the message says what to do. In a directory of several
-        such a cache is left out, with a warning. So is one of two names that are the same to DuckDB, which
-        does not tell capitals from small letters. Or if the timeout is none.
+        If it is one log that DuckDB can't scan, or that a newer version made; the message says what to do.
+        Or if the timeout is none.
+    CorruptLogError
+        If it is one log that is damaged, or a file of it is missing or too short.
+    RuntimeError
+        If it is one log that this process is filling with ``respool.cache(source, path=directory)``: give
+        that cache its name with :func:`register`. What it fills by :func:`respool.named` is there.
+
+    Notes
+    -----
+    What is an error of one log is a warning where there are several, and the log is left out. So is one of two
+    names that are the same to DuckDB, which does not tell capitals from small letters. A log that was not
+    filled to its end is left out without a word; a name is then the last log of it that is whole, if there
+    is one.
 
     Examples
     --------
@@ -270,7 +283,7 @@ def attach(
             warnings.warn(f"{name!r} is left out: DuckDB takes it for {other!r}", stacklevel=2)
             continue
         try:
-            source = scannable(logs.opened(path, seconds), optimize=optimize)
+            source = scannable(logs.opened(name, path, seconds), optimize=optimize)
         except (RespoolError, OSError, RuntimeError, TypeError, ValueError) as error:
             if is_log:
                 raise

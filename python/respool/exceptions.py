@@ -15,7 +15,10 @@ __all__ = [
 
 
 class RespoolError(Exception):
-    """The base of respool's own exceptions."""
+    """The base of respool's own classes of exceptions.
+
+    Not of all that it raises: where a built-in exception says enough, that is raised as it is.
+    """
 
 
 class MemoryCapacityError(RespoolError, MemoryError):

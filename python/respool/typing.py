@@ -11,8 +11,8 @@ Examples
 0
 """
 
+import os
 from collections.abc import Iterable
-from os import PathLike
 from typing import Protocol, TypeAlias, TypedDict
 
 
@@ -70,7 +70,7 @@ Source: TypeAlias = (
 ByteSize: TypeAlias = int | str
 """A number of bytes, or text: ``"64 MiB"``, ``"25%"`` of the memory or of the free disk."""
 
-Path: TypeAlias = str | bytes | PathLike[str] | PathLike[bytes]
+PathLike: TypeAlias = str | bytes | os.PathLike[str] | os.PathLike[bytes]
 """A file or a directory; ``~`` is the home of a user."""
 
 

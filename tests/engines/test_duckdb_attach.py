@@ -232,3 +232,58 @@ def test_what_is_gone_is_unregistered_when_attached_again(con, place, log_dir):
         con.sql("from zones")
     assert queried(con, "trips") == [(1, 1)]
     assert queried(con, "kept") == [(100, sum(range(100)))]
+
+
+def test_a_log_that_this_process_fills_is_told_to_be_registered(con, log_dir):
+    cache = respool.cache(Source(3), schema=SCHEMA, path=log_dir / "growing")
+    next(cache.reader())
+    said = r"filled by this process.*respool\.duckdb\.register\(con, 'growing', cache\)"
+    with pytest.warns(UserWarning, match=rf"'growing' is left out: .*{said}"):
+        assert respool.duckdb.attach(con, log_dir) == []
+    with pytest.raises(RuntimeError, match=said):
+        respool.duckdb.attach(con, log_dir / "growing")
+    respool.duckdb.register(con, "growing", cache)
+    assert queried(con, "growing") == [(300, sum(range(300)))]
+
+
+def newer(log):
+    manifest = log / "_manifest"
+    content = bytearray(manifest.read_bytes())
+    content[8] = 9
+    manifest.write_bytes(content)
+
+
+HARM = {
+    "damaged": lambda log: (log / "_manifest").write_bytes(b"nothing"),
+    "newer": newer,
+    "missing": lambda log: (log / "00000000.arrow").unlink(),
+}
+
+
+@pytest.mark.parametrize("harm", HARM)
+def test_a_cache_that_can_not_be_read_is_left_out_with_a_warning(con, place, log_dir, harm):
+    HARM[harm](place / "trips" / "00000001")
+    with pytest.warns(UserWarning, match="'trips' is left out"):
+        assert respool.duckdb.attach(con, place) == ["Zones", "trips-2026.11"]
+    path = log_dir / "raw"
+    with respool.cache(Source(3), schema=SCHEMA, path=path) as cache:
+        cache.ingest_all()
+    HARM[harm](path)
+    with pytest.raises((OSError, ValueError)):
+        respool.duckdb.attach(con, path)
+
+
+def test_where_a_fill_ended_early_the_last_whole_one_is_there(con, place):
+    respool.named("trips", Source(9).reader, key="new", directory=place).close()
+    assert "trips" in respool.duckdb.attach(con, place)
+    assert queried(con, "trips") == COUNT_AND_SUM
+
+
+def test_a_path_that_goes_up_has_the_name_of_where_it_leads(con, log_dir, monkeypatch):
+    with respool.cache(Source(3), schema=SCHEMA, path=log_dir / "raw") as cache:
+        cache.ingest_all()
+    (log_dir / "raw" / "below").mkdir()
+    for directory in ("raw", "raw/.", "raw/below/.."):
+        assert respool.duckdb.attach(con, log_dir / directory) == ["raw"]
+    monkeypatch.chdir(log_dir / "raw" / "below")
+    assert respool.duckdb.attach(con, "..") == ["raw"]

@@ -5,11 +5,12 @@ import os
 from pathlib import Path
 
 import respool
-from respool import StreamCache, _native
-from respool._named import ours, place
-from respool.exceptions import RespoolError
+from respool import NamedCache, StreamCache, _native
+from respool._named import layout, ours, whole
+from respool.exceptions import CorruptLogError, RespoolError
 
-_SHOWN = ("complete", "growing")
+_LEFT_OUT = ("abandoned", "failed")
+"""What is not whole; of all else that can't be read whoever opens it is told why."""
 
 
 def found(root: Path) -> tuple[list[tuple[str, Path]], bool]:
@@ -17,36 +18,61 @@ def found(root: Path) -> tuple[list[tuple[str, Path]], bool]:
 
     Raises
     ------
+    FileExistsError
+        If the directory is that of a name.
     FileNotFoundError
         If the directory is not there.
     PermissionError
         If it is not ours alone.
     """
-    try:
-        _native._peek(root)  # noqa: SLF001
-    except FileNotFoundError:
-        if not root.is_dir():
-            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(root)) from None
-        named = [(one.name, one.path) for one in respool.ls(root) if one.state in _SHOWN]
-        return named + _unnamed(root), False
-    return [(root.name, root)], True
+    if layout.is_log(root):
+        return [(root.resolve().name, root)], True
+    if not root.is_dir():
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(root))
+    named = [(one.name, _path_of(one)) for one in respool.ls(root)]
+    return [(name, path) for name, path in named if path is not None] + _unnamed(root), False
+
+
+def _path_of(one: NamedCache) -> Path | None:
+    if one.kept is not None and one.state != "growing":
+        return one.kept
+    return None if one.state in _LEFT_OUT else one.path
 
 
 def _unnamed(root: Path) -> list[tuple[str, Path]]:
     """Return the logs in a directory that were made there with a ``path``."""
     directories = sorted(path for path in root.iterdir() if not path.name.startswith("."))
-    logs = [path for path in directories if os.path.lexists(path / place.MANIFEST)]
-    return [(path.name, path) for path in logs if _is_shown(path)]
+    return [(path.name, path) for path in directories if layout.is_log(path) and _is_shown(path)]
 
 
 def _is_shown(path: Path) -> bool:
     try:
-        return _native._peek(path)["state"] in _SHOWN  # noqa: SLF001
+        return _native._peek(path)["state"] not in _LEFT_OUT  # noqa: SLF001
     except (RespoolError, OSError, ValueError):
-        return True  # whoever opens it is told what is wrong with it
+        return True
 
 
-def opened(path: Path, timeout: float | None) -> StreamCache:
-    """Open a log, or return the cache of this process that fills it."""
-    identity = _native._peek(path)["identity"]  # noqa: SLF001
-    return ours.find(identity) or _native.open(path, timeout=timeout)
+def opened(name: str, path: Path, timeout: float | None) -> StreamCache:
+    """Open a log, or return the cache of this process that fills it.
+
+    Raises
+    ------
+    CorruptLogError
+        If it is damaged, or a file of it is missing or too short.
+    RuntimeError
+        If this process fills it, by a cache that has no name.
+    """
+    about = _native._peek(path)  # noqa: SLF001
+    filling = ours.find(about["identity"])
+    if filling is not None:
+        return filling
+    if about["state"] == "complete" and (segment := whole.missing(path)) is not None:
+        raise CorruptLogError(errno.EIO, whole.MISSING, os.fspath(segment))
+    try:
+        return _native.open(path, timeout=timeout)
+    except RuntimeError as error:
+        if type(error) is not RuntimeError:
+            raise
+        raise RuntimeError(
+            f"{error}, or give that one its name with respool.duckdb.register(con, {name!r}, cache)"
+        ) from None

@@ -49,3 +49,11 @@ def is_over(created: float, *lives: float | None) -> bool:
     # What is from the future, by more than it may live, was dated by a wrong clock.
     age = abs(time.time() - created)
     return any(life is not None and age >= life for life in lives)
+
+
+def time_of(seconds: float) -> dt.datetime:
+    """Return a time in seconds since 1970 as one in UTC."""
+    try:
+        return dt.datetime.fromtimestamp(seconds, dt.UTC)
+    except (OverflowError, ValueError):  # a life longer than the calendar
+        return dt.datetime.max.replace(tzinfo=dt.UTC)

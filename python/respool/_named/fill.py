@@ -1,29 +1,18 @@
-"""Get what a name stands for, or fill it."""
+"""The public function that gets what a name stands for, or fills it."""
 
 import datetime as dt
-import errno
-import time
 from collections.abc import Callable
-from contextvars import ContextVar
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Literal
 
 from respool import _native
-from respool._named import ages, keys, lock, ours, place, removal
+from respool._named import ages, keys, place, removal
 from respool._named import quota as quotas
-from respool._named.home import Found, Home, size_of
+from respool._named.get import got
+from respool._named.hit import Wanted
+from respool._named.home import Home
 from respool._named.keys import Plain
 from respool._native import StreamCache
-from respool.exceptions import CorruptLogError
-from respool.typing import ArrowSchemaExportable, ByteSize, Source
-from respool.typing import Path as AnyPath
-
-_CLOSING = 60.0
-"""Seconds that a cache of this process may take to be closed, where nothing is said."""
-
-_BEING_FILLED: ContextVar[frozenset[Path]] = ContextVar("_BEING_FILLED", default=frozenset())
-"""The homes of the names whose ``fill`` runs right now and is what this code is part of."""
+from respool.typing import ArrowSchemaExportable, ByteSize, PathLike, Source
 
 
 def named(
@@ -32,7 +21,7 @@ def named(
     *,
     key: str | tuple[Plain, ...] | None = None,
     ttl: float | dt.timedelta | None = None,
-    directory: AnyPath | None = None,
+    directory: PathLike | None = None,
     timeout: float | dt.timedelta | None = None,
     quota: ByteSize | None = None,
     memory: ByteSize | None = "25%",
@@ -48,7 +37,8 @@ def named(
     ``fill`` is called when nothing that is wanted is there: nothing by that name, or what is there was
     filled for another key, is too old, or is not whole because its source failed or whoever filled it
     was closed or killed half way. Then it starts anew. Of many threads and processes that ask at once,
-    one calls ``fill``; the others follow it, and read each batch as soon as it is stored.
+    one calls ``fill``; the others follow it, and read each batch as soon as it is stored. What was whole
+    before stays until the new one is whole.
 
     **Whoever fills has to read to the end.** What ``fill`` gives is read as the cache is read, no sooner:
     after ``named(...).head()`` it is not whole, so the next call starts anew, and others who follow it wait
@@ -61,7 +51,8 @@ def named(
         beginning with a letter, a digit or ``_``.
     fill
         A callable without arguments that gives a source, as :func:`respool.cache` takes it. None fills
-        nothing: what is there is opened, without a ``key`` that of any key.
+        nothing: what is there is opened, without a ``key`` that of any key. Where the last fill ended early
+        that is the last one that is whole.
     key
         What the source depends on: a text or a tuple of None, bool, int, float, str, bytes, date,
         datetime and such tuples. A cache that was filled for another key is filled anew. Nothing else
@@ -81,7 +72,9 @@ def named(
         Bytes, or text such as ``"50 GiB"`` or ``"10%"`` of the whole disk, that all caches of the directory
         may take together; if None, what ``RESPOOL_CACHE_QUOTA`` says, or as much as there is. Before
         a fill the least recently used are removed to make room for it. It may take what is free then, so
-        fills that run at the same time may exceed the quota together.
+        fills that run at the same time may exceed the quota together. Where there is no room for what the
+        name had and another one of that size, what it had goes first; what is larger than the room beside it
+        is refused, and :func:`respool.rm` makes more.
     memory
         As for :func:`respool.cache`.
     compression, coalesce_rows, schema, metadata, allow_tmpfs
@@ -101,28 +94,43 @@ def named(
     BaseException
         What ``fill`` raises. What was there by that name is still there.
     ValueError
-        If the name is none, or an argument makes no sense, or the directory is memory itself (tmpfs);
-        ``fill`` is not called then. Or if what is there was made by a newer version.
+        If the name is none, or an argument makes no sense, or the directory is memory itself (tmpfs), or
+        nothing names one and this user has no home; ``fill`` is not called then. Or if what is there was
+        made by a newer version.
     TypeError
         If ``fill`` can't be called or gives no source, or an argument is of a wrong type, or a key has
         something that is not plain.
     FileNotFoundError
         If ``fill`` is None, and there is nothing by that name that is wanted and whole.
+    CorruptLogError
+        If ``fill`` is None, and what is there is damaged, or a file of it is missing or too short.
     FileExistsError
-        If the directory is a log, or what has the name in it was not put there by this function.
+        If the directory is a log or that of a name, or what has the name in it was not put there by this
+        function.
     PermissionError
         If the directory, or what is there by that name, is not yours alone, or is a symbolic link.
     TimeoutError
         If the name was being filled for longer than ``timeout``.
     RuntimeError
-        If ``fill`` asks for the name that it is to fill.
+        If ``fill`` asks for the name that it is to fill. Where it does so from another thread, such as one of a
+        pool, that can't be told from a thread which has nothing to do with it: it waits, without a
+        ``timeout`` for ever.
 
     Notes
     -----
     Who reads a cache keeps it, whatever happens to its name meanwhile; the files go when nobody uses
-    them. Once a new fill has begun, what was there before is not found any more, so if its source fails
-    the next call fills again. A reader that follows a process which failed or died gets
+    them. While a name is filled anew, who asks for it follows that. If its source fails, or whoever fills it
+    is interrupted, closed or killed, what was whole before is still there: it is given to a call for its
+    key, if it is not too old for that. When the new one is whole, what was before is removed, by
+    ``ingest=True`` or the next call for the name. A reader that follows a process which failed or died gets
     :class:`~respool.exceptions.IncompleteStreamError` after the last batch: ask for the name again.
+
+    What was filled half way when it was interrupted need not be begun anew:
+    ``respool.resume(respool.ls()[0].path, source).ingest_all()``, with the path of the name, goes on with it,
+    and the name is whole then.
+
+    Before a cache is given its files are looked for, and whether they are as long as they were written; what
+    is in them is checked when it is read.
 
     Examples
     --------
@@ -144,10 +152,10 @@ def named(
     """
     if fill is not None and not callable(fill):
         raise TypeError(
-            f"fill is a callable without arguments that gives a source, not {type(fill).__name__}: "
-            "so that nothing is opened where the cache is there, as in named(name, lambda: source)"
+            "fill is a callable without arguments that gives a source, as in named(name, lambda: source), "
+            f"not {type(fill).__name__}: it is called only when the cache has to be filled"
         )
-    wanted = _Wanted(
+    wanted = Wanted(
         key=keys.encode(key),
         is_any_key=fill is None and key is None,
         ttl=ages.seconds(ttl, "ttl"),
@@ -164,151 +172,11 @@ def named(
     # Everything that can be refused is, before a source is opened or a directory made.
     _native._check_options(**options)  # noqa: SLF001
     options["allow_tmpfs"] = allow_tmpfs
-    quotas.check(quota)
-    cache = _got(Home.of(place.root(directory), name), fill, wanted, quota, options)
+    quotas.chosen(quota, None)
+    home = Home.of(place.root(directory), name)
+    cache = got(home, fill, wanted, quota, options)
     if ingest:
         # Without the lock: others may have what is stored meanwhile.
         cache.ingest_all()
-    return cache
-
-
-@dataclass(frozen=True)
-class _Wanted:
-    key: bytes | None
-    is_any_key: bool
-    ttl: float | None
-    timeout: float | None
-    memory: ByteSize | None
-
-
-def _got(
-    home: Home,
-    fill: Callable[[], Source] | None,
-    wanted: _Wanted,
-    quota: ByteSize | None,
-    options: dict[str, Any],
-) -> StreamCache:
-    root = home.path.parent
-    is_there = place.is_there(root) and home.is_there()
-    if is_there:
-        # What is complete can be had without the lock, however long somebody holds that.
-        found, cache = _look(home, wanted, is_locked=False)
-        if cache is not None:
-            return cache
-    if fill is None and not (is_there and home.is_begun()):
-        raise _nothing(home, None)
-    if home.path in _BEING_FILLED.get():
-        raise RuntimeError(
-            f"the fill of {home.name!r} asks for {home.name!r} itself, which would be waited for without "
-            "an end"
-        )
-    if fill is not None:
-        if not options["allow_tmpfs"]:
-            _native._check_place(place.nearest(home.path))  # noqa: SLF001
-        root.parent.mkdir(parents=True, exist_ok=True)
-        place.made(root)
-    with lock.held(home.path, wanted.timeout):
-        found, cache = _look(home, wanted, is_locked=True)
-        if cache is None:
-            if fill is None:
-                raise _nothing(home, found)
-            most = quotas.chosen(quota, root)
-            source = _source(home.path, fill)
-            room = None if most is None else quotas.make_room(root, home, found, most)
-            cache = _begun(home, source, wanted, room, options)
-        return cache
-
-
-def _nothing(home: Home, found: Found | None) -> FileNotFoundError:
-    name, root = home.name, home.path.parent
-    if found is None:
-        state = None if home.top() is None else "is damaged"
-    elif found.state in {"abandoned", "failed"}:
-        state = f"is not whole ({found.state})"
-    else:
-        state = "has another key or is too old"
-    reason = f"no cache is named {name!r}" if state is None else f"the cache {name!r} {state}"
-    return FileNotFoundError(
-        errno.ENOENT,
-        f"{reason}, and without fill= none is made; respool.ls tells what is in",
-        str(root),
-    )
-
-
-def _look(
-    home: Home, wanted: _Wanted, *, is_locked: bool
-) -> tuple[Found | None, StreamCache | None]:
-    """Return what is there by a name, and, if that is what is wanted, a cache of it."""
-    try:
-        found, cache = _settled(home, wanted, is_locked=is_locked)
-    except CorruptLogError:
-        return None, None
-    except FileNotFoundError:
-        # It was removed after it was found, which under the lock can't be.
-        if is_locked:
-            raise
-        return None, None
-    if cache is not None:
-        home.use()
-    return found, cache
-
-
-def _settled(
-    home: Home, wanted: _Wanted, *, is_locked: bool
-) -> tuple[Found | None, StreamCache | None]:
-    end = time.monotonic() + (_CLOSING if wanted.timeout is None else wanted.timeout)
-    while True:
-        found = home.current()
-        try:
-            return found, None if found is None else _opened(found, wanted, is_locked=is_locked)
-        except RuntimeError as error:
-            # A cache of this process that fills it is being closed: whole, or left, in a moment.
-            if type(error) is not RuntimeError or time.monotonic() > end:
-                raise
-        time.sleep(0.005)
-
-
-def _opened(found: Found, wanted: _Wanted, *, is_locked: bool) -> StreamCache | None:
-    about = found.about
-    if about["key"] != wanted.key and not wanted.is_any_key:
-        return None
-    if found.state == "growing":
-        filling = ours.share(about["identity"])
-        # Ours are entered before the lock is given back: without it none need not mean that it is not ours.
-        if filling is not None or not is_locked:
-            return filling
-    elif found.state != "complete" or ages.is_over(about["created"], about["ttl"], wanted.ttl):
-        return None
-    return _native.open(found.path, timeout=wanted.timeout, memory=wanted.memory)
-
-
-def _source(home: Path, fill: Callable[[], Source]) -> Source:
-    before = _BEING_FILLED.set(_BEING_FILLED.get() | {home})
-    try:
-        return fill()
-    finally:
-        _BEING_FILLED.reset(before)
-
-
-def _begun(
-    home: Home, source: Source, wanted: _Wanted, room: int | None, options: dict[str, Any]
-) -> StreamCache:
-    """Let a new log be the current one, and remove those before it that nobody uses."""
-    number = home.next_number()
-    path = home.log(number)
-    cache = _native._fill(  # noqa: SLF001
-        source,
-        path,
-        key=wanted.key,
-        ttl=wanted.ttl,
-        disk="auto" if room is None else room,
-        **options,
-    )
-    about = _native._peek(path)  # noqa: SLF001
-    ours.enter(about["identity"], cache)
-    home.use()
-    before = size_of(home.path)
-    removal.sweep(home, number)
-    if room is not None:
-        cache.resize(disk=room + before - size_of(home.path))
+        removal.tidy(home)
     return cache

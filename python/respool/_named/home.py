@@ -2,11 +2,11 @@
 
 It holds a file to lock and numbered directories, each for one log. The highest that is a log is the
 current one. A log is there or not by the renaming of its manifest, so there is always one whole answer.
+The last that is whole stays until a newer one is.
 """
 
 import errno
 import os
-import re
 import stat
 from collections.abc import Iterator
 from contextlib import suppress
@@ -15,9 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from respool import _native
-from respool._named import lock, names, place
-
-_NUMBER = re.compile(r"[0-9]{8}|[1-9][0-9]{8,}")
+from respool._named import layout, names, place, whole
+from respool.exceptions import RespoolError
 
 
 @dataclass(frozen=True)
@@ -46,9 +45,13 @@ class Home:
         """Return the home of a name, which need not be there."""
         return cls(name, root / names.directory_of(names.check(name)))
 
+    def has_lock(self) -> bool:
+        """Tell whether there is a file to lock, which is there before all others."""
+        return os.path.lexists(self.path / layout.LOCK)
+
     def is_begun(self) -> bool:
-        """Tell whether somebody made it for the name: it has a file to lock, before all others."""
-        return os.path.lexists(self.path / lock.NAME)
+        """Tell whether somebody made it for the name: it has a file to lock, or had one beside its logs."""
+        return self.has_lock() or layout.holds_only_logs(self.path)
 
     def is_there(self) -> bool:
         """Tell whether there is a directory for the name.
@@ -64,89 +67,103 @@ class Home:
             return False
         with suppress(FileNotFoundError):
             # Asked again, as somebody may make it just now: the file to lock comes before all others.
-            if self.is_begun() or not any(self.path.iterdir()) or self.is_begun():
+            if self.has_lock() or not any(self.path.iterdir()) or self.is_begun():
                 return True
             raise FileExistsError(
                 errno.EEXIST,
-                f"it holds files that respool did not put there, so nothing can be named {self.name!r} "
-                "in this place",
+                f"it holds what respool did not put there ({layout.shown(self.path)}), so nothing can be named "
+                f"{self.name!r} in this place",
                 str(self.path),
             )
         return False
 
     def numbers(self) -> list[int]:
         """Return the numbers of its logs, and of directories that never became one, highest first."""
-        return [number for number in self._taken() if _is_directory(self.log(number))]
+        return [
+            number for number in layout.numbers(self.path) if layout.is_directory(self.log(number))
+        ]
 
     def next_number(self) -> int:
         """Return a number that is higher than all others."""
-        return max(self._taken(), default=0) + 1
-
-    def _taken(self) -> list[int]:
-        try:
-            found = [path.name for path in self.path.iterdir()]
-        except FileNotFoundError:
-            return []
-        return sorted((int(name) for name in found if _NUMBER.fullmatch(name)), reverse=True)
+        return max(layout.numbers(self.path), default=0) + 1
 
     def log(self, number: int) -> Path:
         """Return where a log is."""
         return self.path / f"{number:08}"
+
+    def found(self, number: int) -> Found | None:
+        """Return a log; None if it is not there.
+
+        Raises
+        ------
+        CorruptLogError, ValueError
+            If it is damaged, or of a newer version.
+        PermissionError
+            If it is not ours.
+        """
+        path = self.log(number)
+        with suppress(FileNotFoundError):
+            return Found(number, path, _native._peek(path))  # noqa: SLF001
+        return None
 
     def current(self) -> Found | None:
         """Return the current log; None if there is none.
 
         Raises
         ------
-        CorruptLogError, ValueError
-            If there is one that is damaged, or of a newer version.
-        PermissionError
-            If it is not ours.
+        CorruptLogError, PermissionError, ValueError
+            As :meth:`found`.
         """
+        return next(filter(None, map(self.found, self.numbers())), None)
+
+    def last(self) -> Found | None:
+        """Return the newest log that is whole, which stays until another one is; None if there is none."""
         for number in self.numbers():
-            path = self.log(number)
-            with suppress(FileNotFoundError):
-                return Found(number, path, _native._peek(path))  # noqa: SLF001
+            with suppress(RespoolError, OSError, RuntimeError, ValueError):
+                found = self.found(number)
+                if (
+                    found is not None
+                    and found.state == "complete"
+                    and whole.missing(found.path) is None
+                ):
+                    return found
         return None
 
     def top(self) -> int | None:
         """Return the number of the current log, readable or not; None if there is none."""
         for number in self.numbers():
-            if os.path.lexists(self.log(number) / place.MANIFEST):
+            if layout.is_log(self.log(number)):
                 return number
         return None
 
     def use(self) -> None:
-        """Note that it is used now."""
+        """Note that it is used now, in the file to lock, which is made again if somebody deleted it."""
         # On a file system that can only be read this matters to nobody.
         with suppress(OSError):
-            os.utime(self.path / lock.NAME, follow_symlinks=False)
+            if not self.has_lock():
+                (self.path / layout.LOCK).touch(0o600)
+            os.utime(self.path / layout.LOCK, follow_symlinks=False)
 
     def used(self) -> float:
         """Return when it was used last, in seconds since 1970; 0 if it is gone."""
-        for path in (self.path / lock.NAME, self.path):
+        for path in (self.path / layout.LOCK, self.path):
             with suppress(FileNotFoundError):
                 return path.lstat().st_mtime
         return 0.0
 
 
-def _is_directory(path: Path) -> bool:
-    try:
-        return stat.S_ISDIR(path.lstat().st_mode)
-    except FileNotFoundError:
-        return False
-
-
 def homes(root: Path) -> Iterator[Home]:
     """Yield what is in a directory of named caches, in the order of the names.
 
-    What is not ours is passed over: links, others' directories, directories of another purpose.
+    What is not ours is passed over: links, others' directories, directories of another purpose. So is a name
+    whose file to lock somebody deleted, until it is asked for: logs that nobody named may look the same.
     """
     try:
-        found = sorted(path.name for path in root.iterdir())
+        with place.explained("cannot list it"):
+            found = sorted(path.name for path in root.iterdir())
     except FileNotFoundError:
         return
-    place.check(root)
+    place.check_root(root)
     for directory in found:
         name = names.name_of(directory)
         with suppress(OSError):
@@ -154,7 +171,7 @@ def homes(root: Path) -> Iterator[Home]:
                 continue
             home = Home(name, root / directory)
             place.check(home.path)
-            if home.is_begun():
+            if home.has_lock():
                 yield home
 
 

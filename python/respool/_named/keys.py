@@ -10,6 +10,8 @@ import struct
 from collections.abc import Callable
 from typing import TypeAlias, Union
 
+from respool._named.conversions import conversion
+
 Plain: TypeAlias = Union[  # noqa: UP007 - a string in it refers to itself
     bool, int, float, str, bytes, dt.date, dt.datetime, tuple["Plain", ...], None
 ]
@@ -19,6 +21,8 @@ _LONGEST = 1 << 16
 """Bytes: the key is read whenever a cache is looked at."""
 
 _DEEPEST = 32
+
+_OTHERWISE = "give a text, or bytes, that are other ones where it is another"
 
 
 def encode(key: str | tuple[Plain, ...] | None) -> bytes | None:
@@ -34,10 +38,8 @@ def encode(key: str | tuple[Plain, ...] | None) -> bytes | None:
     if key is None:
         return None
     if type(key) not in {str, tuple}:
-        single = "value.item()" if _is_scalar(key) else "value"
         raise TypeError(
-            f"a key is a str or a tuple of plain values, not {_name(key)}: "
-            f"put a single value into a tuple, as in key=({single},)"
+            f"a key is a str or a tuple of plain values, not {_name(key)}: {_as_key(key)}"
         )
     encoded = _encode(key, _DEEPEST)
     if len(encoded) > _LONGEST:
@@ -88,11 +90,29 @@ def _encode(value: object, depth: int) -> bytes:  # noqa: C901, PLR0911 - one fo
     if type(value) is tuple:
         items = b"".join(_encode(item, depth - 1) for item in value)
         return b"t%d:" % len(value) + items
-    conversion = "value.item()" if _is_scalar(value) else "str(value) or tuple(value)"
+    way = conversion(value, _is_plain)
     raise TypeError(
         f"a key can't hold {_name(value)}: it holds None, bool, int, float, str, bytes, date, "
-        f"datetime and tuples of them; convert it, such as with {conversion}"
+        f"datetime and tuples of them; {_OTHERWISE if way is None else f'convert it, with {way[0]}'}"
     )
+
+
+def _as_key(value: object) -> str:
+    code, plain = (
+        ("value", value) if _is_plain(value) else conversion(value, _is_plain) or ("", None)
+    )
+    if not code:
+        return _OTHERWISE
+    single = code if type(plain) in {str, tuple} else f"({code},)"
+    return f"give it as key={single}"
+
+
+def _is_plain(value: object) -> bool:
+    try:
+        _encode(value, _DEEPEST)
+    except (TypeError, ValueError):
+        return False
+    return True
 
 
 def _sized(kind: bytes, content: bytes) -> bytes:
@@ -142,11 +162,6 @@ _READERS: dict[bytes, Callable[[bytes], Plain]] = {
     b"d": lambda content: dt.datetime.fromisoformat(content.decode()),
     b"D": lambda content: dt.date.fromisoformat(content.decode()),
 }
-
-
-def _is_scalar(value: object) -> bool:
-    """Tell whether it is a scalar of NumPy, of any type, whose ``item`` gives Python's own."""
-    return getattr(value, "shape", None) == () and hasattr(value, "item")
 
 
 def _name(value: object) -> str:

@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any, Literal
 
 from respool._named import keys, place
+from respool._named.ages import time_of
 from respool._named.home import Found, Home, homes, size_of
 from respool._named.keys import Plain
 from respool.exceptions import RespoolError
-from respool.typing import Path as AnyPath
+from respool.typing import PathLike
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,9 @@ class NamedCache:
         As it was given.
     failure
         What the source raised, if it failed.
+    kept
+        The directory of the last whole log, where that at ``path`` is not whole: what :func:`respool.named`
+        falls back to until a newer one is whole. Its bytes count in ``nbytes``.
     """
 
     name: str
@@ -57,9 +61,10 @@ class NamedCache:
     # A dict has no hash.
     metadata: Mapping[str, Any] | None = field(default=None, hash=False)
     failure: str | None = None
+    kept: Path | None = None
 
 
-def ls(directory: AnyPath | None = None) -> list[NamedCache]:
+def ls(directory: PathLike | None = None) -> list[NamedCache]:
     """List the named caches of a directory. Reads no data.
 
     Parameters
@@ -75,7 +80,7 @@ def ls(directory: AnyPath | None = None) -> list[NamedCache]:
     Raises
     ------
     FileExistsError
-        If the directory is itself a log.
+        If the directory is itself a log, or that of a name.
     PermissionError
         If the directory is not yours alone, or is a symbolic link.
 
@@ -102,8 +107,20 @@ def _listed(home: Home) -> NamedCache | None:
         top = home.top()
         if top is None:
             return None
-        path = home.log(top)
-        return NamedCache(home.name, path, "unreadable", size_of(path), _time(home.used()))
+        path, kept = home.log(top), _kept(home, top)
+        return NamedCache(
+            name=home.name,
+            path=path,
+            state="unreadable",
+            nbytes=size_of(path) + (size_of(kept) if kept else 0),
+            used=time_of(home.used()),
+            kept=kept,
+        )
+
+
+def _kept(home: Home, current: int) -> Path | None:
+    last = home.last()
+    return None if last is None or last.number == current else last.path
 
 
 def _told(home: Home, found: Found) -> NamedCache:
@@ -114,24 +131,19 @@ def _told(home: Home, found: Found) -> NamedCache:
         with suppress(ValueError):
             key = keys.decode(about["key"])
     ttl = about["ttl"]
+    kept = None if found.state == "complete" else _kept(home, found.number)
     return NamedCache(
         name=home.name,
         path=found.path,
         state=about["state"],
-        nbytes=about["file_bytes"],
-        used=_time(home.used()),
+        nbytes=about["file_bytes"] + (size_of(kept) if kept else 0),
+        used=time_of(home.used()),
         rows=about["rows"],
         batches=about["batches"],
-        created=_time(about["created"]),
-        expires=None if ttl is None else _time(about["created"] + ttl),
+        created=time_of(about["created"]),
+        expires=None if ttl is None else time_of(about["created"] + ttl),
         key=key,
         metadata=about["metadata"],
         failure=about["failure"],
+        kept=kept,
     )
-
-
-def _time(seconds: float) -> dt.datetime:
-    try:
-        return dt.datetime.fromtimestamp(seconds, dt.UTC)
-    except (OverflowError, ValueError):  # a life longer than the calendar
-        return dt.datetime.max.replace(tzinfo=dt.UTC)

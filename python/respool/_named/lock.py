@@ -1,5 +1,6 @@
 """Who may change what a name stands for: one at a time, of all threads and processes."""
 
+import errno
 import fcntl
 import os
 import time
@@ -9,10 +10,7 @@ from io import FileIO
 from pathlib import Path
 from weakref import WeakSet
 
-from respool._named import place
-
-NAME = "lock"
-"""Of the file that is locked."""
+from respool._named import layout, place
 
 _FIRST_PAUSE = 0.001
 _LONGEST_PAUSE = 0.05
@@ -41,8 +39,13 @@ def held(home: Path, timeout: float | None) -> Iterator[None]:
     try:
         while (handle := _tried(home)) is None:
             if end is not None and time.monotonic() >= end:
+                path = home / layout.LOCK
+                is_here = any(other.name == path for other in list(_HELD))
+                who = "another thread of this process" if is_here else "another process"
                 raise TimeoutError(
-                    f"somebody else is filling {home}, and was not ready in {timeout:g} seconds"
+                    errno.ETIMEDOUT,
+                    f"{who} is filling what has the name, and was not ready in {timeout:g} seconds",
+                    str(home),
                 )
             time.sleep(pause)
             pause = min(2 * pause, _LONGEST_PAUSE)
@@ -57,10 +60,12 @@ def held(home: Path, timeout: float | None) -> Iterator[None]:
 
 
 def _tried(home: Path) -> FileIO | None:
-    place.made(home)
-    path = home / NAME
+    path = home / layout.LOCK
+    with place.explained("cannot make the directory of the name"):
+        place.made(home)
     try:
-        handle = FileIO(path, "r+", opener=_opener)
+        with place.explained("cannot lock the name"):
+            handle = FileIO(path, "r+", opener=_opener)
     except FileNotFoundError:  # the directory was removed just now
         return None
     try:

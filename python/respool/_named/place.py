@@ -6,20 +6,21 @@ import errno
 import os
 import stat
 import sys
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from respool._named import layout
+
 if TYPE_CHECKING:
-    from respool.typing import Path as AnyPath
+    from collections.abc import Iterator
+
+    from respool.typing import PathLike
 
 _VARIABLE = "RESPOOL_CACHE_DIR"
 
-MANIFEST = "_manifest"
-"""A directory without one is no log: see the format of logs."""
 
-
-def root(directory: AnyPath | None) -> Path:
+def root(directory: PathLike | None) -> Path:
     """Return the directory that holds named caches, without a look at it.
 
     Parameters
@@ -31,7 +32,8 @@ def root(directory: AnyPath | None) -> Path:
     Raises
     ------
     ValueError
-        If the text is empty, or begins with the home of nobody; or the variable has a relative path.
+        If the text is empty, or begins with the home of nobody; or the variable has a relative path; or
+        nothing is said and this user has no home.
     """
     if directory is not None:
         return _at_home(os.fsdecode(directory), "directory").absolute()
@@ -45,6 +47,24 @@ def root(directory: AnyPath | None) -> Path:
             )
         return chosen
     return _caches() / "respool"
+
+
+@contextmanager
+def explained(what: str) -> Iterator[None]:
+    """Say of an error of the system what could not be done, and where it can."""
+    try:
+        yield
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        if error.errno is None or error.strerror != os.strerror(error.errno):
+            raise
+        raise OSError(
+            error.errno,
+            f"{what}: {error.strerror}; named caches are in a directory that is yours to write, which "
+            f"directory= or {_VARIABLE} names",
+            error.filename,
+        ) from None
 
 
 def _at_home(text: str, what: str) -> Path:
@@ -62,10 +82,20 @@ def _at_home(text: str, what: str) -> Path:
 
 def _caches() -> Path:
     if sys.platform == "darwin":
-        return Path.home() / "Library" / "Caches"
+        return _home() / "Library" / "Caches"
     # The XDG Base Directory Specification: a relative path counts as none.
     chosen = Path(os.environ.get("XDG_CACHE_HOME", ""))
-    return chosen if chosen.is_absolute() else Path.home() / ".cache"
+    return chosen if chosen.is_absolute() else _home() / ".cache"
+
+
+def _home() -> Path:
+    try:
+        return Path.home()
+    except RuntimeError:
+        raise ValueError(
+            f"there is no place for named caches, as user {os.getuid()} has no home: set {_VARIABLE}, or "
+            "pass directory="
+        ) from None
 
 
 def is_there(directory: Path) -> bool:
@@ -80,6 +110,20 @@ def is_there(directory: Path) -> bool:
         check(directory)
     except FileNotFoundError:
         return False
+    return True
+
+
+def is_root_there(root: Path) -> bool:
+    """Tell whether a directory for named caches is there.
+
+    Raises
+    ------
+    FileExistsError, NotADirectoryError, PermissionError
+        As :func:`check_root`.
+    """
+    if not is_there(root):
+        return False
+    _refuse_home(root)
     return True
 
 
@@ -98,12 +142,16 @@ def made(directory: Path) -> Path:
     FileExistsError, PermissionError
         As :func:`check`.
     """
-    with suppress(FileExistsError):
-        directory.mkdir(mode=0o700)
-    check(directory)
-    return directory
+    while True:
+        with suppress(FileExistsError):
+            directory.mkdir(mode=0o700)
+        # Somebody may remove what was there just now; what it is to be in is missed by `mkdir`.
+        with suppress(FileNotFoundError):
+            check(directory)
+            return directory
 
 
+@explained("cannot look at it")
 def check(directory: Path) -> None:
     """Refuse a directory in which somebody else may have put something.
 
@@ -135,12 +183,34 @@ def check(directory: Path) -> None:
             directory,
             f"others may write to it (mode {mode:04o}); take that right away with chmod go-w",
         )
-    if os.path.lexists(directory / MANIFEST):
+    if layout.is_log(directory):
         raise FileExistsError(
             errno.EEXIST,
             "it is itself a log, made with respool.cache(source, path=...) and known by no name: "
             "respool.open opens it; named caches are kept elsewhere",
             str(directory),
+        )
+
+
+def check_root(root: Path) -> None:
+    """Refuse a directory that is none for named caches.
+
+    Raises
+    ------
+    FileNotFoundError, NotADirectoryError, PermissionError, FileExistsError
+        As :func:`check`, and if it is the directory of a name.
+    """
+    check(root)
+    _refuse_home(root)
+
+
+def _refuse_home(root: Path) -> None:
+    if layout.is_home(root):
+        raise FileExistsError(
+            errno.EEXIST,
+            f"it is the directory of the name {root.name!r}, which holds the logs of that name alone: "
+            "directory= is the one that it is in",
+            str(root),
         )
 
 

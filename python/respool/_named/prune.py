@@ -4,16 +4,14 @@ import datetime as dt
 import errno
 import os
 import time
-from contextlib import suppress
 
 from respool._named import ages, lock, place, quota
 from respool._named.home import Home, homes
-from respool._named.removal import bury, drop, shrink, sweep, sweep_graves
-from respool.typing import ByteSize
-from respool.typing import Path as AnyPath
+from respool._named.removal import bury, drop, shrink, sweep_graves, tidy
+from respool.typing import ByteSize, PathLike
 
 
-def rm(name: str, directory: AnyPath | None = None) -> None:
+def rm(name: str, directory: PathLike | None = None) -> None:
     """Remove a named cache.
 
     The name is free at once (but while a ``fill`` of it runs, that is waited for). Who reads the cache,
@@ -34,10 +32,16 @@ def rm(name: str, directory: AnyPath | None = None) -> None:
     ValueError
         If the name is none.
     FileExistsError
-        If the directory is a log that :func:`respool.cache` made, or what has the name in it was not put
-        there by :func:`respool.named`.
+        If the directory is a log that :func:`respool.cache` made or that of a name, or what has the name in
+        it was not put there by :func:`respool.named`.
     PermissionError
         If the directory, or what is there by that name, is not yours alone, or is a symbolic link.
+    OSError
+        If somebody has a log of it open that has files in it which respool did not put there.
+
+    Notes
+    -----
+    What respool did not put into the directory of the name stays there, and so does the directory then.
 
     Examples
     --------
@@ -55,7 +59,7 @@ def rm(name: str, directory: AnyPath | None = None) -> None:
     home = Home.of(root, name)
     was_there = False
     # Looked at before it is locked: to lock it would make it.
-    if place.is_there(root) and home.is_there() and home.is_begun():
+    if place.is_root_there(root) and home.is_there() and home.is_begun():
         with lock.held(home.path, None):
             was_there = home.top() is not None
             bury(home)
@@ -67,9 +71,10 @@ def rm(name: str, directory: AnyPath | None = None) -> None:
 
 
 def prune(
+    *,
     max_bytes: ByteSize | None = None,
     older_than: float | dt.timedelta | None = None,
-    directory: AnyPath | None = None,
+    directory: PathLike | None = None,
 ) -> list[str]:
     """Remove named caches that were not used for long, and what nobody uses any more.
 
@@ -93,7 +98,7 @@ def prune(
     Raises
     ------
     FileExistsError
-        If the directory is itself a log.
+        If the directory is itself a log, or that of a name.
     PermissionError
         If the directory is not yours alone, or is a symbolic link.
     TypeError, ValueError
@@ -115,9 +120,11 @@ def prune(
     """
     root = place.root(directory)
     oldest = ages.seconds(older_than, "older_than")
-    if not place.is_there(root):
+    if max_bytes is not None:
+        quota.bytes_of(max_bytes, None, "max_bytes")
+    if not place.is_root_there(root):
         return []
-    most = None if max_bytes is None else quota.bytes_of(max_bytes, root)
+    most = None if max_bytes is None else quota.bytes_of(max_bytes, root, "max_bytes")
     sweep_graves(root)
     now = time.time()
     gone = []
@@ -125,15 +132,9 @@ def prune(
         is_there = home.top() is not None
         is_old = oldest is not None and now - home.used() >= oldest
         if is_there and not is_old:
-            _tidy(home)
+            tidy(home)
         elif drop(home) is not None and is_there:
             gone.append(home.name)
     if most is not None:
         gone += shrink(root, most)
     return gone
-
-
-def _tidy(home: Home) -> None:
-    """Remove what a name had before, if nobody uses it, nor fills the name."""
-    with suppress(TimeoutError), lock.held(home.path, 0):
-        sweep(home, home.top())

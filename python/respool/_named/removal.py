@@ -1,15 +1,17 @@
 """Taking logs away, but from nobody who uses them; and never a file that is not one of a log's."""
 
+import errno
 import secrets
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
 from respool import _native
-from respool._named import lock, place
+from respool._named import layout, lock, place
 from respool._named.home import Home, homes, size_of
 
 _REMOVED = ".removed-"
-"""Begins the names of directories that were the home of a name. No name begins so."""
+"""Begins the names of directories with logs that had a name. No name begins so."""
 
 
 def discard(log: Path) -> bool:
@@ -20,38 +22,90 @@ def discard(log: Path) -> bool:
     bool
         Whether it is gone.
     """
-    try:
+    with suppress(OSError, ValueError):
         return _native._remove_log(log)  # noqa: SLF001
-    except FileNotFoundError:
-        pass
-    except (OSError, ValueError):  # it can't be read, or not be removed
-        return False
-    # Nothing was begun in it.
+    # It can't be read, or not be removed. Or there is nothing in it: who began it, or removed it, was killed.
     with suppress(OSError):
         log.rmdir()
     return not log.exists()
 
 
-def sweep(home: Home, keep: int | None) -> None:
-    """Remove the logs of a name that nobody uses, but for one. To be called under its lock."""
+def sweep(home: Home, *keep: int | None) -> None:
+    """Remove the logs of a name that nobody uses, but for some. To be called under its lock."""
     for number in home.numbers():
-        if number != keep:
+        if number not in keep:
             discard(home.log(number))
 
 
+def tidy(home: Home) -> None:
+    """Remove what a name had before, if nobody uses it, nor fills the name."""
+    if len(home.numbers()) < 2:  # noqa: PLR2004
+        return
+    # Whatever is in the way, another call will do it.
+    with suppress(OSError), lock.held(home.path, 0):
+        last = home.last()
+        sweep(home, home.top(), last.number if last else None)
+
+
+def _known(home: Home) -> Iterator[Path]:
+    """Yield the logs that are found by a name: the current one, and the last that is whole."""
+    top, last = home.top(), home.last()
+    if top is not None:
+        yield home.log(top)
+    if last is not None and last.number != top:
+        yield last.path
+
+
 def bury(home: Home) -> Path:
-    """Let a name be known no more, at once; remove what nobody uses. To be called under its lock.
+    """Let a name be known no more; remove what nobody uses. To be called under its lock.
+
+    What is not a log's stays where it is. So does a log that somebody uses where such things are in it.
 
     Returns
     -------
     Path
-        Where the rest is.
+        Where the logs are that somebody uses, if there are any.
+
+    Raises
+    ------
+    OSError
+        If a log stays.
     """
-    grave = home.path.with_name(_REMOVED + secrets.token_hex(8))
-    # Readers keep their directories open, and find their files wherever those are moved.
-    home.path.rename(grave)
-    _sweep_grave(Home(home.name, grave))
+    grave = _entomb(home, [])
+    if (top := home.top()) is not None:
+        raise _stuck(home.log(top))
+    # From here on somebody else may lock the name, and fill it.
+    _let_go(home)
+    return grave.path
+
+
+def _entomb(home: Home, known: list[Path]) -> Home:
+    """Move logs of a name to a grave, all but those, and remove there what nobody uses."""
+    grave = Home(home.name, home.path.with_name(_REMOVED + secrets.token_hex(8)))
+    # The current one last: until it is gone, nothing older is found.
+    for number in sorted(home.numbers()):
+        log = home.log(number)
+        if log in known:
+            continue
+        if layout.is_log(log) and layout.is_ours(log):
+            # Moved first, so that nobody meets one that is half removed. Readers keep their directories open, and
+            # find their files wherever those are moved.
+            with place.explained("cannot remove what the name had"):
+                log.rename(place.made(grave.path) / log.name)
+        else:
+            discard(log)
+    _sweep_grave(grave)
     return grave
+
+
+def _stuck(log: Path) -> OSError:
+    strangers = ", ".join(layout.in_log(log))
+    return OSError(
+        errno.EBUSY,
+        f"somebody has the log open, and what respool did not put there can't be moved with it ({strangers}): "
+        "move that elsewhere, or close the cache",
+        str(log),
+    )
 
 
 def drop(home: Home) -> int | None:
@@ -62,15 +116,16 @@ def drop(home: Home) -> int | None:
     int
         The bytes that are free now; None if it stays.
     """
-    try:
-        with lock.held(home.path, 0):
-            before = size_of(home.path)
-            top = home.top()
-            if top is not None and not discard(home.log(top)):
-                return None
-            return before - size_of(bury(home))
-    except TimeoutError:
-        return None
+    # One that can't be locked, whatever the reason, is no reason to spare the others.
+    with suppress(OSError), lock.held(home.path, 0):
+        before = size_of(home.path)
+        known = list(_known(home))
+        # First, or what was replaced would come back if this process were killed in between.
+        _entomb(home, known)
+        if all(map(discard, known)):
+            grave = bury(home)
+            return before - size_of(grave) - size_of(home.path)
+    return None
 
 
 def shrink(root: Path, most: int, keep: Home | None = None) -> list[str]:
@@ -104,9 +159,14 @@ def sweep_graves(root: Path) -> None:
 
 def _sweep_grave(home: Home) -> None:
     # Nobody fills it: the name was under a lock when it was buried, and is not found here.
-    sweep(home, None)
+    sweep(home)
     if not home.numbers():
-        with suppress(OSError):
-            (home.path / lock.NAME).unlink()
-        with suppress(OSError):
-            home.path.rmdir()
+        _let_go(home)
+
+
+def _let_go(home: Home) -> None:
+    """Remove the directory of a name that has no logs, unless something else is in it."""
+    with suppress(OSError):
+        (home.path / layout.LOCK).unlink()
+    with suppress(OSError):
+        home.path.rmdir()

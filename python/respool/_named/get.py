@@ -1,0 +1,107 @@
+"""Get what a name stands for, or begin to fill it."""
+
+from collections.abc import Callable
+from contextvars import ContextVar
+from pathlib import Path
+from typing import Any
+
+from respool import _native
+from respool._named import lock, ours, place, refused, removal
+from respool._named import quota as quotas
+from respool._named.hit import Seen, Wanted, look
+from respool._named.home import Home, size_of
+from respool._native import StreamCache
+from respool.typing import ByteSize, Source
+
+_BEING_FILLED: ContextVar[frozenset[Path]] = ContextVar("_BEING_FILLED", default=frozenset())
+"""The homes of the names whose ``fill`` runs right now and is what this code is part of."""
+
+
+def got(
+    home: Home,
+    fill: Callable[[], Source] | None,
+    wanted: Wanted,
+    quota: ByteSize | None,
+    options: dict[str, Any],
+) -> StreamCache:
+    """Return the cache of a name that is wanted, of this process or another; fill it if there is none."""
+    root = home.path.parent
+    is_there = place.is_root_there(root) and home.is_there()
+    if is_there:
+        # What is complete can be had without the lock, however long somebody holds that.
+        seen = look(home, wanted, is_locked=False)
+        if seen.cache is not None:
+            _tidy(home, seen)
+            return seen.cache
+    if fill is None and not (is_there and home.is_begun()):
+        raise refused.nothing(home, wanted, Seen())
+    if home.path in _BEING_FILLED.get():
+        raise RuntimeError(
+            f"the fill of {home.name!r} asks for {home.name!r} itself, which would be waited for without "
+            "an end"
+        )
+    if fill is not None:
+        if not options["allow_tmpfs"]:
+            _native._check_place(place.nearest(home.path))  # noqa: SLF001
+        with place.explained("cannot make the directory"):
+            root.parent.mkdir(parents=True, exist_ok=True)
+            place.made(root)
+    with lock.held(home.path, wanted.timeout):
+        seen = look(home, wanted, is_locked=True)
+        if seen.cache is not None:
+            return seen.cache
+        if fill is None:
+            raise refused.nothing(home, wanted, seen)
+        most = quotas.chosen(quota, root)
+        source = _source(home.path, fill)
+        room = None if most is None else quotas.make_room(root, home, seen.newest, most)
+        return _begun(home, source, wanted, room, options)
+
+
+def _tidy(home: Home, seen: Seen) -> None:
+    """Remove what was kept for as long as the newest log was not whole."""
+    if seen.newest is not None and seen.newest.state == "complete":
+        removal.tidy(home)
+
+
+def _source(home: Path, fill: Callable[[], Source]) -> Source:
+    before = _BEING_FILLED.set(_BEING_FILLED.get() | {home})
+    try:
+        return fill()
+    finally:
+        _BEING_FILLED.reset(before)
+
+
+def _begun(
+    home: Home, source: Source, wanted: Wanted, room: int | None, options: dict[str, Any]
+) -> StreamCache:
+    """Let a new log be the current one, and remove those before it that nobody uses.
+
+    The last whole one stays, for as long as the new one is not whole: only where the quota has no room for
+    another one of its size beside it, it goes now.
+    """
+    before = size_of(home.path)
+    last = home.last()
+    if last is not None and room is not None:
+        kept = size_of(last.path)
+        if room + before - kept < kept:
+            last = None
+    number = home.next_number()
+    path = home.log(number)
+    cache = _native._fill(  # noqa: SLF001
+        source,
+        path,
+        key=wanted.key,
+        ttl=wanted.ttl,
+        disk="auto" if room is None else room,
+        **options,
+    )
+    about = _native._peek(path)  # noqa: SLF001
+    ours.enter(about["identity"], cache)
+    home.use()
+    before = size_of(home.path)
+    removal.sweep(home, number, last.number if last else None)
+    if room is not None:
+        # Another process that fills an older one may have taken what was given back, and more.
+        cache.resize(disk=max(0, room + before - size_of(home.path)))
+    return cache

@@ -1,0 +1,66 @@
+"""What another process does between two steps of somebody who asks for a name, made certain."""
+
+import os
+
+import pyarrow as pa
+import pytest
+
+import respool
+from respool._named import removal
+
+
+@pytest.fixture
+def put(log_dir):
+    def put(key):
+        fill = lambda: pa.table({"key": [key]})  # noqa: E731
+        return respool.named("trips", fill, key=key, directory=log_dir, ingest=True)
+
+    return put
+
+
+def test_a_log_that_takes_the_place_of_another_is_not_given_for_its_key(log_dir, put, monkeypatch):
+    put("a").close()
+    opened = respool._native.open
+
+    def meanwhile(path, **options):
+        monkeypatch.setattr(respool._native, "open", opened)
+        respool.rm("trips", log_dir)
+        put("b").close()
+        return opened(path, **options)
+
+    monkeypatch.setattr(respool._native, "open", meanwhile)
+    with pytest.raises(FileNotFoundError):
+        respool.named("trips", key="a", directory=log_dir)
+
+
+def test_a_removal_that_is_cut_short_brings_nothing_back(log_dir, put, monkeypatch):
+    monday = put("monday")
+    put("tuesday").close()
+
+    def killed(home):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(removal, "bury", killed)
+    with pytest.raises(KeyboardInterrupt):
+        respool.prune(max_bytes=0, directory=log_dir)
+    monkeypatch.undo()
+    with pytest.raises(FileNotFoundError):
+        respool.named("trips", directory=log_dir)
+    assert pa.table(monday)["key"].to_pylist() == ["monday"]
+
+
+def test_a_quota_that_others_have_used_up_is_nought(log_dir, put, monkeypatch):
+    put("a").close()
+    swept = removal.sweep
+
+    def meanwhile(home, *keep):
+        swept(home, *keep)
+        grown = home.log(1)
+        grown.mkdir(exist_ok=True)
+        (grown / "00000000.arrow").write_bytes(os.urandom(1 << 20))
+
+    monkeypatch.setattr(removal, "sweep", meanwhile)
+    cache = respool.named(
+        "trips", lambda: pa.table({"x": [1]}), key="b", directory=log_dir, quota="100 KiB"
+    )
+    assert cache.metrics()["log_capacity"] == 0

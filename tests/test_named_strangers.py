@@ -1,0 +1,174 @@
+"""What respool did not put into the directories of names stays where it is, and stops nothing."""
+
+import os
+
+import duckdb
+import pyarrow as pa
+import pytest
+
+import respool
+import respool.duckdb
+from conftest import inside
+from sources import SCHEMA, Source, expected
+
+
+def fill():
+    return Source().reader()
+
+
+@pytest.fixture
+def place(log_dir):
+    """A directory with two complete caches."""
+    directory = log_dir / "caches"
+    for name in ("trips", "zones"):
+        respool.named(name, fill, directory=directory, ingest=True).close()
+    return directory
+
+
+def kept(path):
+    with respool.cache(Source(3), schema=SCHEMA, path=path) as cache:
+        cache.ingest_all()
+
+
+REMOVALS = {
+    "rm": lambda place: respool.rm("trips", place),
+    "prune": lambda place: respool.prune(max_bytes=0, directory=place),
+    "quota": lambda place: respool.named(
+        "other", fill, directory=place, quota="40 KB", ingest=True
+    ).close(),
+}
+
+
+@pytest.mark.parametrize("how", REMOVALS)
+def test_what_is_not_a_log_of_the_name_stays_where_it_is(place, how):
+    home = place / "trips"
+    (home / "notes.txt").write_text("mine")
+    (home / "99999999").mkdir()
+    (home / "99999999" / "notes.txt").write_text("mine")
+    (home / "88888888").mkdir()
+    (home / "88888888" / "_notes").write_text("mine")
+    kept(home / "mine")
+    os.utime(home / "lock", (0, 0))
+    REMOVALS[how](place)
+    assert inside(home) == ["88888888", "99999999", "mine", "notes.txt"]
+    assert (home / "88888888" / "_notes").read_text() == "mine"
+    assert respool.open(home / "mine").num_rows == 300
+    assert (home / "99999999" / "notes.txt").read_text() == "mine"
+    assert "trips" not in [one.name for one in respool.ls(place)]
+    assert not [path for path in inside(place) if path.startswith(".")]
+
+
+@pytest.mark.parametrize("how", ["rm", "prune"])
+def test_what_lies_in_a_log_stays_where_it_is(place, how):
+    log = place / "trips" / "00000001"
+    (log / "notes.txt").write_text("mine")
+    cache = respool.named("trips", fill, directory=place)
+    if how == "rm":
+        with pytest.raises(OSError, match=r"notes\.txt"):
+            REMOVALS[how](place)
+    else:
+        REMOVALS[how](place)
+    assert pa.table(respool.named("trips", fill, directory=place)).equals(expected(5))
+    cache.close()
+    respool.named("trips", fill, directory=place).close()
+    REMOVALS[how](place)
+    assert [path for path in (place / "trips").rglob("*") if path.is_file()] == [log / "notes.txt"]
+    assert "trips" not in [one.name for one in respool.ls(place)]
+
+
+def test_a_name_that_was_left_with_strangers_can_be_removed_by_hand_and_filled(place):
+    (place / "trips" / "notes.txt").write_text("mine")
+    respool.rm("trips", place)
+    with pytest.raises(FileExistsError, match=r"notes\.txt"):
+        respool.named("trips", fill, directory=place)
+    (place / "trips" / "notes.txt").unlink()
+    assert respool.named("trips", fill, directory=place, ingest=True).num_rows == 500
+
+
+def test_a_name_holds_no_names(place):
+    home = place / "trips"
+    before = inside(home)
+    for use in (
+        lambda: respool.named("inner", fill, directory=home),
+        lambda: respool.ls(home),
+        lambda: respool.rm("inner", home),
+        lambda: respool.prune(max_bytes=0, directory=home),
+    ):
+        with pytest.raises(FileExistsError, match="of the name"):
+            use()
+    assert inside(home) == before
+
+
+@pytest.mark.parametrize("name", ["_manifest", "_index", "lock", "_lock", "00000001", "_encoded"])
+def test_a_name_that_is_that_of_a_file_elsewhere_is_a_name(place, name):
+    for each in (name, "later"):
+        respool.named(each, fill, directory=place, ingest=True).close()
+    assert [one.name for one in respool.ls(place)] == sorted([name, "later", "trips", "zones"])
+    respool.cache(pa.table({"n": [1]})).to_ipc(place / "out.arrow")
+    with duckdb.connect() as con:
+        assert set(respool.duckdb.attach(con, place)) == {name, "later", "trips", "zones"}
+    assert len(respool.prune(max_bytes=0, directory=place)) == 4
+
+
+@pytest.mark.parametrize("how", ["link", "directory"])
+def test_a_name_that_can_not_be_locked_stops_no_other(place, how):
+    path = place / "trips" / "lock"
+    path.unlink()
+    if how == "link":
+        path.symlink_to("/etc/hostname")
+    else:
+        path.mkdir()
+    os.utime(path, (0, 0), follow_symlinks=False)
+    respool.named("other", fill, directory=place, quota="30 KB", ingest=True).close()
+    assert [one.name for one in respool.ls(place)] == ["other", "trips"]
+    with pytest.raises(OSError, match=r"cannot lock the name: .*RESPOOL_CACHE_DIR"):
+        respool.rm("trips", place)
+    assert respool.prune(max_bytes=0, directory=place) == ["other"]
+
+
+def test_a_lock_that_was_deleted_is_made_again(place):
+    home = place / "trips"
+    (home / "lock").unlink()
+    assert respool.named("trips", pytest.fail, directory=place).num_rows == 500
+    assert inside(home) == ["00000001", "lock"]
+    (home / "lock").unlink()
+    assert respool.named("trips", fill, key="new", directory=place, ingest=True).num_rows == 500
+    assert "trips" in [one.name for one in respool.ls(place)]
+    (home / "lock").unlink()
+    respool.rm("trips", place)
+    assert inside(place) == ["zones"]
+
+
+@pytest.mark.parametrize("number", ["20260131", "1000000000", "00000001"])
+def test_logs_by_dates_are_not_those_of_a_name(place, number):
+    (place / "days").mkdir(0o700)
+    kept(place / "days" / number)
+    assert "days" not in [one.name for one in respool.ls(place)]
+    assert respool.prune(max_bytes=0, directory=place) == ["trips", "zones"]
+    if number[0] != "0":
+        for use in (
+            lambda: respool.named("days", fill, directory=place),
+            lambda: respool.rm("days", place),
+        ):
+            with pytest.raises(FileExistsError, match=number):
+                use()
+    assert respool.open(place / "days" / number).num_rows == 300
+
+
+@pytest.mark.parametrize(
+    "left", [[], ["_lock"], ["_lock", "_index"], ["_index"], ["_00000000.part"]]
+)
+def test_what_is_left_of_a_log_is_no_stranger(place, left):
+    """Whoever began a log, or removed it, may be killed at any moment."""
+    for name in ("trips", "zones"):
+        rest = place / name / "00000007"
+        rest.mkdir(0o700)
+        for file in left:
+            (rest / file).touch(0o600)
+    respool.rm("trips", place)
+    assert respool.named("trips", fill, directory=place, ingest=True).num_rows == 500
+    assert respool.named("zones", fill, key="new", directory=place, ingest=True).num_rows == 500
+    (place / "zones" / "lock").unlink()
+    assert respool.named("zones", pytest.fail, key="new", directory=place).num_rows == 500
+    assert inside(place / "trips") == ["00000001", "lock"]
+    assert inside(place / "zones") == ["00000008", "lock"]

@@ -1,0 +1,58 @@
+"""What somebody is told for whom named caches can do nothing: by whom, where, and what to do."""
+
+import pwd
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+import respool
+from sources import Source
+
+
+def fill():
+    return Source().reader()
+
+
+def test_who_waits_for_a_thread_of_this_process_is_told_so(log_dir):
+    def fill():
+        def ask():
+            respool.named("trips", Source().reader, directory=log_dir, timeout=0.2)
+
+        with ThreadPoolExecutor() as threads:
+            threads.submit(ask).result()
+
+    with pytest.raises(TimeoutError, match="another thread of this process"):
+        respool.named("trips", fill, directory=log_dir)
+
+
+def test_without_a_home_it_says_what_to_set(monkeypatch):
+    def nobody(uid):
+        raise KeyError(uid)
+
+    for name in ("HOME", "RESPOOL_CACHE_DIR", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(pwd, "getpwuid", nobody)
+    for use in (
+        lambda: respool.named("trips", fill),
+        respool.ls,
+        respool.prune,
+        lambda: respool.rm("trips"),
+    ):
+        with pytest.raises(ValueError, match="set RESPOOL_CACHE_DIR, or pass directory="):
+            use()
+
+
+def test_an_error_of_the_system_says_what_was_done_and_what_to_do(log_dir):
+    (log_dir / "file").touch()
+    with pytest.raises(NotADirectoryError, match=r"cannot look at it.*RESPOOL_CACHE_DIR") as error:
+        respool.named("trips", fill, directory=log_dir / "file" / "caches")
+    assert error.value.filename == str(log_dir / "file" / "caches")
+
+
+def test_an_error_of_the_fill_stays_as_it_is(log_dir):
+    def opens():
+        return (log_dir / "missing" / "trips.parquet").open("x")
+
+    with pytest.raises(FileNotFoundError) as error:
+        respool.named("trips", opens, directory=log_dir)
+    assert error.value.strerror == "No such file or directory"
