@@ -114,8 +114,8 @@ def test_what_is_too_old_is_not_fallen_back_to(place, monkeypatch):
 def test_who_asks_while_it_is_filled_anew_follows_the_fill(place):
     filling = refresh(place, ingest=False)
     next(filling.reader())
-    assert respool.named("trips", directory=place) is filling
-    assert respool.named("trips", pytest.fail, key="old", directory=place) is filling
+    assert respool.named("trips", directory=place).ingested_count == 1
+    assert respool.named("trips", pytest.fail, key="old", directory=place).ingested_count == 1
     assert pa.table(filling).equals(expected(5))
 
 

@@ -155,7 +155,7 @@ def _bar(rows: int | None) -> Any:  # noqa: ANN401 - an extra that may be missin
         warnings.simplefilter("ignore")
         try:
             # An extra without types, imported when used.
-            from tqdm.auto import tqdm  # type: ignore[import-untyped]  # noqa: PLC0415
+            from tqdm.auto import tqdm  # noqa: PLC0415
         except ImportError:
             return None
         return tqdm(total=rows, desc="respool", unit=" rows", unit_scale=True)
