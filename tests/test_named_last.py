@@ -215,3 +215,13 @@ def test_without_fill_it_says_how_to_go_on(log_dir):
     respool.named("half", Source().reader, directory=log_dir).close()
     with pytest.raises(FileNotFoundError, match=r"respool\.resume\('.*/half/00000001', source\)"):
         respool.named("half", directory=log_dir)
+
+
+def test_what_is_gone_on_with_here_is_what_its_name_stands_for(log_dir):
+    with respool.named("trips", Source(3, fail_at=1).reader, directory=log_dir) as filling:
+        next(filling.reader())
+    (left,) = respool.ls(log_dir)
+    assert left.state == "abandoned"
+    cache = respool.resume(left.path, Source(3))
+    assert rows(log_dir, pytest.fail) == 300
+    assert cache.complete

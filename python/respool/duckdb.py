@@ -201,8 +201,8 @@ def attach(
 ) -> list[str]:
     """Give every cache of a directory its name in a connection.
 
-    Nothing is read. A cache that another process is filling is there too: a query over it waits for the
-    rest. Names are looked up when this is called; call it again to see what was filled anew since: what the
+    Nothing is read. A cache that is being filled is there too, by another process or by this one: a query over
+    it waits for the rest, or reads the source on. Names are looked up when this is called; call it again to see what was filled anew since: what the
     directory has no more is unregistered then.
 
     DuckDB's interface for Python has no door to replacement scans, by which DuckDB would open a path in
@@ -248,9 +248,6 @@ def attach(
         Or if the timeout is none.
     CorruptLogError
         If it is one log that is damaged, or a file of it is missing or too short.
-    RuntimeError
-        If it is one log that this process is filling with ``respool.cache(source, path=directory)``: give
-        that cache its name with :func:`register`. What it fills by :func:`respool.named` is there.
 
     Notes
     -----

@@ -12,7 +12,7 @@ import pytest
 import processes
 import respool
 import respool.duckdb
-from sources import SCHEMA, Source
+from sources import SCHEMA, Source, SourceBrokeError
 
 COUNT_AND_SUM = [(500, sum(range(500)))]
 
@@ -234,16 +234,20 @@ def test_what_is_gone_is_unregistered_when_attached_again(con, place, log_dir):
     assert queried(con, "kept") == [(100, sum(range(100)))]
 
 
-def test_a_log_that_this_process_fills_is_told_to_be_registered(con, log_dir):
+def test_a_log_that_this_process_fills_is_read_by_the_cache_that_fills_it(con, log_dir):
     cache = respool.cache(Source(3), schema=SCHEMA, path=log_dir / "growing")
-    next(cache.reader())
-    said = r"filled by this process.*respool\.duckdb\.register\(con, 'growing', cache\)"
-    with pytest.warns(UserWarning, match=rf"'growing' is left out: .*{said}"):
-        assert respool.duckdb.attach(con, log_dir) == []
-    with pytest.raises(RuntimeError, match=said):
-        respool.duckdb.attach(con, log_dir / "growing")
-    respool.duckdb.register(con, "growing", cache)
+    assert "growing" in respool.duckdb.attach(con, log_dir)
     assert queried(con, "growing") == [(300, sum(range(300)))]
+    assert cache.complete
+    cache.close()
+    failed = respool.cache(Source(3, fail_at=1), schema=SCHEMA, path=log_dir / "going on")
+    with pytest.raises(SourceBrokeError):
+        failed.ingest_all()
+    failed.close()
+    cache = respool.resume(log_dir / "going on", Source(3))
+    assert respool.duckdb.attach(con, log_dir / "going on") == ["going on"]
+    assert queried(con, '"going on"') == [(300, sum(range(300)))]
+    assert cache.complete
 
 
 def newer(log):

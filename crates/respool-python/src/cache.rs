@@ -9,7 +9,7 @@ use pyo3::PyTraverseError;
 use pyo3::exceptions::PyValueError;
 use pyo3::gc::PyVisit;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyString};
+use pyo3::types::{PyBytes, PyDict, PyString};
 use respool::{Cache, Options, WritePolicy};
 
 use crate::attach::detached;
@@ -119,6 +119,21 @@ impl PyCache {
             hold: Hold::new(),
             first: None,
         })
+    }
+
+    /// The object of a cache. One that fills a log with a path is entered where others who ask for that log in
+    /// this process find it.
+    pub(crate) fn entered<'py>(
+        py: Python<'py>,
+        made: PyClassInitializer<Self>,
+    ) -> PyResult<Bound<'py, Self>> {
+        let object = Bound::new(py, made)?;
+        if let Some((_, identity)) = Self::cache(&object).place() {
+            let identity = PyBytes::new(py, &identity);
+            py.import("respool._ours")?
+                .call_method1("enter", (identity, &object))?;
+        }
+        Ok(object)
     }
 
     fn cache(slf: &Bound<'_, Self>) -> Cache {

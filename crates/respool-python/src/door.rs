@@ -188,7 +188,7 @@ pub(crate) fn fill<'py>(
         .allow_tmpfs(allow_tmpfs);
     log.capacity = detached(py, || disk.map(|disk| room(&disk, &path)).transpose())?;
     let options = options(memory.as_ref(), coalesce_rows.as_ref())?.with_named_log(log);
-    Bound::new(py, PyCache::made(py, source_of(source, schema)?, &options)?)
+    PyCache::entered(py, PyCache::made(py, source_of(source, schema)?, &options)?)
 }
 
 /// The first directory for temporary files that can be written, and is on a disk if it has to be.

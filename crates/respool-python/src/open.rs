@@ -193,7 +193,7 @@ pub(crate) fn resume<'py>(
             .transpose()?;
         Cache::resume(source, log, skip.0, &options).map_err(|error| or_no_log(error, &path))
     })?;
-    Bound::new(py, PyCache::of(&cache, origin, true))
+    PyCache::entered(py, PyCache::of(&cache, origin, true))
 }
 
 /// The error of opening a log, said in the caller's terms where there is none.

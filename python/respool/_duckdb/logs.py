@@ -5,8 +5,8 @@ import os
 from pathlib import Path
 
 import respool
-from respool import NamedCache, StreamCache, _native
-from respool._named import layout, ours, whole
+from respool import NamedCache, StreamCache, _native, _ours
+from respool._named import layout, whole
 from respool.exceptions import CorruptLogError, RespoolError
 
 _LEFT_OUT = ("abandoned", "failed")
@@ -59,20 +59,11 @@ def opened(name: str, path: Path, timeout: float | None) -> StreamCache:
     ------
     CorruptLogError
         If it is damaged, or a file of it is missing or too short.
-    RuntimeError
-        If this process fills it, by a cache that has no name.
     """
     about = _native._peek(path)  # noqa: SLF001
-    filling = ours.find(about["identity"])
+    filling = _ours.find(about["identity"])
     if filling is not None:
         return filling
     if about["state"] == "complete" and (segment := whole.missing(path)) is not None:
         raise CorruptLogError(errno.EIO, whole.MISSING, os.fspath(segment))
-    try:
-        return _native.open(path, timeout=timeout)
-    except RuntimeError as error:
-        if type(error) is not RuntimeError:
-            raise
-        raise RuntimeError(
-            f"{error}, or give that one its name with respool.duckdb.register(con, {name!r}, cache)"
-        ) from None
+    return _native.open(path, timeout=timeout)

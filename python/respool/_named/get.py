@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from respool import _native
-from respool._named import lock, ours, place, refused, removal
+from respool._named import lock, place, refused, removal
 from respool._named import quota as quotas
 from respool._named.hit import Seen, Wanted, look
 from respool._named.home import Home, size_of
@@ -96,8 +96,6 @@ def _begun(
         disk="auto" if room is None else room,
         **options,
     )
-    about = _native._peek(path)  # noqa: SLF001
-    ours.enter(about["identity"], cache)
     home.use()
     before = size_of(home.path)
     removal.sweep(home, number, last.number if last else None)

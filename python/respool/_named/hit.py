@@ -5,8 +5,8 @@ import os
 import time
 from dataclasses import dataclass
 
-from respool import _native
-from respool._named import ages, ours, whole
+from respool import _native, _ours
+from respool._named import ages, whole
 from respool._named.home import Found, Home
 from respool._native import StreamCache
 from respool.exceptions import CorruptLogError
@@ -106,7 +106,7 @@ def has_key(found: Found, wanted: Wanted) -> bool:
 
 
 def _followed(found: Found, wanted: Wanted, *, is_locked: bool) -> StreamCache | None:
-    filling = ours.share(found.about["identity"])
+    filling = _ours.share(found.about["identity"])
     # Ours are entered before the lock is given back: without it none need not mean that it is not ours.
     if filling is not None or not is_locked:
         return filling

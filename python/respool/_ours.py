@@ -1,4 +1,4 @@
-"""The caches that this process fills. To follow one of them could be to wait for oneself."""
+"""The caches of this process that fill a log with a path. To follow one of them would be to wait for oneself."""
 
 import os
 import weakref
@@ -13,7 +13,7 @@ os.register_at_fork(after_in_child=_OURS.clear)
 
 
 def enter(identity: bytes, cache: StreamCache) -> None:
-    """Let a cache be found for as long as somebody has it."""
+    """Let a cache be found for as long as somebody has it; whatever makes one that fills a log calls this."""
     _OURS[identity] = cache
 
 
