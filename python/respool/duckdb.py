@@ -202,8 +202,8 @@ def attach(
     """Give every cache of a directory its name in a connection.
 
     Nothing is read. A cache that is being filled is there too, by another process or by this one: a query over
-    it waits for the rest, or reads the source on. Names are looked up when this is called; call it again to see what was filled anew since: what the
-    directory has no more is unregistered then.
+    it waits for the rest, or reads the source on. Names are looked up when this is called; call it again to see
+    what was filled anew since: what the directory has no more is unregistered then.
 
     DuckDB's interface for Python has no door to replacement scans, by which DuckDB would open a path in
     ``FROM`` by itself; its own looks among the variables of Python. So this has to be called once. Then a
@@ -280,7 +280,7 @@ def attach(
             warnings.warn(f"{name!r} is left out: DuckDB takes it for {other!r}", stacklevel=2)
             continue
         try:
-            source = scannable(logs.opened(name, path, seconds), optimize=optimize)
+            source = scannable(logs.opened(path, seconds), optimize=optimize)
         except (RespoolError, OSError, RuntimeError, TypeError, ValueError) as error:
             if is_log:
                 raise

@@ -52,7 +52,7 @@ def _is_shown(path: Path) -> bool:
         return True
 
 
-def opened(name: str, path: Path, timeout: float | None) -> StreamCache:
+def opened(path: Path, timeout: float | None) -> StreamCache:
     """Open a log, or return the cache of this process that fills it.
 
     Raises
