@@ -20,6 +20,8 @@ SUBJECTS = [
     "stall",
     "memory",
     "kept_log",
+    "growth",
+    "overlap",
 ]
 PACKAGES = ["respool", "batchcorder", "duckdb", "polars", "pyarrow"]
 

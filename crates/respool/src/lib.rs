@@ -14,6 +14,8 @@
 //! The engine knows Arrow, files and threads; it has never heard of Python.
 #![deny(unsafe_code)]
 
+mod ahead;
+mod batch_rows;
 mod cache;
 mod error;
 pub mod fork;
@@ -45,6 +47,7 @@ pub use respool_log::{
     State as LogState,
 };
 
+pub use crate::ahead::{Distance, ReadAhead, Within, stop_reading_ahead};
 pub use crate::cache::{Cache, Remains};
 pub use crate::error::{BoxError, Error, Result, SourceFailure, Unfinished};
 pub use crate::interrupt::{Interrupt, SLICE, Uninterrupted};

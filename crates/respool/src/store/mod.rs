@@ -4,6 +4,7 @@
 //! there is one. Batches come in through `place`, are found through `lookup`, and go by `release`.
 
 pub(crate) mod advice;
+pub(crate) mod ahead;
 mod again;
 mod beside;
 mod derived;
@@ -12,7 +13,7 @@ mod filling;
 mod forked;
 pub(crate) mod lookup;
 mod opened;
-mod place;
+pub(crate) mod place;
 pub(crate) mod records;
 pub(crate) mod release;
 mod resize;
@@ -22,7 +23,7 @@ pub(crate) mod slots;
 mod snapshot;
 pub(crate) mod upstream;
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
@@ -35,6 +36,7 @@ pub use self::slots::End;
 pub use self::snapshot::Snapshot;
 
 use self::advice::Advice;
+use self::ahead::Ahead;
 use self::beside::Beside;
 use self::derived::Derived;
 use self::filling::Filling;
@@ -42,6 +44,8 @@ use self::forked::Location;
 use self::records::Records;
 use self::slots::State;
 use self::upstream::{Feed, Upstream};
+use crate::ahead::{Bell, Within};
+use crate::batch_rows::BatchRows;
 use crate::error::{Error, Result};
 use crate::fork::Process;
 use crate::ledger::Budget;
@@ -56,7 +60,12 @@ pub(crate) struct Store {
     pub(crate) schema: SchemaRef,
     pub(crate) write_policy: WritePolicy,
     pub(crate) max_readers: Option<usize>,
-    pub(crate) coalesce_rows: Option<usize>,
+    pub(crate) batch_rows: Option<BatchRows>,
+    /// Callers that wait for rows.
+    pub(crate) waiting: AtomicUsize,
+    /// Where a thread reads ahead, what it waits at, and within what it runs.
+    pub(crate) bell: Option<Arc<Bell>>,
+    pub(crate) within: Option<Within>,
     log_options: Option<LogOptions>,
     /// Where the log is, if it has a name.
     location: Option<Location>,
@@ -109,10 +118,13 @@ impl Store {
     /// A store over what is there already, or partly there.
     pub(crate) fn of(
         schema: SchemaRef,
-        state: State,
+        mut state: State,
         options: &Options,
         timeout: Option<Duration>,
     ) -> Arc<Self> {
+        let is_fed = matches!(state.upstream, Some(Upstream::Source(_)));
+        let read_ahead = options.read_ahead().filter(|_| is_fed);
+        state.ahead = read_ahead.map(|it| Ahead::new(it.distance));
         let budget = options.budget();
         let advice = Advice::within(budget.capacity(), state.log.is_some());
         let location = state.log.as_ref().and_then(Records::location);
@@ -131,7 +143,10 @@ impl Store {
                 options.write_policy()
             },
             max_readers: options.max_readers(),
-            coalesce_rows: options.coalesce_rows(),
+            batch_rows: options.batch_rows(),
+            waiting: AtomicUsize::new(0),
+            bell: read_ahead.map(|_| Arc::default()),
+            within: read_ahead.map(|it| it.within),
             log_options: options.log().cloned(),
             location: location.map(|(directory, identity)| Location {
                 // It is opened again where the process, or another, may be in another directory.
@@ -265,6 +280,9 @@ impl Store {
         let counted = std::mem::take(&mut *self.held_by_log.lock());
         self.budget.0.recount(counted, 0);
         self.advanced.notify_all();
+        if let Some(bell) = &self.bell {
+            bell.stop();
+        }
         let derived = std::mem::take(&mut *self.derived.lock());
         let closed = derived.all.iter().filter_map(Weak::upgrade);
         let closed = closed.map(|store| store.close()).find(Result::is_err);
@@ -286,6 +304,9 @@ impl Store {
 impl Drop for Store {
     fn drop(&mut self) {
         if self.process.is_here() {
+            if let Some(bell) = &self.bell {
+                bell.stop();
+            }
             self.remember();
             self.budget.0.recount(*self.held_by_log.get_mut(), 0);
             return;
