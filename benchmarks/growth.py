@@ -44,7 +44,7 @@ def works(every: list[pa.RecordBatch], directory: Path) -> dict[str, Callable[[]
     count = len(every)
     # As many batches in each measurement, whatever a cache of them has.
     times = max(COUNTS) // count
-    sizes = {"memory": "2 MiB", "disk": "4 GiB", "directory": directory}
+    sizes = {"memory": "64 KiB", "disk": "4 GiB", "directory": directory}
 
     def fresh(**options: object) -> respool.StreamCache:
         return respool.cache(data.reader(every), **options)
@@ -57,7 +57,7 @@ def works(every: list[pa.RecordBatch], directory: Path) -> dict[str, Callable[[]
         return seconds / times / count
 
     def kept() -> dict[str, object]:
-        return {"path": directory / f"kept {next(NUMBER)}", "memory": "2 MiB"}
+        return {"path": directory / f"kept {next(NUMBER)}", "memory": "64 KiB"}
 
     def on(task: Callable[[], object]) -> Callable[[], float]:
         return lambda: timed(task, times) / count

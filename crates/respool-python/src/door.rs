@@ -10,6 +10,7 @@ use respool::{Log, LogOptions, WritePolicy};
 
 use crate::attach::detached;
 use crate::cache::PyCache;
+use crate::feeding::{BatchRows, Feeding, Prefetch};
 use crate::number::Number;
 use crate::options::{Disk, compression_of, log_in, named_log, options, room};
 use crate::path::PathArgument;
@@ -37,7 +38,7 @@ use crate::source::source_of;
 ///     ``flush()`` or ``close()``, and once the source has come to its end.
 /// metadata
 ///     For a log that is kept: a dict of what JSON can hold, for ``.metadata``.
-/// coalesce_rows, compression, schema
+/// prefetch, batch_rows, coalesce_rows, compression, schema
 ///     As for :class:`StreamCache`.
 /// allow_tmpfs
 ///     Accept a ``directory`` or ``path`` on a memory file system.
@@ -72,13 +73,15 @@ use crate::source::source_of;
     directory=None,
     path=None,
     metadata=None,
+    prefetch=None,
+    batch_rows=None,
     coalesce_rows=None,
     compression=None,
     schema=None,
     allow_tmpfs=false,
 ))]
 #[pyo3(
-    text_signature = "(source, *, memory='25%', disk='auto', directory=None, path=None, metadata=None, coalesce_rows=None, compression=None, schema=None, allow_tmpfs=False)"
+    text_signature = "(source, *, memory='25%', disk='auto', directory=None, path=None, metadata=None, prefetch=None, batch_rows=None, coalesce_rows=None, compression=None, schema=None, allow_tmpfs=False)"
 )]
 #[expect(clippy::too_many_arguments, reason = "keywords of one door")]
 pub(crate) fn cache<'py>(
@@ -89,6 +92,8 @@ pub(crate) fn cache<'py>(
     directory: Option<PathArgument>,
     path: Option<PathArgument>,
     metadata: Option<&Bound<'py, PyAny>>,
+    prefetch: Option<Prefetch>,
+    batch_rows: Option<BatchRows>,
     coalesce_rows: Option<Number>,
     compression: Option<&str>,
     schema: Option<&Bound<'py, PyAny>>,
@@ -110,6 +115,8 @@ pub(crate) fn cache<'py>(
             metadata,
             memory,
             disk,
+            prefetch,
+            batch_rows,
             coalesce_rows,
             compression,
             schema,
@@ -127,7 +134,12 @@ pub(crate) fn cache<'py>(
             "directory and compression are for the log, and disk=None asks for none",
         ));
     }
-    let mut options = options(memory.as_ref(), coalesce_rows.as_ref())?
+    let feeding = Feeding {
+        prefetch,
+        batch_rows,
+        coalesce_rows,
+    };
+    let mut options = options(py, memory.as_ref(), &feeding)?
         .with_write_policy(WritePolicy::OnEviction);
     if let Some(disk) = disk {
         let directory = match directory {
@@ -153,13 +165,15 @@ pub(crate) fn cache<'py>(
     metadata=None,
     memory=Some(SizeArgument::share(0.25)),
     disk=Some(Disk::Auto),
+    prefetch=None,
+    batch_rows=None,
     coalesce_rows=None,
     compression=None,
     schema=None,
     allow_tmpfs=false,
 ))]
 #[pyo3(
-    text_signature = "(source, path, *, key=None, ttl=None, metadata=None, memory='25%', disk='auto', coalesce_rows=None, compression=None, schema=None, allow_tmpfs=False)"
+    text_signature = "(source, path, *, key=None, ttl=None, metadata=None, memory='25%', disk='auto', prefetch=None, batch_rows=None, coalesce_rows=None, compression=None, schema=None, allow_tmpfs=False)"
 )]
 #[expect(clippy::too_many_arguments, reason = "keywords of one door")]
 pub(crate) fn fill<'py>(
@@ -171,6 +185,8 @@ pub(crate) fn fill<'py>(
     metadata: Option<&Bound<'py, PyAny>>,
     memory: Option<SizeArgument>,
     disk: Option<Disk>,
+    prefetch: Option<Prefetch>,
+    batch_rows: Option<BatchRows>,
     coalesce_rows: Option<Number>,
     compression: Option<&str>,
     schema: Option<&Bound<'py, PyAny>>,
@@ -181,7 +197,12 @@ pub(crate) fn fill<'py>(
         .compression(compression_of(compression)?)
         .allow_tmpfs(allow_tmpfs);
     log.capacity = detached(py, || disk.map(|disk| room(&disk, &path)).transpose())?;
-    let options = options(memory.as_ref(), coalesce_rows.as_ref())?.with_named_log(log);
+    let feeding = Feeding {
+        prefetch,
+        batch_rows,
+        coalesce_rows,
+    };
+    let options = options(py, memory.as_ref(), &feeding)?.with_named_log(log);
     Bound::new(py, PyCache::made(py, source_of(source, schema)?, &options)?)
 }
 

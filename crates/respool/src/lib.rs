@@ -56,7 +56,7 @@ pub use crate::metrics::Metrics;
 pub use crate::options::{Options, WritePolicy};
 pub use crate::replay::{Polled, Reader};
 pub use crate::size::ByteSize;
-pub use crate::source::{SchemaMismatch, Source};
+pub use crate::source::{Collected, SchemaMismatch, Source};
 pub use crate::spelled::spelled;
 pub use crate::store::{End, Mismatch, Skip, Snapshot};
 pub use crate::view::{Extent, Position, Residence, View};

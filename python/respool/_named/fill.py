@@ -16,7 +16,7 @@ from respool._named.home import Found, Home, size_of
 from respool._named.keys import Plain
 from respool._native import StreamCache
 from respool.exceptions import CorruptLogError
-from respool.typing import ArrowSchemaExportable, ByteSize, Source
+from respool.typing import ArrowSchemaExportable, BatchRows, ByteSize, Source
 from respool.typing import Path as AnyPath
 
 _CLOSING = 60.0
@@ -37,6 +37,8 @@ def named(
     quota: ByteSize | None = None,
     memory: ByteSize | None = "25%",
     compression: Literal["lz4", "zstd"] | None = None,
+    prefetch: ByteSize | None = None,
+    batch_rows: BatchRows | None = None,
     coalesce_rows: int | None = None,
     schema: ArrowSchemaExportable | Literal["first"] | None = None,
     metadata: dict[str, Any] | None = None,
@@ -84,7 +86,7 @@ def named(
         fills that run at the same time may exceed the quota together.
     memory
         As for :func:`respool.cache`.
-    compression, coalesce_rows, schema, metadata, allow_tmpfs
+    compression, prefetch, batch_rows, coalesce_rows, schema, metadata, allow_tmpfs
         As for :func:`respool.cache`, if it is filled. What is there already stays as it is.
     ingest
         True: read the source to its end, or wait until whoever fills it is there, before this returns.
@@ -158,6 +160,8 @@ def named(
         "metadata": metadata,
         "memory": memory,
         "compression": compression,
+        "prefetch": prefetch,
+        "batch_rows": batch_rows,
         "coalesce_rows": coalesce_rows,
         "schema": schema,
     }

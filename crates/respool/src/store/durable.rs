@@ -8,6 +8,7 @@ use super::Store;
 use super::again::Mismatch;
 use super::records::Records;
 use crate::error::{BoxError, Error, Result};
+use crate::source::Collected;
 
 impl Store {
     /// Makes everything that is stored durable.
@@ -55,7 +56,7 @@ impl Store {
                 Ok(true)
             }
             // That is what the attempt failed at, not what the log is filled from.
-            Err(error) if error.is::<Mismatch>() => Ok(false),
+            Err(error) if error.is::<Mismatch>() || error.is::<Collected>() => Ok(false),
             Err(error) => {
                 let failure = Failure {
                     kind: "source".to_owned(),
