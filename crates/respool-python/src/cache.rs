@@ -15,11 +15,11 @@ use respool::{Cache, Options, WritePolicy};
 use crate::attach::detached;
 use crate::describe::describe;
 use crate::error::{OrRaise, cause};
+use crate::exit;
 use crate::feeding::{BatchRows, Feeding, Prefetch};
 use crate::metadata::dict_of;
 use crate::number::Number;
 use crate::options::{compression_of, log_in, options};
-use crate::exit;
 use crate::origin::Origin;
 use crate::path::PathArgument;
 use crate::signals::Closing;
@@ -179,8 +179,7 @@ impl PyCache {
             batch_rows,
             coalesce_rows,
         };
-        let mut options =
-            options(py, memory.as_ref(), &feeding)?.with_write_policy(write_policy);
+        let mut options = options(py, memory.as_ref(), &feeding)?.with_write_policy(write_policy);
         if let Some(Number(readers)) = max_readers {
             if readers == 0 {
                 return Err(PyValueError::new_err("max_readers is at least 1"));

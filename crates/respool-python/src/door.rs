@@ -139,8 +139,8 @@ pub(crate) fn cache<'py>(
         batch_rows,
         coalesce_rows,
     };
-    let mut options = options(py, memory.as_ref(), &feeding)?
-        .with_write_policy(WritePolicy::OnEviction);
+    let mut options =
+        options(py, memory.as_ref(), &feeding)?.with_write_policy(WritePolicy::OnEviction);
     if let Some(disk) = disk {
         let directory = match directory {
             Some(PathArgument(directory)) => directory,

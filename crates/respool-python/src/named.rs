@@ -8,8 +8,8 @@ use pyo3::prelude::*;
 use respool::{Log, LogError, LogOptions, Removal};
 
 use crate::attach::detached;
-use crate::metadata::entries_of;
 use crate::feeding::{BatchRows, Feeding, Prefetch};
+use crate::metadata::entries_of;
 use crate::number::Number;
 use crate::options::{compression_of, options};
 use crate::size::SizeArgument;

@@ -9,8 +9,8 @@ pub const SLICE: Duration = Duration::from_millis(50);
 pub mod checked;
 #[cfg(feature = "shuttle")]
 pub(crate) use self::checked::{
-    Condvar, Mutex, MutexGuard, RwLock, RwLockReadGuard, ThreadId, current_thread, now, reach_files,
-    spawn,
+    Condvar, Mutex, MutexGuard, RwLock, RwLockReadGuard, ThreadId, current_thread, now,
+    reach_files, spawn,
 };
 
 #[cfg(not(feature = "shuttle"))]

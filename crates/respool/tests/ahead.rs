@@ -1,10 +1,5 @@
 //! A thread that reads ahead: how far, for whom, and when it is gone.
 
-#![expect(
-    clippy::unwrap_used,
-    reason = "a test that can't be set up should fail"
-)]
-
 mod support;
 
 use std::collections::HashSet;
@@ -51,7 +46,10 @@ fn nothing_is_read_before_somebody_asks_and_then_so_far_and_no_further() {
     let mut reader = cache.view().reader().unwrap();
     assert!(stays(|| asked.load(SeqCst) == 0));
     for position in 0..50 {
-        assert_eq!(reader.next_batch(&Uninterrupted).unwrap(), Some(batch(position)));
+        assert_eq!(
+            reader.next_batch(&Uninterrupted).unwrap(),
+            Some(batch(position))
+        );
         until(|| asked.load(SeqCst) == position + 4);
     }
     assert!(stays(|| asked.load(SeqCst) == 53));
@@ -144,7 +142,9 @@ fn a_reader_is_told_where_there_is_no_room_and_goes_on_when_there_is() {
     let source = Counting::new(20, Then::End);
     let asked = Arc::clone(&source.asked);
     let budget = Budget::new(Some(6000));
-    let options = Options::new().with_budget(&budget).with_read_ahead(ahead(50));
+    let options = Options::new()
+        .with_budget(&budget)
+        .with_read_ahead(ahead(50));
     let cache = Cache::new(source, &options).unwrap();
     let mut reader = cache.view().reader().unwrap();
     let mut given = 0;
@@ -231,7 +231,9 @@ fn a_cache_goes_while_its_source_is_asked_and_the_source_when_it_answers() {
     let (source, is_waiting, tell) = Told::new();
     let is_gone = Arc::clone(&source.is_gone);
     let budget = Budget::new(None);
-    let options = Options::new().with_budget(&budget).with_read_ahead(ahead(1));
+    let options = Options::new()
+        .with_budget(&budget)
+        .with_read_ahead(ahead(1));
     let cache = Cache::new(source, &options).unwrap();
     tell.send(()).unwrap();
     let mut reader = cache.view().reader().unwrap();

@@ -1,10 +1,5 @@
 //! The end of a process: threads that read ahead are told to end. Alone, as it ends those of other tests too.
 
-#![expect(
-    clippy::unwrap_used,
-    reason = "a test that can't be set up should fail"
-)]
-
 mod support;
 
 use std::sync::Arc;

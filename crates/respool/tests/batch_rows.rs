@@ -58,7 +58,10 @@ fn shaped(sizes: &[usize], options: &Options) -> Vec<usize> {
 fn small_batches_are_joined_and_large_ones_cut() {
     let options = |least, most| Options::new().with_batch_rows(least, most).unwrap();
     assert_eq!(shaped(&[10; 10], &options(25, 50)), [30, 30, 30, 10]);
-    assert_eq!(shaped(&[100, 7, 100], &options(1, 40)), [33, 33, 34, 7, 33, 33, 34]);
+    assert_eq!(
+        shaped(&[100, 7, 100], &options(1, 40)),
+        [33, 33, 34, 7, 33, 33, 34]
+    );
     // Of a large batch as much is joined to small ones as these want.
     assert_eq!(shaped(&[10, 60, 5], &options(25, 50)), [25, 45, 5]);
     assert_eq!(shaped(&[10, 30, 30], &options(25, 50)), [40, 30]);
@@ -103,7 +106,10 @@ fn slices_count_once_and_are_not_copied() {
             .with_write_policy(WritePolicy::OnEviction),
     ] {
         let budget = Budget::new(Some(1 << 30));
-        let options = options.with_budget(&budget).with_batch_rows(1, 1000).unwrap();
+        let options = options
+            .with_budget(&budget)
+            .with_batch_rows(1, 1000)
+            .unwrap();
         let cache = Cache::new(source(&[100_000]), &options).unwrap();
         cache.ingest_all().unwrap();
         let (given, _) = replay(&cache);
@@ -133,10 +139,7 @@ fn slices_stay_within_the_bound_of_memory() {
                 .with_batch_rows(1, 1000)
                 .unwrap();
             let cache = Cache::new(source(&sizes), &options).unwrap();
-            while cache
-                .ingest_for(Duration::ZERO, &Uninterrupted)
-                .unwrap()
-            {
+            while cache.ingest_for(Duration::ZERO, &Uninterrupted).unwrap() {
                 assert!(budget.used() <= bound, "{} of {bound}", budget.used());
             }
             let (given, error) = replay(&cache);
@@ -194,7 +197,10 @@ fn the_first_rows_are_given_as_they_come() {
     let options = Options::new().with_batch_rows(1000, 2000).unwrap();
     let cache = Cache::new(source, &options).unwrap();
     let mut reader = cache.view().reader().unwrap();
-    assert_eq!(reader.next_batch(&Uninterrupted).unwrap(), Some(rows(0, 10)));
+    assert_eq!(
+        reader.next_batch(&Uninterrupted).unwrap(),
+        Some(rows(0, 10))
+    );
     assert!(is_waiting.try_recv().is_err());
     drop(tell);
     // To join them for ever is what `coalesce_rows` means.

@@ -11,16 +11,16 @@ use crate::sync::{Condvar, Mutex, ThreadId, current_thread, now};
 /// A source that does not answer is not waited for any longer when its cache is closed.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// Rung when there may be something to do. Locked for a moment, also by who has the store's state locked; who
+/// Told when there may be something to do. Locked for a moment, also by who has the store's state locked; who
 /// has this locked locks nothing else.
 #[derive(Debug, Default)]
 pub(crate) struct Bell {
-    state: Mutex<Rung>,
+    state: Mutex<Told>,
     changed: Condvar,
 }
 
 #[derive(Debug, Default)]
-struct Rung {
+struct Told {
     is_rung: bool,
     is_over: bool,
     /// There while the thread is.

@@ -143,17 +143,12 @@ impl Feed {
 /// less in the last.
 fn slices(rows: usize, least: usize, most: NonZeroUsize) -> impl Iterator<Item = usize> {
     let count = rows.div_ceil(most.get()).max(1);
-    let each = if rows / count >= least {
-        rows.div_ceil(count)
-    } else {
-        most.get()
-    };
-    let is_alike = each < most.get();
+    let are_alike = rows / count >= least;
     (0..count).map(move |slice| {
-        if is_alike {
+        if are_alike {
             rows * (slice + 1) / count - rows * slice / count
         } else {
-            each.min(rows - slice * each)
+            most.get().min(rows - slice * most.get())
         }
     })
 }
@@ -179,7 +174,10 @@ mod tests {
                 let sizes = of(rows, least, most);
                 assert_eq!(sizes.iter().sum::<usize>(), rows);
                 let (last, others) = sizes.split_last().unwrap();
-                assert!(others.iter().all(|it| (least..=most).contains(it)), "{sizes:?}");
+                assert!(
+                    others.iter().all(|it| (least..=most).contains(it)),
+                    "{sizes:?}"
+                );
                 assert!((1..=most).contains(last), "{sizes:?}");
             }
         }

@@ -10,6 +10,7 @@ use super::Goal;
 use crate::error::{BoxError, Result, SourceFailure};
 use crate::source::{Source, pull};
 use crate::store::Store;
+use crate::store::ahead::Ahead;
 use crate::store::slots::End;
 use crate::store::upstream::{Answer, Upstream};
 use crate::sync::now;
@@ -99,9 +100,7 @@ impl<'a> Turn<'a> {
                 return Ok(Step::Done(begun));
             }
             let given_at = feed.given_at(store.batch_rows, self.batches == 0);
-            if is_waited_for
-                && feed.answer.is_none()
-                && given_at.is_some_and(|time| time <= begun)
+            if is_waited_for && feed.answer.is_none() && given_at.is_some_and(|time| time <= begun)
             {
                 feed.join(&store.schema);
             } else {
@@ -228,7 +227,7 @@ impl Drop for Turn<'_> {
             state.upstream.replace(upstream)
         };
         // Whoever reads ahead may have waited for the turn, or for room.
-        let is_due = state.ahead.as_ref().is_some_and(|ahead| ahead.works());
+        let is_due = state.ahead.as_ref().is_some_and(Ahead::works);
         drop(state);
         self.store.advanced.notify_all();
         if let Some(bell) = self.store.bell.as_ref().filter(|_| is_due) {

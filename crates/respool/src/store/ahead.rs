@@ -93,8 +93,7 @@ impl Store {
             return;
         };
         let stored = state.slots.len();
-        let is_due =
-            |ahead: &mut Ahead| ahead.ask(batch) && ahead.works() && ahead.is_due(stored);
+        let is_due = |ahead: &mut Ahead| ahead.ask(batch) && ahead.works() && ahead.is_due(stored);
         if state.ahead.as_mut().is_some_and(is_due) {
             bell.ring();
         }

@@ -4,8 +4,8 @@
 //! there is one. Batches come in through `place`, are found through `lookup`, and go by `release`.
 
 pub(crate) mod advice;
-pub(crate) mod ahead;
 mod again;
+pub(crate) mod ahead;
 mod beside;
 mod derived;
 mod durable;

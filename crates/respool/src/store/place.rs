@@ -167,7 +167,9 @@ impl Store {
         let beside = PER_COLUMN * batch.num_columns() as u64;
         match share {
             Share::Of(whole) => {
-                return ledger.charge_slice(batch.clone(), whole, beside).map(Arc::new);
+                return ledger
+                    .charge_slice(batch.clone(), whole, beside)
+                    .map(Arc::new);
             }
             Share::TooLarge => {
                 ledger.check(weight.shown + beside)?;

@@ -76,7 +76,11 @@ impl Store {
                 break;
             }
             from = chunk.end;
-            let kept: Vec<usize> = self.kept(chunk)?.into_iter().map(|(batch, _)| batch).collect();
+            let kept: Vec<usize> = self
+                .kept(chunk)?
+                .into_iter()
+                .map(|(batch, _)| batch)
+                .collect();
             for batches in kept.chunks(16) {
                 if self.budget.0.is_over() {
                     self.give_up(batches);

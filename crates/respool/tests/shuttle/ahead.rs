@@ -62,7 +62,11 @@ fn all_is_ingested_beside_it() {
             let cache = cache.clone();
             thread::spawn(move || assert_eq!(cache.ingest_all().unwrap(), 4))
         };
-        join([all, replay(&cache, 4, Then::End), replay(&cache, 4, Then::End)]);
+        join([
+            all,
+            replay(&cache, 4, Then::End),
+            replay(&cache, 4, Then::End),
+        ]);
         assert_eq!(seen.asked.load(SeqCst), 4 + 1);
         drop(cache);
         until_gone(&seen, &budget);
