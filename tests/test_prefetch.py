@@ -70,9 +70,9 @@ def test_amounts_that_make_no_sense(bad, log_dir):
     for make in (
         lambda: respool.cache(Source(), schema=SCHEMA, prefetch=bad),
         lambda: respool.StreamCache(Source(), schema=SCHEMA, prefetch=bad),
-        lambda: respool.named("n", lambda: pytest.fail(), directory=log_dir / "n", prefetch=bad),
+        lambda: respool.named("n", Source().reader, directory=log_dir / "n", prefetch=bad),
     ):
-        with pytest.raises(ValueError, match="prefetch|as a size"):
+        with pytest.raises(ValueError, match=r"prefetch|as a size"):
             make()
 
 
@@ -159,9 +159,7 @@ def test_what_is_to_end_a_program_is_raised_once(error):
 
 def test_who_reads_what_has_no_room_is_told():
     source = Source(20)
-    cache = respool.cache(
-        source, schema=SCHEMA, memory=9000, disk=None, prefetch="50 batches"
-    )
+    cache = respool.cache(source, schema=SCHEMA, memory=9000, disk=None, prefetch="50 batches")
     reader, given = cache.reader(), 0
     with pytest.raises(MemoryCapacityError):
         for given, _ in enumerate(reader, 1):  # noqa: B007
@@ -176,7 +174,9 @@ def test_who_reads_what_has_no_room_is_told():
 
 
 def test_readers_that_use_batches_up():
-    cache = respool.StreamCache(Source(40), 20_000, max_readers=1, schema=SCHEMA, prefetch="99 batches")
+    cache = respool.StreamCache(
+        Source(40), 20_000, max_readers=1, schema=SCHEMA, prefetch="99 batches"
+    )
     for i, given in enumerate(cache.reader()):
         assert given == batch(i)
         assert cache.metrics()["memory_bytes"] <= 20_000
@@ -202,20 +202,22 @@ def test_caches_over_caches():
     inner = respool.cache(Source(30), schema=SCHEMA, prefetch="2 batches")
     middle = respool.cache(pa.RecordBatchReader.from_stream(inner), prefetch="2 batches")
     outer = respool.cache((b for b in middle), schema=SCHEMA, prefetch="2 batches")
-    tables = processes.in_threads(*[lambda it=it: pa.table(it) for it in (outer, middle, inner)] * 2)
+    tables = processes.in_threads(
+        *[lambda it=it: pa.table(it) for it in (outer, middle, inner)] * 2
+    )
     assert all(table.equals(expected(30)) for table in tables)
 
 
 def test_closing_waits_for_the_thread_and_the_source_is_let_go():
-    source = Source(50, pause=0.002)
-    gone = weakref.ref(source)
-    cache = respool.cache(source, schema=SCHEMA, prefetch="50 batches")
+    sources = [Source(50, pause=0.002)]
+    gone = weakref.ref(sources[0])
+    cache = respool.cache(sources[0], schema=SCHEMA, prefetch="50 batches")
     next(cache.reader())
     assert ahead_threads() >= 1
     cache.close()
-    pulls = source.pulls
-    assert stays(lambda: source.pulls == pulls)
-    del source
+    pulls = sources[0].pulls
+    assert stays(lambda: sources[0].pulls == pulls)
+    sources.clear()
     gc.collect()
     assert gone() is None
     until(lambda: ahead_threads() == 0)
@@ -233,12 +235,13 @@ def test_closing_does_not_wait_for_ever():
 
 
 def test_a_cache_that_is_dropped_ends_its_thread():
-    source = Source(500, pause=0.001)
-    cache = respool.cache(source, schema=SCHEMA, prefetch="1 GiB")
+    sources = [Source(500, pause=0.001)]
+    cache = respool.cache(sources[0], schema=SCHEMA, prefetch="1 GiB")
     next(cache.reader())
-    until(lambda: source.pulls > 3)
-    gone = weakref.ref(source)
-    del cache, source
+    until(lambda: sources[0].pulls > 3)
+    gone = weakref.ref(sources[0])
+    del cache
+    sources.clear()
     until(lambda: gc.collect() >= 0 and gone() is None)
     until(lambda: ahead_threads() == 0)
 
