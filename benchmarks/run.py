@@ -30,6 +30,8 @@ SUBJECTS = [
     "stall",
     "memory",
     "kept_log",
+    "growth",
+    "overlap",
 ]
 PACKAGES = ["respool", "batchcorder", "datasets", "duckdb", "polars", "pyarrow"]
 

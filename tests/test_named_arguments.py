@@ -38,6 +38,8 @@ def place(log_dir):
         {"memory": -1},
         {"coalesce_rows": -1},
         {"coalesce_rows": 0},
+        {"prefetch": 4},
+        {"batch_rows": (2, 1)},
         {"schema": "last"},
         {"schema": 1},
         {"quota": "much"},

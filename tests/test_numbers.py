@@ -43,6 +43,7 @@ def test_negative_numbers(cache, number):
         lambda: cache.head(number),
         lambda: respool.StreamCache(Source().reader(), max_readers=number),
         lambda: respool.cache(Source().reader(), coalesce_rows=number),
+        lambda: respool.cache(Source().reader(), batch_rows=(number, None)),
     ):
         with pytest.raises(ValueError, match=f"is not negative: {number}"):
             use()

@@ -70,6 +70,9 @@ Source: TypeAlias = (
 ByteSize: TypeAlias = int | str
 """A number of bytes, or text: ``"64 MiB"``, ``"25%"`` of the memory or of the free disk."""
 
+BatchRows: TypeAlias = tuple[int | None, int | None]
+"""The least and the most rows of a batch; None is no bound."""
+
 PathLike: TypeAlias = str | bytes | os.PathLike[str] | os.PathLike[bytes]
 """A file or a directory; ``~`` is the home of a user."""
 

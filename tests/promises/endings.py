@@ -9,6 +9,7 @@ import respool
 from sources import SCHEMA, Source, batch
 
 SIZES: dict[str, object] = {"memory": 5000, "disk": "64 MiB"}
+AHEAD = {"prefetch": "2 batches", "batch_rows": (50, 150)}
 
 
 def over(source: object) -> respool.StreamCache:
@@ -87,6 +88,41 @@ def dropped_with_batches() -> None:
     batches = list(cache)
     del cache
     assert batches[-1]["n"][0].as_py() == 400
+
+
+def read_ahead() -> None:
+    cache = respool.cache(Source(), schema=SCHEMA, **SIZES, **AHEAD)
+    next(cache.reader())
+    pa.table(cache)
+
+
+def read_ahead_and_dropped() -> None:
+    reader = respool.cache(Source(), schema=SCHEMA, **SIZES, **AHEAD).reader()
+    next(reader)
+
+
+def read_ahead_and_closed() -> None:
+    cache = respool.cache(Source().reader(), **SIZES, **AHEAD)
+    next(cache.reader())
+    cache.close()
+
+
+def read_ahead_and_failed() -> None:
+    cache = respool.cache(Source(fail_at=2), schema=SCHEMA, **SIZES, **AHEAD)
+    with contextlib.suppress(Exception):
+        list(cache)
+
+
+def read_ahead_in_a_cycle() -> None:
+    holder = []
+
+    def source():
+        assert holder
+        for i in range(9):
+            yield batch(i)
+
+    holder.append(respool.cache(source(), schema=SCHEMA, **SIZES, **AHEAD))
+    next(holder[0].reader())
 
 
 def generator_of_its_own_cache() -> None:
@@ -241,6 +277,11 @@ ENDINGS: dict[str, Callable[[], None]] = {
         dropped_with_readers,
         dropped_with_streams,
         dropped_with_batches,
+        read_ahead,
+        read_ahead_and_dropped,
+        read_ahead_and_closed,
+        read_ahead_and_failed,
+        read_ahead_in_a_cycle,
         generator_of_its_own_cache,
         generator_of_its_own_cache_to_the_end,
         exception_of_its_own_cache,

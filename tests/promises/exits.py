@@ -76,6 +76,47 @@ daemon(lambda: [(repr(source), source.schema) for _ in iter(int, 1)])
 daemon(lambda: [source.metrics() for _ in iter(int, 1)] if OURS else None)
 time.sleep(0.05)
 """,
+    "a thread that reads ahead": """
+if OURS:
+    import respool
+    sizes = {"memory": "1 MiB", "directory": sys.argv[2]}
+    source = respool.cache(plain(), schema=SCHEMA, prefetch="1 GiB", **sizes)
+    resting = respool.cache(plain(0), schema=SCHEMA, prefetch="3 batches", **sizes)
+    for cache in (source, resting):
+        next(iter(cache))
+else:
+    source = plain()
+    daemon(lambda: list(source))
+running.wait(10)
+""",
+    "a thread that reads a C stream ahead": """
+if OURS:
+    import respool
+    source = respool.cache(reader(), prefetch="1 GiB", memory="1 MiB", directory=sys.argv[2])
+    next(iter(source))
+else:
+    source = reader()
+    daemon(lambda: pa.table(source))
+running.wait(10)
+""",
+    "an exit handler beside a thread that reads ahead": """
+def at_exit():
+    if OURS:
+        assert [one.num_rows for one in source.head(700).to_batches()] == [100] * 7
+        assert next(iter(half)).num_rows == 100
+        assert source.error is None
+        source.close()
+# Before us, so that it runs when threads are gone.
+atexit.register(at_exit)
+if OURS:
+    import respool
+    source = respool.cache(plain(), schema=SCHEMA, prefetch="2 batches")
+    half = source.reader()
+    next(half)
+else:
+    daemon(lambda: list(plain()))
+time.sleep(0.05)
+""",
     "an unfinished generator": """
 import contextlib
 def use():

@@ -44,6 +44,8 @@ CACHES: dict[str, dict[str, object]] = {
         "compression": "zstd",
     },
     "joined": {"memory_capacity": 9000, "coalesce_rows": 350},
+    "joined and cut": {"memory_capacity": 9000, "batch_rows": (120, 180)},
+    "read ahead": {"memory_capacity": 9000, "prefetch": "3 batches"},
 }
 
 

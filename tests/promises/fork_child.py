@@ -39,6 +39,10 @@ def source() -> Iterator[pa.RecordBatch]:
 def make(kind: str, directory: str) -> respool.StreamCache:
     if kind == "iterable":
         return respool.cache(source(), schema=SCHEMA, memory=100_000, directory=directory)
+    if kind == "read ahead":
+        sizes = {"memory": 100_000, "directory": directory}
+        ahead = {"prefetch": "9 batches", "batch_rows": (1500, 3000)}
+        return respool.cache(source(), schema=SCHEMA, **sizes, **ahead)
     reader = pa.RecordBatchReader.from_batches(SCHEMA, source())
     return respool.StreamCache(reader, 100_000, directory, "4 GiB", compression="lz4")
 

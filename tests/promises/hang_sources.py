@@ -11,6 +11,7 @@ from sources import SCHEMA, Source
 BATCHES = 12
 PAUSE = 0.003
 TRUTH = sum(range(BATCHES * 100))
+AHEAD = {"prefetch": "3 batches", "batch_rows": (150, 400)}
 
 
 def slow() -> Source:
@@ -90,4 +91,11 @@ SOURCES: dict[str, Callable[[dict[str, object]], respool.StreamCache]] = {
     "cache by arro3": lambda sizes: _iterable(Staged(**sizes).by_arro3(), sizes),
     "cache by duckdb": lambda sizes: _iterable(Staged(**sizes).by_duckdb(), sizes),
     "cache by polars": lambda sizes: _iterable(Staged(**sizes).by_polars(), sizes),
+    "generator, read ahead": lambda sizes: _iterable(slow(), {**sizes, **AHEAD}),
+    "duckdb over python, read ahead": lambda sizes: respool.cache(
+        from_duckdb_over_python(), **sizes, **AHEAD
+    ),
+    "cache by pyarrow, both read ahead": lambda sizes: _iterable(
+        Staged(**sizes, **AHEAD).by_pyarrow(), {**sizes, **AHEAD}
+    ),
 }

@@ -45,6 +45,9 @@ CONTROL = "C, without us"
 SOURCES: dict[str, Callable[[dict[str, object]], respool.StreamCache]] = {
     "C": lambda sizes: respool.cache(from_duckdb(), **sizes),
     "generator": lambda sizes: respool.cache(endless(), schema=SCHEMA, **sizes),
+    "generator, read ahead": lambda sizes: respool.cache(
+        endless(), schema=SCHEMA, prefetch="5 batches", batch_rows=(100, 1000), **sizes
+    ),
     "sleeping generator": lambda sizes: respool.cache(endless(0.02), schema=SCHEMA, **sizes),
     "pyarrow reader": from_c_and_python,
 }

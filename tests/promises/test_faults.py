@@ -64,7 +64,9 @@ def test_every_write_may_fail(kind, failing_writes, log_dir, long, figure):
         if "skip" in answer:
             pytest.skip(f"writes can't be watched here: {answer['skip']}")
         assert answer["writes"] > 5
-        assert (answer["told"] > 0) == (case[0] in {"EIO", "ENOSPC"})
+        # Of a fault that is gone before the reader tries again, only a thread that reads ahead knows.
+        if kind != "read ahead" or case[1] == "lasting":
+            assert (answer["told"] > 0) == (case[0] in {"EIO", "ENOSPC"})
         faults += [f"{case}: {fault}" for fault in answer["faults"]]
         figure("writes that fail", runs=answer["runs"], wrong=len(answer["faults"]))
     if faults:

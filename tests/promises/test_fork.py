@@ -17,7 +17,7 @@ FORKS = {"short": 10, "long": 100}
 
 
 @pytest.mark.timeout(1200)
-@pytest.mark.parametrize("kind", ["iterable", "stream"])
+@pytest.mark.parametrize("kind", ["iterable", "stream", "read ahead"])
 def test_children_of_a_process_whose_threads_read(kind, log_dir, long, figure):
     forks = FORKS["long" if long else "short"]
     ended = children.run("-m", "promises.fork_child", log_dir, kind, forks, timeout=20 + 10 * forks)

@@ -37,6 +37,13 @@ pub(crate) fn enter<T: Send>(work: impl FnOnce() -> T + Send) -> Option<T> {
     Some(py.detach(|| exit::leaving(work)))
 }
 
+/// Runs all that a thread does which reads ahead. Python knows the thread from here to the end: what a source keeps by
+/// thread is there at the next batch too.
+pub(crate) fn read_ahead(work: &mut (dyn FnMut() + Send)) {
+    // Nothing is read ahead where the interpreter is about to end.
+    let _read = enter(|| exit::reading_ahead(work));
+}
+
 /// The GIL, asked of Python itself.
 struct Held(ffi::PyGILState_STATE);
 

@@ -15,12 +15,15 @@ use respool::{Cache, Options, WritePolicy};
 use crate::attach::detached;
 use crate::describe::describe;
 use crate::error::{OrRaise, cause};
+use crate::exit;
+use crate::feeding::{BatchRows, Feeding, Prefetch};
 use crate::hold::Hold;
 use crate::metadata::dict_of;
 use crate::number::Number;
 use crate::options::{compression_of, log_in, options};
 use crate::origin::Origin;
 use crate::path::PathArgument;
+use crate::signals::Closing;
 use crate::size::SizeArgument;
 use crate::source::{Sourced, source_of};
 use crate::view::PyView;
@@ -59,8 +62,16 @@ const MEMORY_BESIDE_LOG: f64 = 0.25;
 ///     which is read at once.
 /// compression
 ///     ``"lz4"`` or ``"zstd"``: a smaller log that is not read without copying.
+/// prefetch
+///     How far ahead of its furthest reader the source is read, by a thread of its own: bytes (a number from
+///     4096 on, or text such as ``"64 MiB"``) or batches (``"4 batches"``); None reads when it is asked. See Notes.
+/// batch_rows
+///     ``(least, most)`` rows of a batch: smaller ones are joined, larger ones cut into slices that share their
+///     buffers. None in place of a number is no bound. No reader waits for rows to be joined: the first are
+///     given as they come, later ones at the latest 5 ms after the source was asked for them. A batch has fewer
+///     rows where the source takes longer for it, at the end, and where rows can't be joined.
 /// coalesce_rows
-///     Join small batches of the source until one has so many rows. What can't be joined is given singly.
+///     As ``batch_rows=(coalesce_rows, None)``, but readers wait until a batch has so many rows.
 /// allow_tmpfs
 ///     Accept a ``disk_path`` on a memory file system.
 ///
@@ -74,6 +85,15 @@ const MEMORY_BESIDE_LOG: f64 = 0.25;
 ///     not say so: it is a stream of nothing then.
 /// OSError
 ///     If the directory is missing or can't be written.
+///
+/// Notes
+/// -----
+/// With ``prefetch`` the thread begins when a reader first waits for a batch, and from then on it alone asks the
+/// source for what readers wait for; ``ingest_all`` asks in the thread that calls it. So it must be a source that any
+/// thread may ask: what belongs to one thread (a connection of sqlite3, context variables, an event loop) is to be
+/// made by the source itself, in the generator. The thread rests where there is no room, and whoever reads the batch
+/// that did not fit gets the error. Errors of the source come at their place, as without. It ends with the source,
+/// with the cache and with the process; ``close()`` waits for it, for two seconds at most.
 ///
 /// Examples
 /// --------
@@ -154,6 +174,8 @@ impl PyCache {
         *,
         schema=None,
         compression=None,
+        prefetch=None,
+        batch_rows=None,
         coalesce_rows=None,
         allow_tmpfs=false,
     ))]
@@ -171,6 +193,8 @@ impl PyCache {
         max_readers: Option<Number>,
         schema: Option<&Bound<'_, PyAny>>,
         compression: Option<&str>,
+        prefetch: Option<Prefetch>,
+        batch_rows: Option<BatchRows>,
         coalesce_rows: Option<Number>,
         allow_tmpfs: bool,
     ) -> PyResult<PyClassInitializer<Self>> {
@@ -181,8 +205,12 @@ impl PyCache {
                 .as_ref()
                 .map(|_| SizeArgument::share(MEMORY_BESIDE_LOG))
         });
-        let mut options =
-            options(memory.as_ref(), coalesce_rows.as_ref())?.with_write_policy(write_policy);
+        let feeding = Feeding {
+            prefetch,
+            batch_rows,
+            coalesce_rows,
+        };
+        let mut options = options(py, memory.as_ref(), &feeding)?.with_write_policy(write_policy);
         if let Some(Number(readers)) = max_readers {
             if readers == 0 {
                 return Err(PyValueError::new_err("max_readers is at least 1"));
@@ -214,6 +242,7 @@ impl PyCache {
 
     /// Give memory, log and source back.
     ///
+    /// A thread that reads ahead (``prefetch``) is waited for, for two seconds at most.
     /// Readers raise ``ValueError`` afterwards; batches that were handed out stay valid. A log that is kept
     /// (``path``) is durable then. Closing again does nothing. What several have got from
     /// :func:`respool.named` in one process is closed by the last of them, and can be read until then.
@@ -229,7 +258,11 @@ impl PyCache {
             return Ok(());
         }
         let cache = Self::cache(slf);
-        let closed = detached(py, || cache.close());
+        let closed = detached(py, || match cache.close_with(&Closing) {
+            // It is closed; what reads it ahead goes with the process.
+            Err(respool::Error::Interrupted(_)) if exit::is_near() => Ok(()),
+            closed => closed,
+        });
         let first = this.first.as_ref().map_or(this, Py::get);
         // A generator is closed now, as a file would be.
         if let Some(origin) = &first.origin {

@@ -10,6 +10,7 @@ use respool::{Log, LogOptions, WritePolicy};
 
 use crate::attach::detached;
 use crate::cache::PyCache;
+use crate::feeding::{BatchRows, Feeding, Prefetch};
 use crate::metadata::entries_of;
 use crate::number::Number;
 use crate::options::{Disk, compression_of, log_in, named_log, options, room};
@@ -39,7 +40,7 @@ use crate::source::source_of;
 /// metadata
 ///     For a log that is kept: a dict, for ``.metadata``, of what JSON gives back as it is: None, bool, int,
 ///     float, str, and lists and dicts of these.
-/// coalesce_rows, compression, schema
+/// prefetch, batch_rows, coalesce_rows, compression, schema
 ///     As for :class:`StreamCache`.
 /// allow_tmpfs
 ///     Accept a ``directory`` or ``path`` on a memory file system.
@@ -78,13 +79,15 @@ use crate::source::source_of;
     directory=None,
     path=None,
     metadata=None,
+    prefetch=None,
+    batch_rows=None,
     coalesce_rows=None,
     compression=None,
     schema=None,
     allow_tmpfs=false,
 ))]
 #[pyo3(
-    text_signature = "(source, *, memory='25%', disk='auto', directory=None, path=None, metadata=None, coalesce_rows=None, compression=None, schema=None, allow_tmpfs=False)"
+    text_signature = "(source, *, memory='25%', disk='auto', directory=None, path=None, metadata=None, prefetch=None, batch_rows=None, coalesce_rows=None, compression=None, schema=None, allow_tmpfs=False)"
 )]
 #[expect(clippy::too_many_arguments, reason = "keywords of one door")]
 pub(crate) fn cache<'py>(
@@ -95,6 +98,8 @@ pub(crate) fn cache<'py>(
     directory: Option<PathArgument>,
     path: Option<PathArgument>,
     metadata: Option<&Bound<'py, PyAny>>,
+    prefetch: Option<Prefetch>,
+    batch_rows: Option<BatchRows>,
     coalesce_rows: Option<Number>,
     compression: Option<&str>,
     schema: Option<&Bound<'py, PyAny>>,
@@ -116,6 +121,8 @@ pub(crate) fn cache<'py>(
             metadata,
             memory,
             disk,
+            prefetch,
+            batch_rows,
             coalesce_rows,
             compression,
             schema,
@@ -133,8 +140,13 @@ pub(crate) fn cache<'py>(
             "directory and compression are for the log, and disk=None asks for none",
         ));
     }
-    let mut options = options(memory.as_ref(), coalesce_rows.as_ref())?
-        .with_write_policy(WritePolicy::OnEviction);
+    let feeding = Feeding {
+        prefetch,
+        batch_rows,
+        coalesce_rows,
+    };
+    let mut options =
+        options(py, memory.as_ref(), &feeding)?.with_write_policy(WritePolicy::OnEviction);
     if let Some(disk) = disk {
         let directory = match directory {
             Some(PathArgument(directory)) => directory,
@@ -159,13 +171,15 @@ pub(crate) fn cache<'py>(
     metadata=None,
     memory=Some(SizeArgument::share(0.25)),
     disk=Some(Disk::Auto),
+    prefetch=None,
+    batch_rows=None,
     coalesce_rows=None,
     compression=None,
     schema=None,
     allow_tmpfs=false,
 ))]
 #[pyo3(
-    text_signature = "(source, path, *, key=None, ttl=None, metadata=None, memory='25%', disk='auto', coalesce_rows=None, compression=None, schema=None, allow_tmpfs=False)"
+    text_signature = "(source, path, *, key=None, ttl=None, metadata=None, memory='25%', disk='auto', prefetch=None, batch_rows=None, coalesce_rows=None, compression=None, schema=None, allow_tmpfs=False)"
 )]
 #[expect(clippy::too_many_arguments, reason = "keywords of one door")]
 pub(crate) fn fill<'py>(
@@ -177,6 +191,8 @@ pub(crate) fn fill<'py>(
     metadata: Option<&Bound<'py, PyAny>>,
     memory: Option<SizeArgument>,
     disk: Option<Disk>,
+    prefetch: Option<Prefetch>,
+    batch_rows: Option<BatchRows>,
     coalesce_rows: Option<Number>,
     compression: Option<&str>,
     schema: Option<&Bound<'py, PyAny>>,
@@ -187,7 +203,12 @@ pub(crate) fn fill<'py>(
         .compression(compression_of(compression)?)
         .allow_tmpfs(allow_tmpfs);
     log.capacity = detached(py, || disk.map(|disk| room(&disk, &path)).transpose())?;
-    let options = options(memory.as_ref(), coalesce_rows.as_ref())?.with_named_log(log);
+    let feeding = Feeding {
+        prefetch,
+        batch_rows,
+        coalesce_rows,
+    };
+    let options = options(py, memory.as_ref(), &feeding)?.with_named_log(log);
     PyCache::entered(py, PyCache::made(py, source_of(source, schema)?, &options)?)
 }
 

@@ -28,6 +28,7 @@ static KNOWN: AtomicBool = AtomicBool::new(false);
 
 thread_local! {
     static IS_MAIN: Cell<bool> = const { Cell::new(false) };
+    static READS_AHEAD: Cell<bool> = const { Cell::new(false) };
     /// Passes that this thread has.
     static PASSES: Cell<isize> = const { Cell::new(0) };
 }
@@ -36,13 +37,16 @@ thread_local! {
 pub(crate) struct Pass(());
 
 impl Pass {
-    /// `None` once the interpreter is about to end, but for its main thread.
+    /// `None` once the interpreter is about to end, but for its main thread, and for one that reads ahead until it is
+    /// not waited for any more.
     pub(crate) fn ask() -> Option<Self> {
         // First in, then a look: who looked before the end was near is waited for.
         INSIDE.fetch_add(1, Ordering::SeqCst);
         let _ = PASSES.try_with(|passes| passes.set(passes.get() + 1));
         let pass = Self(());
-        let is_let_in = !is_near() || (is_main() && !ENDED.load(Ordering::SeqCst));
+        let is_let_in = !is_near()
+            || (is_main() && !ENDED.load(Ordering::SeqCst))
+            || (reads_ahead() && !GONE.load(Ordering::SeqCst));
         is_let_in.then_some(pass)
     }
 }
@@ -74,6 +78,8 @@ pub(crate) fn shut_down(py: Python<'_>) {
     this_is_main();
     NEAR.store(true, Ordering::SeqCst);
     py.detach(|| {
+        // They hold passes for as long as they live.
+        respool::stop_reading_ahead();
         let deadline = Instant::now() + PATIENCE;
         while INSIDE.load(Ordering::SeqCst) > 0 && Instant::now() < deadline {
             std::thread::sleep(Duration::from_millis(1));
@@ -97,6 +103,23 @@ pub(crate) fn this_is_main() {
 
 pub(crate) fn is_main() -> bool {
     IS_MAIN.try_with(Cell::get).unwrap_or(false)
+}
+
+/// Runs the work of a thread that reads ahead. It was in before the end was near and does not begin anything then,
+/// so it may bring what it was asked for to its end.
+pub(crate) fn reading_ahead(work: impl FnOnce()) {
+    READS_AHEAD.with(|reads| reads.set(true));
+    work();
+}
+
+/// Whether this thread reads ahead: what it meets is told to others.
+pub(crate) fn reads_ahead() -> bool {
+    READS_AHEAD.try_with(Cell::get).unwrap_or(false)
+}
+
+/// Whether this thread is to begin nothing any more.
+pub(crate) fn is_refused() -> bool {
+    is_near() && !is_main() && (!reads_ahead() || GONE.load(Ordering::SeqCst))
 }
 
 /// Whether this thread may be the one that runs signal handlers.

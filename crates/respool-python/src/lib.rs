@@ -20,6 +20,7 @@ mod describe;
 mod door;
 mod error;
 mod exit;
+mod feeding;
 mod frames;
 mod hold;
 mod metadata;

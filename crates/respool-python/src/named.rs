@@ -8,6 +8,7 @@ use pyo3::prelude::*;
 use respool::{Log, LogError, LogOptions, Removal};
 
 use crate::attach::detached;
+use crate::feeding::{BatchRows, Feeding, Prefetch};
 use crate::metadata::entries_of;
 use crate::number::Number;
 use crate::options::{compression_of, options};
@@ -31,16 +32,25 @@ pub(crate) fn remove_log(py: Python<'_>, path: PathBuf) -> PyResult<bool> {
 /// Refuses the options that [`fill`](crate::door::fill) refuses, while no source is there yet.
 #[pyfunction]
 #[pyo3(name = "_check_options")]
-#[pyo3(signature = (*, metadata, memory, coalesce_rows, compression, schema))]
+#[pyo3(signature = (*, metadata, memory, prefetch, batch_rows, coalesce_rows, compression, schema))]
+#[expect(clippy::too_many_arguments, reason = "keywords of one door")]
 pub(crate) fn check_options(
+    py: Python<'_>,
     metadata: Option<&Bound<'_, PyAny>>,
     memory: Option<SizeArgument>,
+    prefetch: Option<Prefetch>,
+    batch_rows: Option<BatchRows>,
     coalesce_rows: Option<Number>,
     compression: Option<&str>,
     schema: Option<&Bound<'_, PyAny>>,
 ) -> PyResult<()> {
     entries_of(metadata)?;
-    options(memory.as_ref(), coalesce_rows.as_ref())?;
+    let feeding = Feeding {
+        prefetch,
+        batch_rows,
+        coalesce_rows,
+    };
+    options(py, memory.as_ref(), &feeding)?;
     compression_of(compression)?;
     schema.map(schema_of).transpose()?;
     Ok(())

@@ -11,6 +11,7 @@ use respool::{Cache, Error, LogError, LogOptions, LogReader, LogState, Skip};
 
 use crate::attach::detached;
 use crate::cache::PyCache;
+use crate::feeding::{BatchRows, Feeding, Prefetch};
 use crate::metadata::dict_of;
 use crate::number::Number;
 use crate::options::{Disk, options, room_beside, timeout_of};
@@ -76,7 +77,7 @@ pub(crate) fn open<'py>(
     memory: Option<SizeArgument>,
 ) -> PyResult<Bound<'py, PyCache>> {
     let timeout = timeout_of(timeout)?;
-    let options = options(memory.as_ref(), None)?;
+    let options = options(py, memory.as_ref(), &Feeding::default())?;
     let PathArgument(path) = path;
     let opened = detached(py, || {
         let cache = Cache::open(&path, timeout, &options);
@@ -111,7 +112,7 @@ pub(crate) fn open<'py>(
 ///     What is done with what the log has already: ``"check"`` compares the first rows of the source with
 ///     it, ``"trust"`` leaves out as many rows unseen, and a number leaves out so many batches of the source:
 ///     0 where it begins behind what the log has.
-/// memory, disk, coalesce_rows
+/// memory, disk, prefetch, batch_rows, coalesce_rows
 ///     As for :func:`respool.cache`.
 ///
 /// Returns
@@ -155,11 +156,13 @@ pub(crate) fn open<'py>(
     skip=SkipArgument(Skip::Check),
     memory=Some(SizeArgument::share(0.25)),
     disk=Some(Disk::Auto),
+    prefetch=None,
+    batch_rows=None,
     coalesce_rows=None,
     schema=None,
 ))]
 #[pyo3(
-    text_signature = "(path, source, *, skip='check', memory='25%', disk='auto', coalesce_rows=None, schema=None)"
+    text_signature = "(path, source, *, skip='check', memory='25%', disk='auto', prefetch=None, batch_rows=None, coalesce_rows=None, schema=None)"
 )]
 #[expect(clippy::too_many_arguments, reason = "keywords of one door")]
 pub(crate) fn resume<'py>(
@@ -169,11 +172,18 @@ pub(crate) fn resume<'py>(
     skip: SkipArgument,
     memory: Option<SizeArgument>,
     disk: Option<Disk>,
+    prefetch: Option<Prefetch>,
+    batch_rows: Option<BatchRows>,
     coalesce_rows: Option<Number>,
     schema: Option<&Bound<'py, PyAny>>,
 ) -> PyResult<Bound<'py, PyCache>> {
     let PathArgument(path) = path;
-    let options = options(memory.as_ref(), coalesce_rows.as_ref())?;
+    let feeding = Feeding {
+        prefetch,
+        batch_rows,
+        coalesce_rows,
+    };
+    let options = options(py, memory.as_ref(), &feeding)?;
     let (of_log, there) = detached(py, || {
         let log = LogReader::open(&path);
         let log = log.map_err(|error| or_no_log(error.into(), &path))?;

@@ -7,26 +7,20 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use respool::{Compression, LogOptions, Options};
 
+use crate::feeding::Feeding;
 use crate::metadata::entries_of;
-use crate::number::Number;
 use crate::size::{SizeArgument, free};
 
 pub(crate) fn options(
+    py: Python<'_>,
     memory: Option<&SizeArgument>,
-    coalesce_rows: Option<&Number>,
+    feeding: &Feeding,
 ) -> PyResult<Options> {
-    let mut options = Options::new();
-    if let Some(size) = memory {
-        options = options.with_memory_capacity(size.of_memory());
-    }
-    if let Some(rows) = coalesce_rows {
-        let rows = usize::try_from(rows.0).unwrap_or(usize::MAX);
-        if rows == 0 {
-            return Err(PyValueError::new_err("coalesce_rows is at least 1"));
-        }
-        options = options.with_coalesce_rows(rows);
-    }
-    Ok(options)
+    let options = match memory {
+        Some(size) => Options::new().with_memory_capacity(size.of_memory()),
+        None => Options::new(),
+    };
+    feeding.add_to(py, options)
 }
 
 pub(crate) fn log_in(

@@ -12,17 +12,22 @@ use pyo3::PyTraverseError;
 use pyo3::exceptions::PyBaseException;
 use pyo3::gc::PyVisit;
 use pyo3::prelude::*;
-use pyo3::types::{PyIterator, PyTraceback};
+use pyo3::types::{PyIterator, PySet, PyTraceback, PyWeakrefMethods, PyWeakrefReference};
 
 /// Locked for a moment and by attached threads only, and nothing of Python runs meanwhile.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Origin {
     held: Mutex<Held>,
+    /// Whether the collector has found that nobody can read the cache: then it refers to nothing. The collector clears
+    /// such references, those with a callback, before it closes generators.
+    seen: Py<PyWeakrefReference>,
 }
 
 #[derive(Debug, Default)]
 struct Held {
     iterator: Option<Py<PyIterator>>,
+    /// What the collector takes together with the cache; nobody else holds it.
+    taken: Option<Py<PySet>>,
     /// The exception itself, until who met it has got it.
     first: Option<Py<PyBaseException>>,
     /// What later readers get copies of. Never raised, so that it holds no frames but the source's.
@@ -32,14 +37,21 @@ struct Held {
 }
 
 impl Origin {
-    pub(crate) fn new(iterator: Py<PyIterator>) -> Arc<Self> {
+    pub(crate) fn new(iterator: Bound<'_, PyIterator>) -> PyResult<Arc<Self>> {
+        let py = iterator.py();
+        let taken = PySet::empty(py)?;
+        // Any function will do.
+        let callback = py.import("builtins")?.getattr("id")?;
+        let seen = PyWeakrefReference::new_with(&taken, callback)?;
         let held = Held {
-            iterator: Some(iterator),
+            iterator: Some(iterator.unbind()),
+            taken: Some(taken.unbind()),
             ..Held::default()
         };
-        Arc::new(Self {
+        Ok(Arc::new(Self {
             held: Mutex::new(held),
-        })
+            seen: seen.unbind(),
+        }))
     }
 
     /// The iterator, until the source has ended.
@@ -99,6 +111,7 @@ impl Origin {
             return Ok(());
         };
         visit.call(&held.iterator)?;
+        visit.call(&held.taken)?;
         visit.call(&held.first)?;
         visit.call(&held.raised)?;
         visit.call(&held.traceback)
@@ -108,6 +121,13 @@ impl Origin {
     pub(crate) fn clear(&self) {
         let held = std::mem::take(&mut *self.held.lock());
         drop(held);
+    }
+
+    /// Whether the collector has taken the cache, or is about to. To be asked by a thread that reads ahead, which does
+    /// not hold the cache, once it has the iterator: what an iterator says that was taken too is no end of the source,
+    /// and one that somebody has is not taken.
+    pub(crate) fn is_taken(&self, py: Python<'_>) -> bool {
+        self.seen.bind(py).upgrade().is_none()
     }
 }
 

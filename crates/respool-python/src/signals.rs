@@ -16,7 +16,7 @@ pub(crate) struct Signals;
 
 impl Interrupt for Signals {
     fn check(&self) -> Result<(), BoxError> {
-        if exit::is_near() && !exit::is_main() {
+        if exit::is_refused() {
             return Err(SHUTTING_DOWN.into());
         }
         // Handlers run on the main thread alone; no other has to wait for the GIL to learn nothing.
@@ -28,6 +28,19 @@ impl Interrupt for Signals {
             checked.map_err(|raised| Box::new(Exception::new(py, raised)) as BoxError)
         });
         checked.unwrap_or_else(|| Err(SHUTTING_DOWN.into()))
+    }
+}
+
+/// Calls off the wait of [`close`](crate::cache::PyCache) for a thread that reads ahead: by signals, and where the
+/// process ends, as that thread may never leave then.
+pub(crate) struct Closing;
+
+impl Interrupt for Closing {
+    fn check(&self) -> Result<(), BoxError> {
+        if exit::is_near() {
+            return Err(SHUTTING_DOWN.into());
+        }
+        Signals.check()
     }
 }
 

@@ -7,12 +7,12 @@ use arrow_schema::SchemaRef;
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString};
-use respool::{BoxError, Source};
+use respool::{BoxError, Collected, Source};
 
 use crate::arrow::{ImportedStream, import_batch, import_schema};
 use crate::attach::attached;
 use crate::error::Raised;
-use crate::exit::SHUTTING_DOWN;
+use crate::exit::{self, SHUTTING_DOWN};
 use crate::origin::Origin;
 use crate::pyarrow::schema_to_pyarrow;
 
@@ -100,7 +100,7 @@ fn iterable(object: &Bound<'_, PyAny>, schema: &Bound<'_, PyAny>) -> PyResult<So
             Item::End => return Err(not_a_source(object)),
         }
     };
-    let origin = Origin::new(iterator.unbind());
+    let origin = Origin::new(iterator)?;
     Ok(Sourced {
         source: Box::new(BatchIterator {
             origin: Arc::clone(&origin),
@@ -216,7 +216,11 @@ impl BatchIterator {
     /// The next item; an exception ends the source, and stays with the origin.
     fn next_item(&self) -> Result<Item, BoxError> {
         let next = attached(|py| {
-            let Some(mut iterator) = self.origin.iterator(py) else {
+            let iterator = self.origin.iterator(py);
+            if exit::reads_ahead() && self.origin.is_taken(py) {
+                return Err(Box::new(Collected) as BoxError);
+            }
+            let Some(mut iterator) = iterator else {
                 return Ok(Item::End);
             };
             let next = match iterator.next() {

@@ -228,11 +228,25 @@ impl Cache {
     /// Gives everything back: memory, log, source. Readers get [`Error::Closed`](crate::Error::Closed);
     /// batches that were handed out stay valid. A log with a name is durable then. Idempotent.
     ///
+    /// A thread that reads ahead is waited for, for two seconds at most: a source that does not answer in this time
+    /// is let go when it does.
+    ///
     /// # Errors
     /// [`Error::Log`](crate::Error::Log) where a log with a name could not be made durable. The cache is closed
     /// all the same.
     pub fn close(&self) -> Result<()> {
-        self.store().close()
+        self.close_with(&Uninterrupted)
+    }
+
+    /// As [`Cache::close`]; the wait for a thread that reads ahead can be called off. The cache is closed then too.
+    ///
+    /// # Errors
+    /// As there, and [`Error::Interrupted`](crate::Error::Interrupted).
+    pub fn close_with(&self, interrupt: &dyn Interrupt) -> Result<()> {
+        let store = self.store();
+        let closed = store.close();
+        store.wait_for_reading_ahead(interrupt)?;
+        closed
     }
 }
 

@@ -14,6 +14,8 @@
 //! The engine knows Arrow, files and threads; it has never heard of Python.
 #![deny(unsafe_code)]
 
+mod ahead;
+mod batch_rows;
 mod cache;
 mod error;
 pub mod fork;
@@ -45,6 +47,7 @@ pub use respool_log::{
     State as LogState,
 };
 
+pub use crate::ahead::{Distance, ReadAhead, Within, stop_reading_ahead};
 pub use crate::cache::{Cache, Remains};
 pub use crate::error::{BoxError, Error, Result, SourceFailure, Unfinished};
 pub use crate::interrupt::{Interrupt, SLICE, Uninterrupted};
@@ -53,7 +56,7 @@ pub use crate::metrics::Metrics;
 pub use crate::options::{Options, WritePolicy};
 pub use crate::replay::{Polled, Reader};
 pub use crate::size::ByteSize;
-pub use crate::source::{SchemaMismatch, Source};
+pub use crate::source::{Collected, SchemaMismatch, Source};
 pub use crate::spelled::spelled;
 pub use crate::store::{End, Mismatch, Skip, Snapshot};
 pub use crate::view::{Extent, Position, Residence, View};

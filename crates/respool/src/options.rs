@@ -6,6 +6,8 @@ use std::str::FromStr;
 use arrow_schema::SchemaRef;
 use respool_log::{Log, LogOptions, Quota};
 
+use crate::ahead::ReadAhead;
+use crate::batch_rows::BatchRows;
 use crate::error::{Error, Result};
 use crate::ledger::Budget;
 
@@ -60,7 +62,8 @@ pub struct Options {
     log: Option<LogChoice>,
     write_policy: WritePolicy,
     max_readers: Option<usize>,
-    coalesce_rows: Option<usize>,
+    batch_rows: Option<BatchRows>,
+    read_ahead: Option<ReadAhead>,
 }
 
 /// What log there is to be.
@@ -183,10 +186,30 @@ impl Options {
         self
     }
 
-    /// Joins small batches of the source until one has at least this many rows.
+    /// Joins small batches of the source until one has at least this many rows, whoever waits for them.
     #[must_use]
     pub fn with_coalesce_rows(mut self, rows: usize) -> Self {
-        self.coalesce_rows = Some(rows);
+        self.batch_rows = Some(BatchRows::patient(rows));
+        self
+    }
+
+    /// Joins batches of the source with fewer rows than `least`, and cuts those with more than `most` into slices.
+    ///
+    /// Nobody waits for rows to be joined to those that are there: the first ones are given as they come, later
+    /// ones 5 ms after the source was asked for them, if somebody waits. So a batch has fewer rows where the source
+    /// takes longer for it, at its end, and where rows can't be joined.
+    ///
+    /// # Errors
+    /// [`Error::InvalidArgument`] where `most` is 0 or less than `least`.
+    pub fn with_batch_rows(mut self, least: usize, most: usize) -> Result<Self> {
+        self.batch_rows = Some(BatchRows::new(least, most)?);
+        Ok(self)
+    }
+
+    /// Has a thread read the source ahead of its readers.
+    #[must_use]
+    pub fn with_read_ahead(mut self, ahead: ReadAhead) -> Self {
+        self.read_ahead = Some(ahead);
         self
     }
 
@@ -223,8 +246,13 @@ impl Options {
         self.max_readers
     }
 
-    /// See [`Options::with_coalesce_rows`].
-    pub fn coalesce_rows(&self) -> Option<usize> {
-        self.coalesce_rows
+    /// See [`Options::with_batch_rows`] and [`Options::with_coalesce_rows`].
+    pub(crate) fn batch_rows(&self) -> Option<BatchRows> {
+        self.batch_rows
+    }
+
+    /// See [`Options::with_read_ahead`].
+    pub fn read_ahead(&self) -> Option<ReadAhead> {
+        self.read_ahead
     }
 }

@@ -38,6 +38,12 @@ impl<R: RecordBatchReader + Send> Source for R {
     }
 }
 
+/// That a source was taken away while a thread read it ahead, since nobody can read its cache any more. A log with a
+/// name is left as it is then: not ended, and without a failure.
+#[derive(Debug, thiserror::Error)]
+#[error("the source was let go, as nobody could read its cache any more")]
+pub struct Collected;
+
 /// Pulls one batch, turns a panic into an error and checks the batch against the schema.
 pub(crate) fn pull(
     source: &mut dyn Source,

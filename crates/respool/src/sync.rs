@@ -9,7 +9,8 @@ pub const SLICE: Duration = Duration::from_millis(50);
 pub mod checked;
 #[cfg(feature = "shuttle")]
 pub(crate) use self::checked::{
-    Condvar, Mutex, MutexGuard, RwLock, RwLockReadGuard, ThreadId, current_thread, now, reach_files,
+    Condvar, Mutex, MutexGuard, RwLock, RwLockReadGuard, ThreadId, current_thread, now,
+    reach_files, spawn,
 };
 
 #[cfg(not(feature = "shuttle"))]
@@ -26,6 +27,12 @@ mod real {
 
     pub(crate) fn now() -> Instant {
         Instant::now()
+    }
+
+    /// Begins a thread that nobody joins.
+    pub(crate) fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> std::io::Result<()> {
+        let builder = std::thread::Builder::new().name(name.to_owned());
+        builder.spawn(work).map(drop)
     }
 
     /// Before a file is written, which takes long: to a model checker, time for others to go on.

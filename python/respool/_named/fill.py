@@ -12,7 +12,7 @@ from respool._named.hit import Wanted
 from respool._named.home import Home
 from respool._named.keys import Plain
 from respool._native import StreamCache
-from respool.typing import ArrowSchemaExportable, ByteSize, PathLike, Source
+from respool.typing import ArrowSchemaExportable, BatchRows, ByteSize, PathLike, Source
 
 
 def named(
@@ -26,6 +26,8 @@ def named(
     quota: ByteSize | None = None,
     memory: ByteSize | None = "25%",
     compression: Literal["lz4", "zstd"] | None = None,
+    prefetch: ByteSize | None = None,
+    batch_rows: BatchRows | None = None,
     coalesce_rows: int | None = None,
     schema: ArrowSchemaExportable | Literal["first"] | None = None,
     metadata: dict[str, Any] | None = None,
@@ -77,7 +79,7 @@ def named(
         is refused, and :func:`respool.rm` makes more.
     memory
         As for :func:`respool.cache`.
-    compression, coalesce_rows, schema, metadata, allow_tmpfs
+    compression, prefetch, batch_rows, coalesce_rows, schema, metadata, allow_tmpfs
         As for :func:`respool.cache`, if it is filled. What is there already stays as it is.
     ingest
         True: read the source to its end, or wait until whoever fills it is there, before this returns.
@@ -166,6 +168,8 @@ def named(
         "metadata": metadata,
         "memory": memory,
         "compression": compression,
+        "prefetch": prefetch,
+        "batch_rows": batch_rows,
         "coalesce_rows": coalesce_rows,
         "schema": schema,
     }

@@ -1,32 +1,62 @@
-//! One thread's turn at the source: the whole way of a batch from there to its slot.
+//! One thread's turn at the upstream: the whole way of a batch from there to its slot.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Instant;
+
+use arrow_schema::SchemaRef;
 
 use super::Goal;
 use crate::error::{BoxError, Result, SourceFailure};
-use crate::source::pull;
+use crate::source::{Source, pull};
 use crate::store::Store;
+use crate::store::ahead::Ahead;
 use crate::store::slots::End;
-use crate::store::upstream::Upstream;
+use crate::store::upstream::{Answer, Upstream};
 use crate::sync::now;
 
-/// Who pulls. Dropping it, also by a panic, gives the turn to the next.
+/// Who stores, and pulls unless somebody else is to. Dropping it, also by a panic, gives the turn to the next.
 pub(super) struct Turn<'a> {
     pub(super) store: &'a Store,
     pub(super) upstream: Option<Upstream>,
     /// What is stored: nobody else adds to it.
     pub(super) batches: usize,
     pub(super) rows: u64,
+    /// Whether the source is asked here, or by a thread that reads it ahead.
+    asks: bool,
+}
+
+/// What a turn goes on with.
+enum Step {
+    /// Something was done by that time.
+    Done(Instant),
+    /// Nothing is to be done but to ask the source, which somebody else does.
+    Nothing,
+}
+
+/// Asks a source, with no lock held.
+pub(super) fn ask(source: &mut dyn Source, schema: &SchemaRef, asked: Instant) -> Answer {
+    let pulled = pull(source, schema);
+    Answer {
+        pulled,
+        asked,
+        took: now() - asked,
+    }
 }
 
 impl<'a> Turn<'a> {
-    pub(super) fn new(store: &'a Store, upstream: Upstream, batches: usize, rows: u64) -> Self {
+    pub(super) fn new(
+        store: &'a Store,
+        upstream: Upstream,
+        (batches, rows): (usize, u64),
+        asks: bool,
+    ) -> Self {
         Self {
             store,
             upstream: Some(upstream),
             batches,
             rows,
+            asks,
         }
     }
 
@@ -44,7 +74,10 @@ impl<'a> Turn<'a> {
                 Some(Upstream::Writer(_)) => {
                     self.follow(time, until, waits_since.unwrap_or(time))?
                 }
-                Some(Upstream::Source(_)) | None => self.step(time)?,
+                Some(Upstream::Source(_)) | None => match self.step(goal, time)? {
+                    Step::Done(time) => time,
+                    Step::Nothing => return Ok(time),
+                },
             };
             if self.upstream.is_none() || time >= until || goal.is_reached(self.batches, self.rows)
             {
@@ -53,61 +86,90 @@ impl<'a> Turn<'a> {
         }
     }
 
-    /// Stores what was pulled, or else pulls; returns when it was done.
-    fn step(&mut self, begun: Instant) -> Result<Instant> {
+    /// Stores what was pulled, or else pulls; tells when it was done.
+    fn step(&mut self, goal: Goal, begun: Instant) -> Result<Step> {
         let store = self.store;
+        let is_waited_for = goal.is_near() || store.waiting.load(Ordering::Relaxed) > 0;
         let Some(Upstream::Source(feed)) = &mut self.upstream else {
-            return Ok(begun);
+            return Ok(Step::Done(begun));
         };
-        let mut pulled_at = begun;
+        let mut began_to_store = begun;
         if feed.pending.is_empty() {
             if let Some(end) = feed.end.take() {
                 self.end(end)?;
-                return Ok(begun);
+                return Ok(Step::Done(begun));
             }
-            let pulled = pull(&mut *feed.source, &store.schema);
-            // The source may have forked: in the child no lock is taken, not even to count what came.
-            store.check_process()?;
-            pulled_at = now();
-            store.counters.pulled(pulled_at - begun);
-            let pulled = match (&mut feed.again, pulled) {
-                (Some(again), Ok(Some(batch))) if !again.is_done() => {
-                    match again.rest(batch, store) {
-                        Ok(None) => return Ok(pulled_at),
-                        rest => rest.map_err(BoxError::from),
-                    }
-                }
-                (Some(again), Ok(None)) => again.ended().map(|()| None).map_err(BoxError::from),
-                (_, pulled) => pulled,
-            };
-            match pulled {
-                Ok(Some(batch)) => {
-                    feed.accept(batch, store.coalesce_rows, &store.schema, &store.budget);
-                }
-                end => {
-                    let end = end.map(drop);
-                    feed.join(&store.schema);
-                    if feed.pending.is_empty() {
-                        self.end(end)?;
-                    } else {
-                        feed.end = Some(end);
-                    }
-                    return Ok(pulled_at);
+            let given_at = feed.given_at(store.batch_rows, self.batches == 0);
+            if is_waited_for && feed.answer.is_none() && given_at.is_some_and(|time| time <= begun)
+            {
+                feed.join(&store.schema);
+            } else {
+                let answer = match (feed.answer.take(), &mut feed.source) {
+                    (Some(answer), _) => answer,
+                    (None, Some(source)) if self.asks => ask(&mut **source, &store.schema, begun),
+                    (None, _) => return Ok(Step::Nothing),
+                };
+                // The source may have forked: in the child no lock is taken, not even to count what came.
+                store.check_process()?;
+                store.counters.pulled(answer.took);
+                began_to_store = answer.asked + answer.took;
+                if let Some(time) = self.take_in(answer)? {
+                    return Ok(Step::Done(time));
                 }
             }
         }
-        let Some(batch) = feed.pending.front() else {
+        let Some(Upstream::Source(feed)) = &mut self.upstream else {
+            return Ok(Step::Done(begun));
+        };
+        let Some(next) = feed.pending.front() else {
             // Others are to be joined to it: a closed cache asks for no more of them.
             drop(store.look_open()?);
-            return Ok(pulled_at);
+            return Ok(Step::Done(began_to_store));
         };
-        store.push(self.batches, batch)?;
+        store.push(self.batches, next)?;
         self.batches += 1;
-        self.rows += batch.num_rows() as u64;
+        self.rows += next.batch.num_rows() as u64;
         feed.pending.pop_front();
         let stored_at = now();
-        store.counters.stored(stored_at - pulled_at);
-        Ok(stored_at)
+        store.counters.stored(stored_at - began_to_store);
+        Ok(Step::Done(stored_at))
+    }
+
+    /// Takes in what the source said; returns when that was said where nothing is to be stored of it.
+    fn take_in(&mut self, answer: Answer) -> Result<Option<Instant>> {
+        let store = self.store;
+        let Some(Upstream::Source(feed)) = &mut self.upstream else {
+            return Ok(None);
+        };
+        let Answer {
+            pulled,
+            asked,
+            took,
+        } = answer;
+        let pulled = match (&mut feed.again, pulled) {
+            (Some(again), Ok(Some(batch))) if !again.is_done() => match again.rest(batch, store) {
+                Ok(None) => return Ok(Some(asked + took)),
+                rest => rest.map_err(BoxError::from),
+            },
+            (Some(again), Ok(None)) => again.ended().map(|()| None).map_err(BoxError::from),
+            (_, pulled) => pulled,
+        };
+        match pulled {
+            Ok(Some(batch)) => {
+                feed.accept(batch, asked, store.batch_rows, &store.schema, &store.budget);
+                Ok(None)
+            }
+            end => {
+                let end = end.map(drop);
+                feed.join(&store.schema);
+                if feed.pending.is_empty() {
+                    self.end(end)?;
+                } else {
+                    feed.end = Some(end);
+                }
+                Ok(Some(asked + took))
+            }
+        }
     }
 
     /// Records the end and lets the source go, after those who wait were told.
@@ -137,8 +199,12 @@ impl<'a> Turn<'a> {
             };
         }
         state.puller = None;
+        state.ahead = None;
         drop(state);
         self.store.advanced.notify_all();
+        if let Some(bell) = &self.store.bell {
+            bell.stop();
+        }
         drop(upstream);
         Ok(())
     }
@@ -160,8 +226,13 @@ impl Drop for Turn<'_> {
         } else {
             state.upstream.replace(upstream)
         };
+        // Whoever reads ahead may have waited for the turn, or for room.
+        let is_due = state.ahead.as_ref().is_some_and(Ahead::works);
         drop(state);
         self.store.advanced.notify_all();
+        if let Some(bell) = self.store.bell.as_ref().filter(|_| is_due) {
+            bell.ring();
+        }
         drop(unused);
     }
 }

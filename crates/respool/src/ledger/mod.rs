@@ -134,6 +134,39 @@ impl Ledger {
         Ok(self.charged(batch, weight, cost, entries))
     }
 
+    /// Enters a slice of a batch that is entered: what it takes besides, so many bytes, if they fit. The whole counts
+    /// for as long as a slice of it is there.
+    pub(crate) fn charge_slice(
+        self: &Arc<Self>,
+        batch: RecordBatch,
+        whole: &Arc<Charged>,
+        beside: u64,
+    ) -> Result<Charged, Full> {
+        let rows = batch.num_rows() as u64;
+        let weight = Weight {
+            small: beside,
+            ..Weight::default()
+        };
+        let mut charged = self.charge(batch, &weight)?;
+        // What it is weighed by where one of several is to go.
+        charged.cost = whole.cost.saturating_mul(rows) / (whole.batch.num_rows() as u64).max(1);
+        charged.whole = Some(Arc::clone(whole));
+        Ok(charged)
+    }
+
+    /// Whether so many bytes would fit.
+    pub(crate) fn check(&self, asked: u64) -> Result<(), Full> {
+        let accounts = self.accounts.lock();
+        match accounts.capacity {
+            Some(capacity) if accounts.total + asked > capacity => Err(Full {
+                asked,
+                used: accounts.total,
+                capacity,
+            }),
+            _ => Ok(()),
+        }
+    }
+
     /// Enters a batch that is held in any case, for a short while: it counts, and may go over the bound.
     pub(crate) fn hold(self: &Arc<Self>, batch: RecordBatch, weight: &Weight) -> Charged {
         let mut accounts = self.accounts.lock();
@@ -157,6 +190,7 @@ impl Ledger {
             small: weight.small,
             entries: entries.into_boxed_slice(),
             ledger: Arc::clone(self),
+            whole: None,
         }
     }
 
@@ -240,6 +274,8 @@ pub(crate) struct Charged {
     small: u64,
     entries: Box<[Entry]>,
     ledger: Arc<Ledger>,
+    /// What it is a slice of.
+    whole: Option<Arc<Charged>>,
 }
 
 impl Charged {

@@ -162,6 +162,7 @@ impl Reader {
             return match store.find(self.next) {
                 Ok(Found::Stored(stored)) if stored.rows.first >= rows.end => Ok(Step::End),
                 Ok(Found::Stored(stored)) if self.view.selection().shows(stored.rows) => {
+                    store.reached(self.next);
                     Ok(Step::Stored(stored))
                 }
                 Ok(Found::Stored(stored)) => {

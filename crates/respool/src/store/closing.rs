@@ -57,6 +57,9 @@ impl Store {
         let counted = std::mem::take(&mut *self.held_by_log.lock());
         self.budget.0.recount(counted, 0);
         self.advanced.notify_all();
+        if let Some(bell) = &self.bell {
+            bell.stop();
+        }
         let derived = std::mem::take(&mut *self.derived.lock());
         let closed = derived.all.iter().filter_map(Weak::upgrade);
         let closed = closed.map(|store| store.close()).find(Result::is_err);
@@ -111,6 +114,9 @@ impl Unsynced {
 impl Drop for Store {
     fn drop(&mut self) {
         if self.process.is_here() {
+            if let Some(bell) = &self.bell {
+                bell.stop();
+            }
             self.remember();
             self.budget.0.recount(*self.held_by_log.get_mut(), 0);
             if self.location.is_some()

@@ -9,6 +9,7 @@ use super::Store;
 use super::again::Mismatch;
 use super::records::Records;
 use crate::error::{BoxError, Error, Result};
+use crate::source::Collected;
 
 impl Store {
     /// Makes everything that is stored durable.
@@ -66,7 +67,7 @@ impl Store {
                 let failure = match earlier_failure(log) {
                     Some(first) => first,
                     // That is what the attempt failed at, not what the log is filled from.
-                    None if error.is::<Mismatch>() => return Ok(false),
+                    None if error.is::<Mismatch>() || error.is::<Collected>() => return Ok(false),
                     None => Failure {
                         kind: "source".to_owned(),
                         text: error.to_string(),

@@ -5,6 +5,7 @@
 
 pub(crate) mod advice;
 mod again;
+pub(crate) mod ahead;
 mod beside;
 mod closing;
 mod derived;
@@ -13,7 +14,7 @@ mod filling;
 mod forked;
 pub(crate) mod lookup;
 mod opened;
-mod place;
+pub(crate) mod place;
 pub(crate) mod records;
 pub(crate) mod release;
 mod resize;
@@ -24,7 +25,7 @@ mod snapshot;
 pub(crate) mod upstream;
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, AtomicUsize};
 use std::time::Duration;
 
 use arrow_schema::SchemaRef;
@@ -37,6 +38,7 @@ pub use self::slots::End;
 pub use self::snapshot::Snapshot;
 
 use self::advice::Advice;
+use self::ahead::Ahead;
 use self::beside::Beside;
 use self::closing::Unclosed;
 use self::derived::Derived;
@@ -45,6 +47,8 @@ use self::forked::Location;
 use self::records::Records;
 use self::slots::State;
 use self::upstream::{Feed, Upstream};
+use crate::ahead::{Bell, Within};
+use crate::batch_rows::BatchRows;
 use crate::error::{Error, Result};
 use crate::fork::Process;
 use crate::ledger::Budget;
@@ -59,7 +63,12 @@ pub(crate) struct Store {
     pub(crate) schema: SchemaRef,
     pub(crate) write_policy: WritePolicy,
     pub(crate) max_readers: Option<usize>,
-    pub(crate) coalesce_rows: Option<usize>,
+    pub(crate) batch_rows: Option<BatchRows>,
+    /// Callers that wait for rows.
+    pub(crate) waiting: AtomicUsize,
+    /// Where a thread reads ahead, what it waits at, and within what it runs.
+    pub(crate) bell: Option<Arc<Bell>>,
+    pub(crate) within: Option<Within>,
     log_options: Option<LogOptions>,
     /// Where the log is, if it has a name.
     location: Option<Location>,
@@ -114,10 +123,13 @@ impl Store {
     /// A store over what is there already, or partly there.
     pub(crate) fn of(
         schema: SchemaRef,
-        state: State,
+        mut state: State,
         options: &Options,
         timeout: Option<Duration>,
     ) -> Arc<Self> {
+        let is_fed = matches!(state.upstream, Some(Upstream::Source(_)));
+        let read_ahead = options.read_ahead().filter(|_| is_fed);
+        state.ahead = read_ahead.map(|it| Ahead::new(it.distance));
         let budget = options.budget();
         let advice = Advice::within(budget.capacity(), state.log.is_some());
         let location = state.log.as_ref().and_then(Records::location);
@@ -136,7 +148,10 @@ impl Store {
                 options.write_policy()
             },
             max_readers: options.max_readers(),
-            coalesce_rows: options.coalesce_rows(),
+            batch_rows: options.batch_rows(),
+            waiting: AtomicUsize::new(0),
+            bell: read_ahead.map(|_| Arc::default()),
+            within: read_ahead.map(|it| it.within),
             log_options: options.log().cloned(),
             location: location.map(|(directory, identity)| Location {
                 // It is opened again where the process, or another, may be in another directory.

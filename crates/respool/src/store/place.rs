@@ -15,14 +15,41 @@ use crate::options::WritePolicy;
 use crate::panics::caught;
 use crate::sync::reach_files;
 
+/// A batch that is to be stored.
+pub(crate) struct Pending {
+    pub(crate) batch: RecordBatch,
+    pub(crate) share: Share,
+}
+
+/// What a batch is of another one.
+#[derive(Clone, Debug)]
+pub(crate) enum Share {
+    /// Nothing: its buffers are its own, or count by themselves.
+    None,
+    /// A slice of one that counts already.
+    Of(Arc<Charged>),
+    /// A slice of one that memory has no room for: it is copied where it is kept.
+    TooLarge,
+}
+
+impl Pending {
+    pub(crate) fn own(batch: RecordBatch) -> Self {
+        Self {
+            batch,
+            share: Share::None,
+        }
+    }
+}
+
 impl Store {
     /// Stores batch `index`, the next one, and publishes it.
     ///
     /// # Errors
     /// What the store says that has no room. Nothing is published then, and the same call may be made again.
-    pub(crate) fn push(&self, index: usize, batch: &RecordBatch) -> Result<()> {
+    pub(crate) fn push(&self, index: usize, next: &Pending) -> Result<()> {
+        let Pending { batch, share } = next;
         let weight = caught(|| Weight::of(batch)).map_err(|text| unstorable(index, &text))?;
-        let heap = self.place(index, batch, &weight)?;
+        let heap = self.place(index, batch, share, &weight)?;
         let is_kept = heap.is_some();
         {
             let mut state = self.look_open()?;
@@ -42,12 +69,13 @@ impl Store {
         &self,
         index: usize,
         batch: &RecordBatch,
+        share: &Share,
         weight: &Weight,
     ) -> Result<Option<Arc<Charged>>> {
         let log = self.look_open()?.log.clone();
         let log = log.as_ref().and_then(Records::written).cloned();
         match (log, self.write_policy) {
-            (None, _) => match self.charge(batch, weight) {
+            (None, _) => match self.charge(batch, share, weight) {
                 Ok(heap) => Ok(Some(heap)),
                 Err(Full {
                     asked,
@@ -61,16 +89,16 @@ impl Store {
             },
             (Some(log), WritePolicy::OnInsertion) => {
                 self.append(&log, index, batch, weight)?;
-                Ok(self.admit(index, batch, weight))
+                Ok(self.admit(index, batch, share, weight))
             }
             (Some(log), WritePolicy::OnEviction) => loop {
-                match self.charge(batch, weight) {
+                match self.charge(batch, share, weight) {
                     Ok(heap) => break Ok(Some(heap)),
                     Err(full) if full.asked <= full.capacity && self.clean_oldest(&log)? => {}
                     Err(_) => {
                         while self.clean_oldest(&log)? {}
                         self.append(&log, index, batch, weight)?;
-                        break Ok(self.admit(index, batch, weight));
+                        break Ok(self.admit(index, batch, share, weight));
                     }
                 }
             },
@@ -129,10 +157,31 @@ impl Store {
     }
 
     /// Enters the batch in the ledger, copied first where it would hold much more than it shows.
-    fn charge(&self, batch: &RecordBatch, weight: &Weight) -> Result<Arc<Charged>, Full> {
+    fn charge(
+        &self,
+        batch: &RecordBatch,
+        share: &Share,
+        weight: &Weight,
+    ) -> Result<Arc<Charged>, Full> {
         let ledger = &self.budget.0;
+        let beside = PER_COLUMN * batch.num_columns() as u64;
+        match share {
+            Share::Of(whole) => {
+                return ledger
+                    .charge_slice(batch.clone(), whole, beside)
+                    .map(Arc::new);
+            }
+            Share::TooLarge => {
+                ledger.check(weight.shown + beside)?;
+                if let Ok(Ok(copy)) = caught(|| shrink(batch)) {
+                    let weight = Weight::of(&copy);
+                    return ledger.charge(copy, &weight).map(Arc::new);
+                }
+            }
+            Share::None => {}
+        }
         if weight.is_wasteful()
-            && ledger.cost(weight) > 2 * weight.shown + PER_COLUMN * batch.num_columns() as u64
+            && ledger.cost(weight) > 2 * weight.shown + beside
             // What can't be copied is kept as it is, and counted as it is.
             && let Ok(Ok(copy)) = caught(|| shrink(batch))
         {
@@ -143,12 +192,18 @@ impl Store {
     }
 
     /// Keeps a heap copy of a batch that is in the log, if there is room or the advice makes some.
-    fn admit(&self, index: usize, batch: &RecordBatch, weight: &Weight) -> Option<Arc<Charged>> {
+    fn admit(
+        &self,
+        index: usize,
+        batch: &RecordBatch,
+        share: &Share,
+        weight: &Weight,
+    ) -> Option<Arc<Charged>> {
         let advice = self.advice.read().clone();
         let Some(advice) = advice else {
-            return self.charge(batch, weight).ok();
+            return self.charge(batch, share, weight).ok();
         };
-        match self.charge(batch, weight) {
+        match self.charge(batch, share, weight) {
             Ok(heap) => {
                 advice.propose(index, heap.cost());
                 Some(heap)
@@ -161,7 +216,7 @@ impl Store {
                 if evicted.contains(&index) {
                     return None;
                 }
-                let heap = self.charge(batch, weight).ok();
+                let heap = self.charge(batch, share, weight).ok();
                 if heap.is_none() {
                     advice.forget(index);
                 }
@@ -176,7 +231,7 @@ impl Store {
     /// [`Error::Forked`].
     pub(super) fn keep_copy(&self, index: usize, batch: &RecordBatch) -> Result<()> {
         let weight = &Weight::of(batch);
-        let Some(heap) = self.admit(index, batch, weight) else {
+        let Some(heap) = self.admit(index, batch, &Share::None, weight) else {
             return Ok(());
         };
         let unused = {

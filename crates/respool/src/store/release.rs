@@ -92,6 +92,9 @@ impl Store {
             .filter_map(|batch| slots.take_heap(batch))
             .collect();
         drop(state);
-        drop(freed);
+        if !freed.is_empty() {
+            drop(freed);
+            self.make_room();
+        }
     }
 }

@@ -36,6 +36,8 @@ impl Store {
         if let Some(log) = log.as_ref().and_then(Records::written) {
             while self.budget.0.is_over() && self.clean_oldest(log)? {}
         }
+        self.give_up_slices()?;
+        self.make_room();
         Ok(())
     }
 
@@ -62,6 +64,30 @@ impl Store {
                 }
             }
         }
+    }
+
+    /// Lets go of batches in the log until memory is within its bound: a slice that stays holds all of the batch
+    /// that it was cut from.
+    fn give_up_slices(&self) -> Result<()> {
+        let mut from = 0;
+        while self.budget.0.is_over() {
+            let chunk = from..self.look()?.clean.min(from + CHUNK);
+            if chunk.is_empty() {
+                break;
+            }
+            from = chunk.end;
+            let kept: Vec<usize> = self
+                .kept(chunk)?
+                .into_iter()
+                .map(|(batch, _)| batch)
+                .collect();
+            for batches in kept.chunks(16) {
+                if self.budget.0.is_over() {
+                    self.give_up(batches);
+                }
+            }
+        }
+        Ok(())
     }
 
     /// The batches of a range that have a heap copy, and its bytes.

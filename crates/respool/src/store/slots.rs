@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 
+use super::ahead::Ahead;
 use super::records::Records;
 use super::upstream::Upstream;
 use crate::error::SourceFailure;
@@ -27,6 +28,9 @@ pub(crate) struct State {
     /// Absent while somebody pulls, and after the end.
     pub(crate) upstream: Option<Upstream>,
     pub(crate) puller: Option<ThreadId>,
+    pub(crate) ahead: Option<Ahead>,
+    /// Who asks the source without having the turn.
+    pub(crate) reads_ahead: Option<ThreadId>,
     pub(crate) closed: bool,
     pub(crate) readers: Readers,
 }
@@ -179,6 +183,9 @@ pub(crate) struct Readers {
 impl State {
     /// Publishes the next batch.
     pub(crate) fn push(&mut self, heap: Option<Arc<Charged>>, rows: usize, bytes: u64) {
+        if let Some(ahead) = &mut self.ahead {
+            ahead.stored(self.slots.len(), bytes);
+        }
         self.slots.push(Slot {
             heap,
             first_row: self.rows,

@@ -8,6 +8,7 @@ use arrow_array::RecordBatch;
 use respool_log::LogReader;
 
 use super::again::Again;
+use super::place::Pending;
 use crate::error::BoxError;
 use crate::ledger::Charged;
 use crate::source::Source;
@@ -20,29 +21,49 @@ pub(crate) enum Upstream {
 
 /// The source, and what was pulled from it but is not stored yet.
 pub(crate) struct Feed {
-    pub(crate) source: Box<dyn Source>,
+    /// Absent while it is read ahead.
+    pub(crate) source: Option<Box<dyn Source>>,
+    /// What it said when it was read ahead.
+    pub(crate) answer: Option<Answer>,
     /// Small batches that wait to be joined; they count in the ledger.
     pub(crate) joining: Vec<Charged>,
     /// Their rows.
     pub(crate) joining_rows: usize,
+    /// When the first of them was asked for.
+    pub(crate) joining_since: Option<Instant>,
     /// What the next slots will hold, the first first.
-    pub(crate) pending: VecDeque<RecordBatch>,
+    pub(crate) pending: VecDeque<Pending>,
     /// How the source ended, once it did while batches were waiting or the log could not be closed.
     pub(crate) end: Option<Result<(), BoxError>>,
     /// What the source gives again of a log that is resumed.
     pub(crate) again: Option<Again>,
 }
 
+/// What a source said.
+pub(crate) struct Answer {
+    pub(crate) pulled: Result<Option<RecordBatch>, BoxError>,
+    /// When it was asked.
+    pub(crate) asked: Instant,
+    pub(crate) took: Duration,
+}
+
 impl Feed {
     pub(crate) fn new(source: Box<dyn Source>) -> Self {
         Self {
-            source,
+            source: Some(source),
+            answer: None,
             joining: Vec::new(),
             joining_rows: 0,
+            joining_since: None,
             pending: VecDeque::new(),
             end: None,
             again: None,
         }
+    }
+
+    /// Whether there is something to be stored, or to be taken note of, before the source is asked again.
+    pub(crate) fn has_something(&self) -> bool {
+        self.answer.is_some() || !self.pending.is_empty() || self.end.is_some()
     }
 }
 

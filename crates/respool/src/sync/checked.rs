@@ -48,6 +48,13 @@ pub(crate) fn now() -> Instant {
     time
 }
 
+pub(crate) fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> std::io::Result<()> {
+    thread::Builder::new()
+        .name(name.to_owned())
+        .spawn(work)
+        .map(drop)
+}
+
 pub(crate) fn reach_files() {
     thread::yield_now();
 }

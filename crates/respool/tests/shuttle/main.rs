@@ -8,6 +8,7 @@
     reason = "a test that can't be set up should fail"
 )]
 
+mod ahead;
 mod room;
 mod scene;
 
