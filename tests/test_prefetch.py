@@ -167,6 +167,9 @@ def test_who_reads_what_has_no_room_is_told():
     assert 0 < given < 20
     assert source.pulls == given + 1
     assert stays(lambda: source.pulls == given + 1)
+    worked = time.process_time()
+    time.sleep(0.3)
+    assert time.process_time() - worked < 0.15, "it does not rest"
     cache.resize(memory=None)
     until(lambda: source.pulls == 21)
     assert next(reader) == batch(given)

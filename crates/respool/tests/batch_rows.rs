@@ -155,6 +155,27 @@ fn slices_stay_within_the_bound_of_memory() {
     }
 }
 
+#[test]
+fn slices_of_a_batch_that_memory_has_no_room_for_do_not_hold_it() {
+    let directory = directory();
+    let large = rows(0, 20_000);
+    let at = |batch: &RecordBatch| batch.column(0).to_data().buffers()[0].as_ptr() as usize;
+    let held = at(&large)..at(&large) + 20_000 * 8;
+    let source = RecordBatchIterator::new([Ok(large.clone())], large.schema());
+    let options = Options::new()
+        .with_memory_capacity(250_000)
+        .with_log(LogOptions::new(directory.path()))
+        .with_write_policy(WritePolicy::OnEviction)
+        .with_batch_rows(1, 1000)
+        .unwrap();
+    let cache = Cache::new(source, &options).unwrap();
+    cache.ingest_all().unwrap();
+    assert!(cache.metrics().unwrap().batches_in_memory > 5);
+    let (given, error) = replay(&cache);
+    assert_eq!((given.len(), error), (20, None));
+    assert!(given.iter().all(|batch| !held.contains(&at(batch))));
+}
+
 /// Gives so many small batches at once, and the next when it is told to.
 struct Stalling {
     given: usize,
