@@ -6,9 +6,11 @@ use arrow_array::RecordBatch;
 
 use super::index::Found;
 use super::{LogReader, known};
+use crate::ahead::{Seen, Spot, Wish};
 use crate::decode::{Source, Trust};
 use crate::encode::DictionaryRecord;
 use crate::format::{Damage, Extent, table_len};
+use crate::segment::Segment;
 use crate::{Error, Result};
 
 /// What a batch is, without a look at it.
@@ -75,7 +77,9 @@ impl LogReader {
         let is_part = projection.is_some() && verified.is_err() && segment.has_parts(extent.len());
         let metadata_len = extent.metadata_len as usize;
         let body = extent.offset + u64::from(extent.metadata_len);
-        let ahead = |part: Range<usize>| segment.bring(body + part.start as u64, part.len());
+        let ahead = |part: Range<usize>| {
+            segment.bring(body + part.start as u64, part.len());
+        };
         let source = Source {
             dictionary: &|dictionary| {
                 let extent = extent_of(dictionary);
@@ -106,6 +110,61 @@ impl LogReader {
             self.bits.set(record, fresh);
         }
         Ok(batch)
+    }
+
+    /// Looks at some columns of a batch, or all, without reading them, and brings in what is missing if that
+    /// is wished; nobody waits for it. `None` where nobody can tell or help.
+    pub fn look(
+        &self,
+        record: usize,
+        projection: Option<&[usize]>,
+        wish: Wish,
+    ) -> Option<Seen> {
+        let (found, among) = self.find(record).ok()?;
+        let extent = found.extent;
+        let opened = self.segments.get(extent.segment, among.sealed.as_ref());
+        let opened = opened.ok()?;
+        opened.check(&extent).ok()?;
+        let dictionaries = self.dictionaries.needed(
+            &self.index,
+            &self.decoder,
+            extent.segment,
+            &among,
+            found.slot,
+            projection,
+        );
+        let dictionaries = dictionaries.ok()?;
+        let inside = |record: &&DictionaryRecord| {
+            record.segment == extent.segment && opened.check(&extent_of(record)).is_ok()
+        };
+        let dictionaries: Vec<_> = dictionaries.iter().map(AsRef::as_ref).collect();
+        let dictionaries: Vec<_> = dictionaries.into_iter().filter(inside).collect();
+        let spot = self.spot(&extent, &opened.segment);
+        spot.see(&self.decoder, projection, &dictionaries, wish)
+    }
+
+    /// Brings in the metadata of a batch, by which [`look`](Self::look) finds its columns; nobody waits for it.
+    pub fn bring_head(&self, record: usize) {
+        let Ok((found, among)) = self.find(record) else {
+            return;
+        };
+        let opened = self
+            .segments
+            .get(found.extent.segment, among.sealed.as_ref());
+        if let Some(opened) = opened.ok().filter(|o| o.check(&found.extent).is_ok()) {
+            self.spot(&found.extent, &opened.segment).bring_head();
+        }
+    }
+
+    fn spot<'a>(&self, extent: &Extent, segment: &'a Segment) -> Spot<'a> {
+        Spot {
+            segment,
+            offset: extent.offset,
+            metadata_len: extent.metadata_len as usize,
+            // The checksums of the columns.
+            table_len: table_len(self.schema().fields().len()),
+            body_len: extent.body_len,
+        }
     }
 
     fn find(&self, record: usize) -> Result<(Found, known::Among)> {

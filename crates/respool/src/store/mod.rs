@@ -5,6 +5,7 @@
 
 pub(crate) mod advice;
 mod again;
+pub(crate) mod ahead;
 mod beside;
 mod derived;
 mod durable;

@@ -1,0 +1,201 @@
+//! What a scan reads of the log next is brought in before it is touched.
+//!
+//! A fault in a map brings in what lies around the page, which is other columns. So whoever scans has the
+//! system bring in the columns that it wants of the next batches, and nothing else: a bounded number of bytes
+//! ahead, metadata first, which says where the columns lie.
+//!
+//! Where all is in memory that would be work for nothing. So a scan only looks, every few megabytes, at
+//! the batch that it has come to and at one further on, and begins to bring in where one of them is missing; it
+//! ends when a window was found in memory.
+
+use std::borrow::Cow;
+use std::collections::VecDeque;
+
+use respool_log::{Seen, Wish};
+
+use super::lookup::Stored;
+
+/// How many bytes are on their way at most, and one batch.
+const WINDOW: u64 = 16 << 20;
+
+/// How many bytes are read between two looks.
+const STEP: u64 = 4 << 20;
+
+/// For how many batches beyond the window metadata is brought in.
+const HEADS: usize = 16;
+
+/// What a scan does with a batch.
+pub(crate) enum Coming<'a> {
+    /// It reads these columns, all if `None`.
+    Read(Stored, Option<Cow<'a, [usize]>>),
+    /// It leaves it out.
+    Skip,
+    /// It does not get there, or nobody knows yet.
+    End,
+}
+
+/// Who knows what a scan reads next.
+pub(crate) trait Scan {
+    /// The first batch that is looked at from this number on.
+    fn at_or_after(&self, batch: usize) -> Option<usize>;
+
+    /// What becomes of such a batch.
+    fn coming(&self, batch: usize) -> Coming<'_>;
+}
+
+/// How far a scan has looked ahead.
+#[derive(Debug)]
+pub(crate) enum Ahead {
+    /// Nothing was looked at yet.
+    New,
+    /// All seemed to be in memory; so many batches are read before the next look.
+    Warm { left: usize, step: usize },
+    /// Something was missing.
+    Cold(Window),
+}
+
+/// What is on its way.
+#[derive(Debug)]
+pub(crate) struct Window {
+    /// The first batch that was not asked for yet.
+    next: usize,
+    /// The first batch whose metadata was not asked for yet.
+    heads: usize,
+    /// Batches that were asked for and not read yet, and their bytes.
+    asked: VecDeque<(usize, u64)>,
+    bytes: u64,
+    /// How many bytes were found in memory one after the other.
+    there: u64,
+}
+
+impl Ahead {
+    /// Whether it is time to look before the next batch is read; counts that batch.
+    pub(crate) fn is_due(&mut self) -> bool {
+        match self {
+            Self::Warm { left, .. } => {
+                let is_due = *left == 0;
+                *left = left.saturating_sub(1);
+                is_due
+            }
+            Self::New | Self::Cold(_) => true,
+        }
+    }
+
+    /// Looks ahead from a batch that is about to be read from the log.
+    pub(crate) fn look(&mut self, batch: usize, scan: &impl Scan) {
+        *self = match std::mem::replace(self, Self::New) {
+            Self::New => match see(scan, batch) {
+                Some(here) if here.was_there => Self::further(batch, Self::step(here), scan),
+                Some(_) => Self::Cold(Window::from(batch)),
+                // Nobody can tell.
+                None => Self::Warm {
+                    left: usize::MAX,
+                    step: usize::MAX,
+                },
+            },
+            // This batch was looked at from where the scan was before.
+            Self::Warm { step, .. } => Self::further(batch, step, scan),
+            cold @ Self::Cold(_) => cold,
+        };
+        if let Self::Cold(window) = self {
+            window.fill(batch, scan);
+            if window.there >= WINDOW {
+                *self = Self::New;
+            }
+        }
+    }
+
+    /// Looks at a batch further on.
+    fn further(batch: usize, step: usize, scan: &impl Scan) -> Self {
+        let far = scan.at_or_after(batch.saturating_add(step));
+        match far.and_then(|far| see(scan, far)) {
+            Some(far) if !far.was_there => Self::Cold(Window::from(batch)),
+            far => Self::Warm {
+                left: step - 1,
+                step: far.map_or(step, Self::step),
+            },
+        }
+    }
+
+    /// How many batches like this are read between two looks.
+    fn step(seen: Seen) -> usize {
+        let step = usize::try_from(STEP / seen.bytes.max(1)).unwrap_or(usize::MAX);
+        step.max(1)
+    }
+}
+
+fn see(scan: &impl Scan, batch: usize) -> Option<Seen> {
+    match scan.coming(batch) {
+        Coming::Read(stored, columns) => {
+            stored
+                .log()?
+                .look(batch, columns.as_deref(), Wish::Look)
+        }
+        Coming::Skip | Coming::End => None,
+    }
+}
+
+impl Window {
+    /// Nothing is on its way yet; `batch` is read next.
+    fn from(batch: usize) -> Self {
+        Self {
+            next: batch,
+            heads: batch,
+            asked: VecDeque::new(),
+            bytes: 0,
+            there: 0,
+        }
+    }
+
+    /// Asks for batches from `batch` on, which is read next, until the window is full.
+    fn fill(&mut self, batch: usize, scan: &impl Scan) {
+        while let Some((_, bytes)) = self.asked.pop_front_if(|(asked, _)| *asked < batch) {
+            self.bytes -= bytes;
+        }
+        self.next = self.next.max(batch);
+        while self.bytes < WINDOW
+            && let Some(next) = scan.at_or_after(self.next)
+        {
+            let (stored, columns) = match scan.coming(next) {
+                Coming::Read(stored, columns) => (stored, columns),
+                Coming::Skip => {
+                    self.next = next + 1;
+                    continue;
+                }
+                Coming::End => return,
+            };
+            self.next = next + 1;
+            let Some(log) = stored.log() else { continue };
+            self.bring_heads(next, scan);
+            let Some(seen) = log.look(next, columns.as_deref(), Wish::Bring) else {
+                continue;
+            };
+            self.there = if seen.was_there {
+                self.there.saturating_add(seen.bytes)
+            } else {
+                0
+            };
+            self.bytes += seen.bytes;
+            self.asked.push_back((next, seen.bytes));
+        }
+    }
+
+    /// Asks for the metadata of the batches behind one.
+    fn bring_heads(&mut self, batch: usize, scan: &impl Scan) {
+        self.heads = self.heads.max(batch);
+        while self.heads <= batch.saturating_add(HEADS)
+            && let Some(head) = scan.at_or_after(self.heads)
+        {
+            self.heads = head + 1;
+            match scan.coming(head) {
+                Coming::Read(stored, _) => {
+                    if let Some(log) = stored.log() {
+                        log.bring_head(head);
+                    }
+                }
+                Coming::Skip => {}
+                Coming::End => return,
+            }
+        }
+    }
+}
