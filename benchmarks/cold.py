@@ -269,9 +269,7 @@ def polars(
     return prepare
 
 
-def plain(
-    files: Files, name: str, columns: list[str] | None
-) -> Callable[[], Callable[[], object]]:
+def plain(files: Files, name: str, columns: list[str] | None) -> Callable[[], Callable[[], object]]:
     def prepare() -> Callable[[], object]:
         if name == "ipc dataset":
             dataset = ds.dataset(files.ipc, format="ipc")

@@ -78,12 +78,7 @@ impl Log {
 
     /// Looks at some columns of a batch, or all, without reading them, and brings in what is missing if that
     /// is wished; nobody waits for it. `None` where nobody can tell or help.
-    pub fn look(
-        &self,
-        record: usize,
-        projection: Option<&[usize]>,
-        wish: Wish,
-    ) -> Option<Seen> {
+    pub fn look(&self, record: usize, projection: Option<&[usize]>, wish: Wish) -> Option<Seen> {
         let before = self.earlier.as_ref().map_or(0, LogReader::len);
         if let Some(earlier) = self.earlier.as_ref().filter(|_| record < before) {
             return earlier.look(record, projection, wish);

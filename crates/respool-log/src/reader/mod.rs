@@ -22,7 +22,7 @@ use std::sync::Arc;
 use arrow_schema::SchemaRef;
 use parking_lot::RwLock;
 
-use crate::decode::{Decoder, VerifiedBits, caught};
+use crate::decode::{Bits, Decoder, VerifiedBits, caught};
 use crate::format::{ENTRY_LEN, Failure, Header, Manifest, Status};
 use crate::format::{FAILURE, INDEX, MANIFEST};
 use crate::options::Compression;
@@ -81,6 +81,8 @@ pub struct LogReader {
     segments: Segments,
     dictionaries: Dictionaries,
     bits: VerifiedBits,
+    /// Columns that were asked for before they were verified.
+    asked: Bits,
 }
 
 impl fmt::Debug for LogReader {
@@ -156,6 +158,7 @@ impl LogReader {
             state: RwLock::new(State::Growing),
             dictionaries: Dictionaries::default(),
             bits: VerifiedBits::new(columns),
+            asked: Bits::new(columns),
         })
     }
 

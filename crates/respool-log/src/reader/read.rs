@@ -74,7 +74,14 @@ impl LogReader {
         };
         let segment = &opened.segment;
         // Where it was read before, it is most likely in memory, and that is not asked every time.
-        let is_part = projection.is_some() && verified.is_err() && segment.has_parts(extent.len());
+        let was_asked = || {
+            let columns = projection.unwrap_or_default().iter().copied();
+            self.asked.look(record, columns).is_ok()
+        };
+        let is_part = projection.is_some()
+            && verified.is_err()
+            && segment.has_parts(extent.len())
+            && !was_asked();
         let metadata_len = extent.metadata_len as usize;
         let body = extent.offset + u64::from(extent.metadata_len);
         let ahead = |part: Range<usize>| {
@@ -114,12 +121,7 @@ impl LogReader {
 
     /// Looks at some columns of a batch, or all, without reading them, and brings in what is missing if that
     /// is wished; nobody waits for it. `None` where nobody can tell or help.
-    pub fn look(
-        &self,
-        record: usize,
-        projection: Option<&[usize]>,
-        wish: Wish,
-    ) -> Option<Seen> {
+    pub fn look(&self, record: usize, projection: Option<&[usize]>, wish: Wish) -> Option<Seen> {
         let (found, among) = self.find(record).ok()?;
         let extent = found.extent;
         let opened = self.segments.get(extent.segment, among.sealed.as_ref());
@@ -140,7 +142,13 @@ impl LogReader {
         let dictionaries: Vec<_> = dictionaries.iter().map(AsRef::as_ref).collect();
         let dictionaries: Vec<_> = dictionaries.into_iter().filter(inside).collect();
         let spot = self.spot(&extent, &opened.segment);
-        spot.see(&self.decoder, projection, &dictionaries, wish)
+        let seen = spot.see(&self.decoder, projection, &dictionaries, wish)?;
+        if let (Wish::Bring, Some(columns)) = (wish, projection)
+            && self.bits.look(record, columns.iter().copied()).is_err()
+        {
+            self.asked.set(record, columns);
+        }
+        Some(seen)
     }
 
     /// Brings in the metadata of a batch, by which [`look`](Self::look) finds its columns; nobody waits for it.

@@ -15,7 +15,7 @@ use respool_log::{Seen, Wish};
 
 use super::lookup::Stored;
 
-/// How many bytes are on their way at most, and one batch.
+/// How many bytes are on their way behind the batch that is read, and then no other is asked for.
 const WINDOW: u64 = 16 << 20;
 
 /// How many bytes are read between two looks.
@@ -84,7 +84,7 @@ impl Ahead {
     /// Looks ahead from a batch that is about to be read from the log.
     pub(crate) fn look(&mut self, batch: usize, scan: &impl Scan) {
         *self = match std::mem::replace(self, Self::New) {
-            Self::New => match see(scan, batch) {
+            Self::New => match see(scan, batch, Wish::Look) {
                 Some(here) if here.was_there => Self::further(batch, Self::step(here), scan),
                 Some(_) => Self::Cold(Window::from(batch)),
                 // Nobody can tell.
@@ -107,11 +107,24 @@ impl Ahead {
 
     /// Looks at a batch further on.
     fn further(batch: usize, step: usize, scan: &impl Scan) -> Self {
-        let far = scan.at_or_after(batch.saturating_add(step));
-        match far.and_then(|far| see(scan, far)) {
+        let mut reach = step;
+        let far = loop {
+            let far = scan.at_or_after(batch.saturating_add(reach));
+            match far.map(|far| (far, scan.coming(far))) {
+                Some((far, Coming::Read(stored, columns))) => {
+                    let log = stored.log();
+                    break log.and_then(|log| log.look(far, columns.as_deref(), Wish::Look));
+                }
+                Some((_, Coming::Skip)) => break None,
+                // Nearer, where the end is.
+                None | Some((_, Coming::End)) if reach > 1 => reach /= 2,
+                None | Some((_, Coming::End)) => break None,
+            }
+        };
+        match far {
             Some(far) if !far.was_there => Self::Cold(Window::from(batch)),
             far => Self::Warm {
-                left: step - 1,
+                left: reach - 1,
                 step: far.map_or(step, Self::step),
             },
         }
@@ -124,20 +137,17 @@ impl Ahead {
     }
 }
 
-fn see(scan: &impl Scan, batch: usize) -> Option<Seen> {
+/// Looks at what a scan reads of a batch; `None` where it reads nothing of the log, or nobody can tell.
+pub(crate) fn see(scan: &impl Scan, batch: usize, wish: Wish) -> Option<Seen> {
     match scan.coming(batch) {
-        Coming::Read(stored, columns) => {
-            stored
-                .log()?
-                .look(batch, columns.as_deref(), Wish::Look)
-        }
+        Coming::Read(stored, columns) => stored.log()?.look(batch, columns.as_deref(), wish),
         Coming::Skip | Coming::End => None,
     }
 }
 
 impl Window {
     /// Nothing is on its way yet; `batch` is read next.
-    fn from(batch: usize) -> Self {
+    pub(crate) fn from(batch: usize) -> Self {
         Self {
             next: batch,
             heads: batch,
@@ -147,15 +157,20 @@ impl Window {
         }
     }
 
-    /// Asks for batches from `batch` on, which is read next, until the window is full.
-    fn fill(&mut self, batch: usize, scan: &impl Scan) {
-        while let Some((_, bytes)) = self.asked.pop_front_if(|(asked, _)| *asked < batch) {
-            self.bytes -= bytes;
-        }
+    /// Asks for `batch`, which is read next, and for those behind it until the window is full.
+    pub(crate) fn fill(&mut self, batch: usize, scan: &impl Scan) {
         self.next = self.next.max(batch);
-        while self.bytes < WINDOW
-            && let Some(next) = scan.at_or_after(self.next)
-        {
+        loop {
+            // The batch that is read is not on its way any more.
+            while let Some((_, bytes)) = self.asked.pop_front_if(|(asked, _)| *asked <= batch) {
+                self.bytes -= bytes;
+            }
+            if self.bytes >= WINDOW {
+                return;
+            }
+            let Some(next) = scan.at_or_after(self.next) else {
+                return;
+            };
             let (stored, columns) = match scan.coming(next) {
                 Coming::Read(stored, columns) => (stored, columns),
                 Coming::Skip => {

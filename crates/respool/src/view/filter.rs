@@ -82,22 +82,23 @@ impl Filter {
 }
 
 /// A scan of one column, of which zones are computed.
-struct Column<'a> {
+struct Proof<'a> {
     store: &'a Store,
     column: usize,
     end: usize,
 }
 
-impl Scan for Column<'_> {
+impl Scan for Proof<'_> {
     fn at_or_after(&self, batch: usize) -> Option<usize> {
         (batch < self.end).then_some(batch)
     }
 
     fn coming(&self, batch: usize) -> Coming<'_> {
         match self.store.find(batch) {
-            Ok(Found::Stored(stored)) => {
-                Coming::Read(stored, Some(Cow::Borrowed(std::slice::from_ref(&self.column))))
-            }
+            Ok(Found::Stored(stored)) => Coming::Read(
+                stored,
+                Some(Cow::Borrowed(std::slice::from_ref(&self.column))),
+            ),
             _ => Coming::End,
         }
     }
@@ -125,7 +126,7 @@ pub(crate) fn prove(
                     (*of, *ahead) = (column, Ahead::New);
                 }
                 if stored.log().is_some() && ahead.is_due() {
-                    ahead.look(batch, &Column { store, column, end });
+                    ahead.look(batch, &Proof { store, column, end });
                 }
                 let batch = store.read(&stored, Some(&[column]))?;
                 Ok(Arc::clone(batch.column(0)))
