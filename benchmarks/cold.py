@@ -1,18 +1,19 @@
-"""Cold pages: how many bytes a query reads of a log, and how long it takes, where nothing is in memory.
+"""Cold pages: what a query reads from the disk, and how long it takes, where nothing is in memory.
 
-Every contender answers from files that the system was made to forget just before. `read_bytes` of
-`/proc/self/io` counts what came from the disk; threads of the engines are counted too.
+Before each run the system is made to forget all files. `read_bytes` of `/proc/self/io` says what came
+from the disk after that. The log is opened anew for each run, as a process does that comes to it, so what
+is read of it is verified too; "again" is one that was opened before and has verified what it reads,
+"temporary" a log without a name.
 """
 
 from __future__ import annotations
 
-import ctypes
-import gc
 import os
 import random
 import statistics
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,281 +25,200 @@ import pyarrow.compute as pc
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 from measure import ROUNDS, scratch, verdict
+from pages import forget, read_bytes
 
 import respool
 import respool.duckdb
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
 ROWS = int(os.environ.get("ROWS", "10_000_000"))
 BATCH_ROWS = 200_000
-COLUMNS = 16
-MIB = 1 << 20
-SLACK = 8 * MIB
-"""Bytes that a query may read beside a tenth more than its columns have."""
+NAMES = ["id", "g", *(f"c{number}" for number in range(2, 16))]
+SCHEMA = pa.schema([(name, pa.int64() if name in {"id", "g"} else pa.float64()) for name in NAMES])
+SPARE = 8 << 20
+"""Bytes that a query may read beside 1.1 times what its columns have."""
 
-MADV_DONTNEED = 4
-LIBC = ctypes.CDLL(None, use_errno=True)
+LOW, HIGH = ROWS // 3, ROWS // 3 + ROWS // 1000 - 1
+"""A thousandth of the rows, by `id`."""
+
+OURS = ["log", "log again", "temporary"]
+
+
+def batches() -> Iterator[pa.RecordBatch]:
+    """1.28 GB that do not compress, but for `id`, which rises, and `g`, of which there are a hundred."""
+    for first in range(0, ROWS, BATCH_ROWS):
+        rows = min(BATCH_ROWS, ROWS - first)
+        ids = np.arange(first, first + rows)
+        noise = np.random.default_rng(first)
+        others = [noise.random(rows) for _ in NAMES[2:]]
+        yield pa.record_batch([ids, ids * 7919 % 100, *others], schema=SCHEMA)
+
+
+def stream() -> pa.RecordBatchReader:
+    return pa.RecordBatchReader.from_batches(SCHEMA, batches())
+
+
+class Files:
+    """The same rows as logs, and as files of others."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self.log, self.ipc = directory / "log", directory / "t.arrow"
+        self.parquet, self.table = directory / "t.parquet", directory / "t.duckdb"
+        with respool.cache(stream(), path=self.log) as cache:
+            cache.ingest_all()
+            # Zone maps are kept beside a log when they were asked for.
+            respool.duckdb.relation(cache).filter("id = 7").fetchall()
+        self.again = respool.open(self.log)
+        self.temporary = respool.StreamCache(stream(), 0, directory, 8 << 30)
+        self.temporary.ingest_all()
+        with pa.ipc.new_file(self.ipc, SCHEMA) as writer:
+            for batch in batches():
+                writer.write_batch(batch)
+        with pq.ParquetWriter(self.parquet, SCHEMA) as writer:
+            for batch in batches():
+                writer.write_batch(batch)
+        with duckdb.connect(self.table) as con:
+            source = stream()
+            con.execute("create table t as from source")
+
+    def cache(self, name: str) -> respool.StreamCache:
+        if name == "log":
+            return respool.open(self.log)
+        return self.temporary if name == "temporary" else self.again
+
+    def dataset(self) -> ds.Dataset:
+        """The IPC file as pyarrow reads it, by `pread` of the columns."""
+        return ds.dataset(self.ipc, format="ipc")
+
+
+@dataclass(frozen=True)
+class Query:
+    """A question, in the words of each engine."""
+
+    title: str
+    columns: list[str]
+    sql: str
+    frame: Callable[[pl.LazyFrame], pl.LazyFrame]
+    peer: str = "ipc dataset"
+    is_range: bool = False
+
+    @property
+    def bytes(self) -> int:
+        """What its columns have; of a range, in the one or two batches that have it."""
+        rows = 2 * BATCH_ROWS if self.is_range else ROWS
+        return len(self.columns) * rows * 8
+
+
+QUERIES = [
+    Query(
+        "sum of one column",
+        ["c7"],
+        "select sum(c7) from {}",
+        lambda frame: frame.select(pl.col("c7").sum()),
+    ),
+    Query(
+        "two columns, group by",
+        ["g", "c7"],
+        "select g, sum(c7) from {} group by g",
+        lambda frame: frame.group_by("g").agg(pl.col("c7").sum()),
+    ),
+    Query(
+        "sum where id in 1 of 1000",
+        ["id", "c7"],
+        f"select sum(c7) from {{}} where id between {LOW} and {HIGH}",
+        lambda frame: frame.filter(pl.col("id").is_between(LOW, HIGH)).select(pl.col("c7").sum()),
+        peer="parquet",
+        is_range=True,
+    ),
+    Query(
+        "all columns",
+        NAMES,
+        f"select {', '.join(f'sum({name})' for name in NAMES)} from {{}}",
+        lambda frame: frame.select(pl.all().sum()),
+    ),
+]
+
+
+def by_duckdb(files: Files, query: Query, name: str) -> Callable[[], object]:
+    if name == "duckdb's own":
+        con = duckdb.connect(files.table, read_only=True)
+        return lambda: con.execute(query.sql.format("t")).fetchall()
+    con = duckdb.connect()
+    if name == "parquet":
+        return lambda: con.execute(query.sql.format(f"'{files.parquet}'")).fetchall()
+    if name == "ipc dataset":
+        con.register("t", files.dataset())
+    else:
+        respool.duckdb.register(con, "t", files.cache(name))
+    return lambda: con.execute(query.sql.format("t")).fetchall()
+
+
+def by_polars(files: Files, query: Query, name: str) -> Callable[[], object]:
+    if name == "ipc dataset":
+        dataset = files.dataset()
+        within = (ds.field("id") >= LOW) & (ds.field("id") <= HIGH)
+        where = within if query.is_range else None
+
+        def collect() -> object:
+            table = dataset.to_table(columns=query.columns, filter=where)
+            return query.frame(pl.DataFrame(table).lazy()).collect()
+
+        return collect
+    if name == "scan_ipc":
+        return lambda: query.frame(pl.scan_ipc(files.ipc)).collect()
+    if name == "parquet":
+        return lambda: query.frame(pl.scan_parquet(files.parquet)).collect()
+    cache = files.cache(name)
+    return lambda: query.frame(cache.lazy()).collect()
+
+
+def by_stream(files: Files, query: Query, name: str) -> Callable[[], object]:
+    """Add up what a plain C stream gives, or the dataset."""
+
+    def add(batches: Iterable[pa.RecordBatch]) -> None:
+        for batch in batches:
+            for column in batch.columns:
+                pc.sum(column)
+
+    if name == "ipc dataset":
+        dataset = files.dataset()
+        return lambda: add(dataset.to_batches(columns=query.columns))
+    cache = files.cache(name)
+    if len(query.columns) < len(NAMES):
+        view = cache.select(query.columns)
+        return lambda: add(pa.RecordBatchReader.from_stream(view))
+    return lambda: add(pa.RecordBatchReader.from_stream(cache))
+
+
+DOORS = {
+    "DuckDB": (by_duckdb, ["ipc dataset", "parquet", "duckdb's own"]),
+    "Polars": (by_polars, ["ipc dataset", "parquet", "scan_ipc"]),
+    "plain stream": (by_stream, ["ipc dataset"]),
+}
 
 
 def main() -> None:
     with scratch() as name:
-        directory = Path(name)
-        files = Files.written(directory)
-        for title, columns, contenders in subjects(files):
-            show(title, columns, contenders, files)
+        files = Files(Path(name))
+        for query in QUERIES:
+            for door, (by, peers) in DOORS.items():
+                if query.peer in peers:
+                    contenders = {each: partial(by, files, query, each) for each in [*OURS, *peers]}
+                    compare(f"{query.title}, {door}", query, contenders, files.directory)
+        files.again.close()
+        files.temporary.close()
 
 
-@dataclass
-class Files:
-    """The same rows as a log, as files of others, and what an opened log shows."""
-
-    log: Path
-    ipc: Path
-    parquet: Path
-    table: Path
-    temporary: respool.StreamCache
-    kept: respool.StreamCache = field(init=False)
-    con: duckdb.DuckDBPyConnection = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.con = duckdb.connect()
-
-    @classmethod
-    def written(cls, directory: Path) -> Files:
-        files = cls(
-            directory / "log",
-            directory / "t.arrow",
-            directory / "t.parquet",
-            directory / "t.duckdb",
-            respool.StreamCache(stream(), 0, directory, 8 << 30),
-        )
-        files.temporary.ingest_all()
-        with respool.cache(stream(), path=files.log) as cache:
-            cache.ingest_all()
-            # Zone maps are kept beside a log once they were asked for.
-            respool.duckdb.relation(cache).filter("id between 7 and 8").fetchall()
-        with pa.ipc.new_file(files.ipc, stream().schema) as writer:
-            for batch in stream():
-                writer.write_batch(batch)
-        with pq.ParquetWriter(files.parquet, stream().schema) as writer:
-            for batch in stream():
-                writer.write_batch(batch)
-        with duckdb.connect(files.table) as con:
-            source = stream()  # noqa: F841 - DuckDB finds it
-            con.execute("create table t as from source")
-        return files
-
-    def forget(self) -> None:
-        """Have the system forget all files, those that are mapped too."""
-        gc.collect()
-        forget(self.ipc, self.parquet, self.table, *self.log.iterdir())
-
-
-def stream() -> pa.RecordBatchReader:
-    """Numbers that do not compress, but for `id`, which rises, and `g`, of which there are a hundred."""
-    names = ["id", "g", *(f"c{number}" for number in range(2, COLUMNS))]
-
-    def batches() -> Iterator[pa.RecordBatch]:
-        for first in range(0, ROWS, BATCH_ROWS):
-            rows = min(BATCH_ROWS, ROWS - first)
-            ids = np.arange(first, first + rows)
-            noise = np.random.default_rng(first)
-            values = [noise.random(rows) for _ in range(COLUMNS - 2)]
-            yield pa.record_batch([ids, ids * 7919 % 100, *values], names=names)
-
-    schema = pa.schema(
-        [(name, pa.int64() if name in {"id", "g"} else pa.float64()) for name in names]
-    )
-    return pa.RecordBatchReader.from_batches(schema, batches())
-
-
-def forget(*paths: Path) -> None:
-    """Have the system forget files, also those without a name that this process has mapped."""
-    maps = [line.split(maxsplit=5) for line in Path("/proc/self/maps").read_text().splitlines()]
-    mine = {str(path) for path in paths}
-    opened: list[str | Path] = list(paths)
-    for entry in maps:
-        name = entry[5].strip() if len(entry) > 5 else ""  # noqa: PLR2004
-        is_nameless = name.endswith("(deleted)") and "/#" in name
-        if name in mine or is_nameless:
-            first, end = (int(part, 16) for part in entry[0].split("-"))
-            LIBC.madvise(ctypes.c_void_p(first), ctypes.c_size_t(end - first), MADV_DONTNEED)
-            if is_nameless:
-                opened.append(f"/proc/self/map_files/{entry[0]}")
-    for path in opened:
-        fd = os.open(path, os.O_RDONLY)
-        os.fsync(fd)
-        os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)
-        os.close(fd)
-
-
-def read_bytes() -> int:
-    lines = Path("/proc/self/io").read_text().splitlines()
-    return int(next(line.split()[1] for line in lines if line.startswith("read_bytes")))
-
-
-Query = tuple[str, int, "dict[str, Callable[[], Callable[[], object]]]"]
-
-
-def subjects(files: Files) -> Iterator[Query]:
-    span = max(ROWS // 1000, 1)
-    low, high = ROWS // 3, ROWS // 3 + span - 1
-    c = [f"c{number}" for number in range(2, COLUMNS)]
-    within = (pl.col("id") >= low) & (pl.col("id") <= high)
-    column = ROWS * 8
-    rows = [
-        ("sum of one column", column, "sum(c7)", "", ["c7"], pl.col("c7").sum(), None),
-        (
-            "two columns, group by",
-            2 * column,
-            "g, sum(c7)",
-            "group by g",
-            ["g", "c7"],
-            None,
-            None,
-        ),
-        (
-            "sum where id in 1 of 1000",
-            0,
-            "sum(c7)",
-            f"where id between {low} and {high}",
-            ["id", "c7"],
-            pl.col("c7").sum(),
-            within,
-        ),
-        (
-            "all columns",
-            COLUMNS * column,
-            ", ".join(f"sum({name})" for name in ["id", "g", *c]),
-            "",
-            None,
-            pl.all().sum(),
-            None,
-        ),
-    ]
-    for title, wanted, select, rest, columns, expression, filtered in rows:
-        yield (
-            f"{title}, DuckDB",
-            wanted,
-            {
-                name: duck(files, name, select, rest)
-                for name in ("respool", "respool temporary", "ipc dataset", "parquet", "duckdb")
-            },
-        )
-        yield (
-            f"{title}, Polars",
-            wanted,
-            {
-                name: polars(files, name, expression, filtered, columns)
-                for name in ("respool", "respool temporary", "ipc dataset", "scan_ipc", "parquet")
-            },
-        )
-        if filtered is None:
-            yield (
-                f"{title}, plain stream",
-                wanted,
-                {
-                    name: plain(files, name, columns)
-                    for name in ("respool", "respool temporary", "ipc dataset")
-                },
-            )
-
-
-def cache_of(files: Files, name: str) -> respool.StreamCache:
-    return respool.open(files.log) if name == "respool" else files.temporary
-
-
-def duck(files: Files, name: str, select: str, rest: str) -> Callable[[], Callable[[], object]]:
-    def prepare() -> Callable[[], object]:
-        if name == "duckdb":
-            con = duckdb.connect(files.table, read_only=True)
-            return lambda: con.execute(f"select {select} from t {rest}").fetchall()
-        con = files.con
-        if name.startswith("respool"):
-            respool.duckdb.register(con, "t", cache_of(files, name))
-        elif name == "parquet":
-            return lambda: con.execute(f"select {select} from '{files.parquet}' {rest}").fetchall()
-        else:
-            con.register("t", ds.dataset(files.ipc, format="ipc"))
-
-        def run() -> object:
-            return con.execute(f"select {select} from t {rest}").fetchall()
-
-        return run
-
-    return prepare
-
-
-def polars(
-    files: Files,
-    name: str,
-    expression: pl.Expr | None,
-    filtered: pl.Expr | None,
-    columns: list[str] | None,
-) -> Callable[[], Callable[[], object]]:
-    def prepare() -> Callable[[], object]:
-        if name == "ipc dataset":
-            read = ds.dataset(files.ipc, format="ipc")
-            where = None
-            if filtered is not None:
-                span = max(ROWS // 1000, 1)
-                low = ROWS // 3
-                where = (ds.field("id") >= low) & (ds.field("id") <= low + span - 1)
-
-            def from_dataset() -> object:
-                frame = pl.DataFrame(read.to_table(columns=columns, filter=where)).lazy()
-                return query(frame).collect()
-
-            return from_dataset
-        if name.startswith("respool"):
-            cache = cache_of(files, name)
-            return lambda: query(cache.lazy()).collect()
-        if name == "scan_ipc":
-            return lambda: query(pl.scan_ipc(files.ipc)).collect()
-        return lambda: query(pl.scan_parquet(files.parquet)).collect()
-
-    def query(frame: pl.LazyFrame) -> pl.LazyFrame:
-        if filtered is not None:
-            frame = frame.filter(filtered)
-        if expression is None:
-            return frame.group_by("g").agg(pl.col("c7").sum())
-        return frame.select(expression)
-
-    return prepare
-
-
-def plain(files: Files, name: str, columns: list[str] | None) -> Callable[[], Callable[[], object]]:
-    def prepare() -> Callable[[], object]:
-        if name == "ipc dataset":
-            dataset = ds.dataset(files.ipc, format="ipc")
-            return lambda: add(dataset.to_batches(columns=columns))
-        cache = cache_of(files, name)
-
-        def run() -> object:
-            view = cache if columns is None else cache.select(columns)
-            return add(pa.RecordBatchReader.from_stream(view))
-
-        return run
-
-    def add(batches: Iterator[pa.RecordBatch]) -> float:
-        total = 0.0
-        for batch in batches:
-            for each in batch.columns:
-                total += pc.sum(each).as_py()
-        return total
-
-    return prepare
-
-
-def show(
+def compare(
     title: str,
-    wanted: int,
+    query: Query,
     contenders: dict[str, Callable[[], Callable[[], object]]],
-    files: Files,
+    directory: Path,
 ) -> None:
-    """Let contenders take turns, and print of each the time, the bytes, and the ratio to the peers."""
+    """Let contenders take turns, each on cold pages; the first round does not count."""
     seconds: dict[str, list[float]] = {name: [] for name in contenders}
     read: dict[str, list[int]] = {name: [] for name in contenders}
     turns = list(contenders.items())
@@ -307,7 +227,7 @@ def show(
         order.shuffle(turns)
         for name, prepare in turns:
             run = prepare()
-            files.forget()
+            forget(directory)
             before, began = read_bytes(), time.perf_counter()
             run()
             took = time.perf_counter() - began
@@ -315,15 +235,19 @@ def show(
                 seconds[name].append(took)
                 read[name].append(read_bytes() - before)
             del run
-    print(f"\n{title}")
-    print(f"{f'{ROUNDS} rounds, best (median), ms':<24}{'':>18}{'MB read':>10}{'ratio to ipc':>14}")
-    for name in contenders:
-        best = min(seconds[name])
-        times = f"{best * 1e3:.1f} ({statistics.median(seconds[name]) * 1e3:.1f})"
-        ratio = best / min(seconds["ipc dataset"])
+    print(f"\n{title}; its columns have {query.bytes / 1e6:.1f} MB")
+    best = f"{ROUNDS} rounds, best (median), ms"
+    print(f"{best:<34}{'':>18}{'to ' + query.peer:>16}{'wanted':>12}{'MB read':>10}{'wanted':>12}")
+    most = (1.1 * query.bytes + SPARE) / 1e6
+    for name, took in seconds.items():
+        ratio = min(took) / min(seconds[query.peer])
         megabytes = statistics.median(read[name]) / 1e6
-        line = f"{name:<24}{times:>18}{megabytes:>10.1f}{ratio:>14.2f}"
-        print(line, flush=True)
+        times = f"{min(took) * 1e3:.1f} ({statistics.median(took) * 1e3:.1f})"
+        is_ours = name in OURS
+        time_verdict = verdict(ratio, 1.0 if is_ours else None, "x")
+        read_verdict = verdict(megabytes, most if is_ours else None, " MB")
+        line = f"{name:<34}{times:>18}{ratio:>15.2f}x{time_verdict:>12}"
+        print(f"{line}{megabytes:>10.1f}{read_verdict:>16}", flush=True)
 
 
 if __name__ == "__main__":

@@ -28,7 +28,7 @@ def forget(directory: Path) -> None:
     files = {str(path) for path in directory.rglob("*") if path.is_file()}
     for fd in Path("/proc/self/fd").iterdir():
         try:
-            target = os.readlink(fd)
+            target = str(fd.readlink())
         except FileNotFoundError:  # the descriptor of this very listing
             continue
         if target.startswith(f"{directory}/") and target.endswith("(deleted)"):

@@ -7,6 +7,8 @@
 
 use std::ops::Range;
 
+use arrow_buffer::Buffer;
+
 use crate::decode::{Decoder, caught};
 use crate::encode::DictionaryRecord;
 use crate::segment::Segment;
@@ -38,10 +40,24 @@ pub(crate) struct Spot<'a> {
     /// How many bytes behind the metadata are looked at with it.
     pub(crate) table_len: usize,
     pub(crate) body_len: u64,
+    /// Where the messages lie that are brought in with it, if it is small.
+    pub(crate) run: Range<u64>,
+}
+
+/// How many bytes small messages are brought in at once: each by itself would be a page or two.
+const RUN: u64 = 256 << 10;
+
+/// The first and the last of the records that are brought in with one of them. They are the same for each of
+/// these, so that one after the other asks for the same.
+pub(crate) fn run_of(record: usize, len: u64) -> (usize, usize) {
+    let count = usize::try_from(RUN / len.max(1)).unwrap_or(1);
+    let count = (count / 2 + 1).next_power_of_two();
+    let first = record - record % count;
+    (first, first + count - 1)
 }
 
 impl Spot<'_> {
-    fn len(&self) -> u64 {
+    pub(crate) fn len(&self) -> u64 {
         self.metadata_len as u64 + self.body_len
     }
 
@@ -49,15 +65,17 @@ impl Spot<'_> {
         self.metadata_len + self.table_len
     }
 
-    /// Sees that there is a map of the segment, and that it is brought in by parts.
-    fn is_mapped(&self) -> bool {
-        let map = || self.segment.published(self.offset, self.len());
-        self.segment.maps() && map().is_ok() && self.segment.maps()
+    /// The message, if it is mapped: nobody has touched it.
+    fn mapped(&self) -> Option<Buffer> {
+        let maps = || self.segment.maps();
+        let bytes = maps().then(|| self.segment.published(self.offset, self.len()));
+        // That may be how it turns out that there is no map.
+        bytes?.ok().filter(|_| maps())
     }
 
     /// Brings in what says where the columns lie.
     pub(crate) fn bring_head(&self) {
-        if self.is_mapped() {
+        if self.mapped().is_some() {
             self.segment.bring(self.offset, self.head_len());
         }
     }
@@ -70,9 +88,7 @@ impl Spot<'_> {
         dictionaries: &[&DictionaryRecord],
         wish: Wish,
     ) -> Option<Seen> {
-        if !self.is_mapped() {
-            return None;
-        }
+        let message = self.mapped()?;
         let len = usize::try_from(self.len()).ok()?;
         let check = |offset: u64, len: usize| match wish {
             Wish::Look => self.segment.seems_there(offset, len),
@@ -86,15 +102,23 @@ impl Spot<'_> {
             seen.was_there &= check(offset, len);
             seen.bytes += len as u64;
         };
-        match columns.filter(|_| self.segment.has_parts(self.len())) {
+        let has_parts = self.segment.has_parts(self.len());
+        match columns {
+            _ if !has_parts => {
+                seen.bytes += self.len();
+                seen.was_there = self.segment.seems_there(self.offset, len);
+                if !seen.was_there && wish == Wish::Bring {
+                    let run = usize::try_from(self.run.end - self.run.start).ok()?;
+                    self.segment.bring(self.run.start, run);
+                }
+            }
             None => add(&mut seen, self.offset, len),
             Some(columns) => {
                 add(&mut seen, self.offset, self.head_len());
                 if wish == Wish::Look && !seen.was_there {
                     return Some(seen);
                 }
-                let metadata = self.segment.published(self.offset, self.len()).ok()?;
-                let metadata = metadata.get(..self.metadata_len)?;
+                let metadata = message.get(..self.metadata_len)?;
                 let body_len = usize::try_from(self.body_len).ok()?;
                 // Not even what is damaged ends more than this look.
                 let parts = caught(|| Ok(decoder.parts_of(metadata, body_len, columns)));

@@ -6,7 +6,7 @@ use arrow_array::RecordBatch;
 use arrow_buffer::Buffer;
 
 use super::Log;
-use crate::ahead::{Seen, Spot, Wish};
+use crate::ahead::{Seen, Spot, Wish, run_of};
 use crate::decode::{Source, Trust, check_projection};
 use crate::encode::DictionaryRecord;
 use crate::published::Record;
@@ -96,7 +96,19 @@ impl Log {
             });
             needed.collect()
         };
-        let seen = spot(&place, &segment).see(&self.decoder, projection, &dictionaries, wish)?;
+        let mut spot = spot(&place, &segment);
+        if wish == Wish::Bring && !segment.has_parts(spot.len()) {
+            let (first, last) = run_of(record - before, spot.len());
+            let last = last.min(self.published.len().saturating_sub(1));
+            let place_of = |record| self.published.record(record).ok().map(|(place, _)| place);
+            if let (Some(first), Some(last)) = (place_of(first), place_of(last))
+                && (first.segment, last.segment) == (place.segment, place.segment)
+            {
+                let end = last.offset + u64::from(last.metadata_len) + last.body_len;
+                spot.run = first.offset..end;
+            }
+        }
+        let seen = spot.see(&self.decoder, projection, &dictionaries, wish)?;
         if let (Wish::Bring, Some(columns)) = (wish, projection) {
             self.brought.set(record, columns);
         }
@@ -134,7 +146,9 @@ impl Log {
 }
 
 fn spot<'a>(place: &Record, segment: &'a Segment) -> Spot<'a> {
+    let end = place.offset + u64::from(place.metadata_len) + place.body_len;
     Spot {
+        run: place.offset..end,
         segment,
         offset: place.offset,
         metadata_len: place.metadata_len as usize,

@@ -6,7 +6,7 @@ use arrow_array::RecordBatch;
 
 use super::index::Found;
 use super::{LogReader, known};
-use crate::ahead::{Seen, Spot, Wish};
+use crate::ahead::{Seen, Spot, Wish, run_of};
 use crate::decode::{Source, Trust};
 use crate::encode::DictionaryRecord;
 use crate::format::{Damage, Extent, table_len};
@@ -141,7 +141,20 @@ impl LogReader {
         };
         let dictionaries: Vec<_> = dictionaries.iter().map(AsRef::as_ref).collect();
         let dictionaries: Vec<_> = dictionaries.into_iter().filter(inside).collect();
-        let spot = self.spot(&extent, &opened.segment);
+        let mut spot = self.spot(&extent, &opened.segment);
+        if wish == Wish::Bring && !opened.segment.has_parts(extent.len()) {
+            let (first, last) = run_of(record, extent.len());
+            let last = last.min(self.len().saturating_sub(1));
+            let extent_of = |record| self.find(record).ok().map(|(found, _)| found.extent);
+            if let (Some(first), Some(last)) = (extent_of(first), extent_of(last))
+                && (first.segment, last.segment) == (extent.segment, extent.segment)
+                && first.offset <= extent.offset
+                && extent.end() <= last.end()
+                && opened.check(&last).is_ok()
+            {
+                spot.run = first.offset..last.end();
+            }
+        }
         let seen = spot.see(&self.decoder, projection, &dictionaries, wish)?;
         if let (Wish::Bring, Some(columns)) = (wish, projection)
             && self.bits.look(record, columns.iter().copied()).is_err()
@@ -166,6 +179,7 @@ impl LogReader {
 
     fn spot<'a>(&self, extent: &Extent, segment: &'a Segment) -> Spot<'a> {
         Spot {
+            run: extent.offset..extent.end(),
             segment,
             offset: extent.offset,
             metadata_len: extent.metadata_len as usize,

@@ -156,20 +156,22 @@ impl Segment {
     /// whether it was. A fault brings in what lies around as well, up to megabytes where the disk is said to
     /// be fast, and those are other columns.
     pub(crate) fn bring(&self, offset: u64, len: usize) -> bool {
+        /// What is written at once most likely came into memory at once.
+        const STEP: usize = 1 << 20;
         let Some((map, offset)) = self.map_at(offset) else {
             return true;
         };
-        let was_there = map.seems_there(offset, len);
+        let was_there = map.seems_there(offset, len, STEP);
         if !was_there {
             map.bring(offset, len);
         }
         was_there
     }
 
-    /// Whether a part of a message is in memory, as far as a look at a few of its pages says.
+    /// Whether a part of a message is in memory, as far as a look at its ends says.
     pub(crate) fn seems_there(&self, offset: u64, len: usize) -> bool {
         self.map_at(offset)
-            .is_none_or(|(map, offset)| map.seems_there(offset, len))
+            .is_none_or(|(map, offset)| map.seems_there(offset, len, usize::MAX))
     }
 
     /// The map, and a place in it. The system may let a caller wait for the disk, so nothing is locked then.

@@ -275,16 +275,18 @@ impl Scan for Reader {
     fn coming(&self, batch: usize) -> Coming<'_> {
         let selection = self.view.selection();
         let store = self.view.store();
+        let Some(open) = self.open_filters(batch) else {
+            return Coming::Skip;
+        };
         let Ok(Found::Stored(mut stored)) = store.find(batch) else {
             return Coming::End;
         };
         if stored.rows.first >= selection.rows().end {
             return Coming::End;
         }
-        let open = match self.open_filters(batch) {
-            Some(open) if selection.shows(stored.rows) => open,
-            _ => return Coming::Skip,
-        };
+        if !selection.shows(stored.rows) {
+            return Coming::Skip;
+        }
         if self.from_log && store.prefer_log(&mut stored).is_err() {
             return Coming::End;
         }

@@ -4,22 +4,27 @@
 //! system bring in the columns that it wants of the next batches, and nothing else: a bounded number of bytes
 //! ahead, metadata first, which says where the columns lie.
 //!
-//! Where all is in memory that would be work for nothing. So a scan only looks, every few megabytes, at
-//! the batch that it has come to and at one further on, and begins to bring in where one of them is missing; it
-//! ends when a window was found in memory.
+//! Where all is in memory that would be work for nothing. So a scan only looks: at its first batch and one
+//! further on, and then every few megabytes, if it has taken a while to come so far: who is waited for by nobody
+//! has no pages missing. Where one is, it begins to bring in, until a window was found in memory.
 
 use std::borrow::Cow;
 use std::collections::VecDeque;
+use std::time::{Duration, Instant};
 
 use respool_log::{Seen, Wish};
 
 use super::lookup::Stored;
+use crate::sync::now;
 
 /// How many bytes are on their way behind the batch that is read, and then no other is asked for.
 const WINDOW: u64 = 16 << 20;
 
 /// How many bytes are read between two looks.
 const STEP: u64 = 4 << 20;
+
+/// How long a scan goes on without a look, whatever it reads: from a disk that takes longer.
+const WHILE: Duration = Duration::from_millis(1);
 
 /// For how many batches beyond the window metadata is brought in.
 const HEADS: usize = 16;
@@ -49,7 +54,11 @@ pub(crate) enum Ahead {
     /// Nothing was looked at yet.
     New,
     /// All seemed to be in memory; so many batches are read before the next look.
-    Warm { left: usize, step: usize },
+    Warm {
+        left: usize,
+        step: usize,
+        looked: Instant,
+    },
     /// Something was missing.
     Cold(Window),
 }
@@ -72,10 +81,13 @@ impl Ahead {
     /// Whether it is time to look before the next batch is read; counts that batch.
     pub(crate) fn is_due(&mut self) -> bool {
         match self {
-            Self::Warm { left, .. } => {
-                let is_due = *left == 0;
-                *left = left.saturating_sub(1);
-                is_due
+            Self::Warm { left, step, looked } => {
+                if let Some(less) = left.checked_sub(1) {
+                    *left = less;
+                    return false;
+                }
+                *left = *step - 1;
+                now().duration_since(*looked) >= WHILE
             }
             Self::New | Self::Cold(_) => true,
         }
@@ -88,12 +100,8 @@ impl Ahead {
                 Some(here) if here.was_there => Self::further(batch, Self::step(here), scan),
                 Some(_) => Self::Cold(Window::from(batch)),
                 // Nobody can tell.
-                None => Self::Warm {
-                    left: usize::MAX,
-                    step: usize::MAX,
-                },
+                None => Self::warm(usize::MAX, usize::MAX),
             },
-            // This batch was looked at from where the scan was before.
             Self::Warm { step, .. } => Self::further(batch, step, scan),
             cold @ Self::Cold(_) => cold,
         };
@@ -115,19 +123,20 @@ impl Ahead {
                     let log = stored.log();
                     break log.and_then(|log| log.look(far, columns.as_deref(), Wish::Look));
                 }
-                Some((_, Coming::Skip)) => break None,
                 // Nearer, where the end is.
                 None | Some((_, Coming::End)) if reach > 1 => reach /= 2,
-                None | Some((_, Coming::End)) => break None,
+                _ => break None,
             }
         };
         match far {
             Some(far) if !far.was_there => Self::Cold(Window::from(batch)),
-            far => Self::Warm {
-                left: reach - 1,
-                step: far.map_or(step, Self::step),
-            },
+            far => Self::warm(reach - 1, far.map_or(step, Self::step)),
         }
+    }
+
+    fn warm(left: usize, step: usize) -> Self {
+        let looked = now();
+        Self::Warm { left, step, looked }
     }
 
     /// How many batches like this are read between two looks.

@@ -36,8 +36,14 @@ impl View {
 
     /// As [`View::read`], for a batch that is read by itself: what is missing of it is brought in before.
     pub(crate) fn read_alone(&self, stored: &Stored) -> Result<RecordBatch> {
-        if let Some(log) = stored.log() {
-            let _seen = log.look(stored.index, self.needed(&[]).as_deref(), Wish::Bring);
+        let columns = self.columns.as_ref().map(|columns| columns.base());
+        // What lies around a whole batch does little harm.
+        if let (Some(log), Some(columns)) = (stored.log(), columns)
+            && log
+                .look(stored.index, Some(columns), Wish::Look)
+                .is_some_and(|seen| !seen.was_there)
+        {
+            log.look(stored.index, Some(columns), Wish::Bring);
         }
         self.read(stored)
     }
