@@ -20,6 +20,7 @@ SUBJECTS = [
     "stall",
     "memory",
     "kept_log",
+    "cold",
 ]
 PACKAGES = ["respool", "batchcorder", "duckdb", "polars", "pyarrow"]
 

@@ -140,3 +140,21 @@ impl Spot<'_> {
         Some(seen)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_record_of_a_run_has_the_same_run() {
+        for len in [1, 100, 2_000, 70_000, 128 << 10, 1 << 40] {
+            let (first, last) = run_of(1000, len);
+            assert!((first..=last).contains(&1000), "{len}");
+            for record in first..=last.min(first + 5000) {
+                assert_eq!(run_of(record, len), (first, last));
+            }
+            let bytes = (last - first + 1) as u64 * len;
+            assert!(bytes <= RUN * 2 || first == last, "{len}");
+        }
+    }
+}

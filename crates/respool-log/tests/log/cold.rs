@@ -273,6 +273,40 @@ fn a_look_brings_in_nothing() -> Outcome {
 }
 
 #[test]
+fn small_batches_are_brought_in_together() -> Outcome {
+    let parent = directory()?;
+    let path = parent.path().join("log");
+    let numbers: ArrayRef = Arc::new(Int64Array::from_iter_values(0..100));
+    let batch = RecordBatch::try_from_iter([("n", numbers)])?;
+    let log = Log::create(batch.schema(), at(&path))?;
+    for _ in 0..2000 {
+        log.append(&batch)?;
+    }
+    log.finish()?;
+    let file = path.join("00000000.arrow");
+    let reader = LogReader::open_with(&at(&path))?;
+    let all = std::fs::metadata(&file)?.len();
+    assert!(all > 1_500_000, "{all}");
+    for record in [0, 700, 1999] {
+        forget(&file);
+        let seen = reader.look(record, Some(&[0]), Wish::Bring).unwrap();
+        assert!(!seen.was_there && seen.bytes < 2000, "{seen:?}");
+        assert_same(&reader.read(record, Some(&[0]))?, &batch);
+        let bytes = resident(&file);
+        let range = if record == 1999 { 4096 } else { 100_000 }..400_000;
+        assert!(range.contains(&bytes), "{record}: {bytes}");
+    }
+    // One after the other they are all brought in, once.
+    forget(&file);
+    for record in 0..2000 {
+        reader.look(record, None, Wish::Bring);
+        assert_same(&reader.read(record, None)?, &batch);
+    }
+    assert!(resident(&file) + 300_000 >= all);
+    Ok(())
+}
+
+#[test]
 fn of_a_compressed_log_the_wanted_columns_are_brought_in() -> Outcome {
     let batch = batch();
     for compression in [Compression::Lz4, Compression::Zstd] {
