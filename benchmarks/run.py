@@ -32,6 +32,7 @@ SUBJECTS = [
     "kept_log",
     "growth",
     "overlap",
+    "cold",
 ]
 PACKAGES = ["respool", "batchcorder", "datasets", "duckdb", "polars", "pyarrow"]
 

@@ -99,6 +99,9 @@ class StreamCacheView:
         kept: list[bool] | None = None,
         from_log: bool = False,
     ) -> _Frames: ...
+    def _bring(
+        self, columns: list[int] | None = None, *, kept: list[bool] | None = None
+    ) -> Literal["there", "coming", "much"]: ...
     @property
     def _rows(self) -> int: ...
     @property

@@ -26,6 +26,7 @@
 #[cfg(target_endian = "big")]
 compile_error!("the buffers of a log are little-endian, and are not swapped");
 
+mod ahead;
 mod append;
 mod decode;
 mod encode;
@@ -44,6 +45,7 @@ pub mod storage;
 pub mod testing;
 mod types;
 
+pub use ahead::{Seen, Wish};
 pub use error::{Error, Result};
 pub use format::Failure;
 pub use log::Log;

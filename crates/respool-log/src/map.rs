@@ -67,24 +67,49 @@ impl Map {
         self.raw.len()
     }
 
-    /// Has the system bring in `len` bytes at `offset` at once, and nothing around them, as far as the map
-    /// and the file reach. Where both ends are in memory, so is what is between, most likely.
+    /// Has the system begin to bring in `len` bytes at `offset`, and nothing around them, as far as the map
+    /// reaches. What does not take effect costs time: they are read in any case, only with what lies around
+    /// them.
     #[cfg(target_os = "linux")]
     pub(crate) fn bring(&self, offset: usize, len: usize) {
-        /// What takes less time to go through than to ask for.
-        const FEW: usize = 64 << 10;
-        let len = len.min(self.raw.len().saturating_sub(offset));
-        let is_there = || self.is_there(offset) && self.is_there(offset + len - 1);
-        if len > 0 && (len < FEW || !is_there()) {
-            // They are read in any case, only with what lies around them.
+        /// The most that Linux takes of one request where its read-ahead is what it is unless set otherwise.
+        const PIECE: usize = 128 << 10;
+        let end = offset.saturating_add(len).min(self.raw.len());
+        let mut at = offset;
+        while at < end {
+            let piece = PIECE.min(end - at);
             let advice = memmap2::Advice::WillNeed;
-            let _told = self.raw.advise_range(advice, offset, len);
+            if self.raw.advise_range(advice, at, piece).is_err() {
+                return;
+            }
+            at += piece;
         }
+    }
+
+    /// Whether `len` bytes at `offset` are in memory, by a look at the pages in which they begin and end, and
+    /// at one every `step` bytes between these. `true` where nobody can tell.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn seems_there(&self, offset: usize, len: usize, step: usize) -> bool {
+        let end = offset.saturating_add(len).min(self.raw.len());
+        let Some(last) = end.checked_sub(1).filter(|last| *last >= offset) else {
+            return true;
+        };
+        let page = rustix::param::page_size();
+        let is_one = offset / page == last / page;
+        let between = (offset..last).step_by(step.max(1)).skip(1);
+        self.is_there(offset)
+            && (is_one || (self.is_there(last) && { between }.all(|at| self.is_there(at))))
     }
 
     /// Elsewhere the system does as it likes.
     #[cfg(not(target_os = "linux"))]
     pub(crate) fn bring(&self, _offset: usize, _len: usize) {}
+
+    /// Elsewhere nobody is asked.
+    #[cfg(not(target_os = "linux"))]
+    pub(crate) fn seems_there(&self, _offset: usize, _len: usize, _step: usize) -> bool {
+        true
+    }
 
     /// Whether the page of a byte of the map is in memory.
     #[cfg(target_os = "linux")]
@@ -100,7 +125,7 @@ impl Map {
         // SAFETY: one byte at the beginning of a page asks for one page, so one byte is written, to
         // `is_there`; the page itself is not looked at.
         let asked = unsafe { mincore(address, 1, &raw mut is_there) };
-        asked == 0 && is_there & 1 == 1
+        asked != 0 || is_there & 1 == 1
     }
 
     /// A buffer over `len` bytes at `offset`, which must be a published extent; `None` if the map

@@ -143,10 +143,10 @@ impl PyCache {
 
     /// The object of a cache. One that fills a log with a path is entered where others who ask for that log in
     /// this process find it.
-    pub(crate) fn entered<'py>(
-        py: Python<'py>,
+    pub(crate) fn entered(
+        py: Python<'_>,
         made: PyClassInitializer<Self>,
-    ) -> PyResult<Bound<'py, Self>> {
+    ) -> PyResult<Bound<'_, Self>> {
         let object = Bound::new(py, made)?;
         if let Some((_, identity)) = Self::cache(&object).place() {
             let identity = PyBytes::new(py, &identity);

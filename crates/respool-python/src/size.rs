@@ -78,7 +78,7 @@ pub(crate) fn free(directory: &Path) -> respool::Result<u64> {
 }
 
 /// Bytes of memory this process may use: the machine's, or less where its control group says so.
-fn memory() -> u64 {
+pub(crate) fn memory() -> u64 {
     let machine = std::fs::read_to_string("/proc/meminfo")
         .ok()
         .and_then(|text| {

@@ -15,7 +15,7 @@ use pyo3::gc::PyVisit;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyCapsule, PyDict, PyList, PyTuple};
 use respool::predicate::{Term, Verdict};
-use respool::{Position, Residence, View};
+use respool::{Brought, Position, Residence, View};
 
 use crate::arrow::{export_schema, export_stream, import_schema, schema_in};
 use crate::attach::{Detached, detached};
@@ -30,6 +30,7 @@ use crate::progress::Progress;
 use crate::pyarrow::{batch_to_pyarrow, schema_to_pyarrow, table_of};
 use crate::reader::PyReader;
 use crate::signals::{Signals, owed, swallowed};
+use crate::size::memory;
 
 /// A replayable view of a cache: a projection, a cast, a slice, a filter, or everything.
 ///
@@ -765,28 +766,32 @@ impl PyView {
         let py = slf.py();
         let view = &slf.get().view;
         let reader = detached(py, || {
-            let mut view = match &columns {
-                Some(columns) => view.select_indexes(columns)?,
-                None => View::clone(view),
-            };
-            if let Some(kept) = kept.as_ref().filter(|_| view.can_leave_out()) {
-                let stored = view.stored_batches()?;
-                // More may have come since they were marked: what has no mark is read.
-                let from = match (stored.get(kept.len()), stored.last()) {
-                    (Some(unmarked), _) => *unmarked,
-                    (None, last) => last.map_or(0, |last| last + 1),
-                };
-                let marked = stored.iter().zip(kept);
-                let kept: Vec<usize> = marked
-                    .filter(|(_, kept)| **kept)
-                    .map(|(at, _)| *at)
-                    .collect();
-                view = view.batches(&kept, from)?;
-            }
+            let view = narrowed(view, columns.as_deref(), kept.as_deref())?;
             let reader = view.reader_at(Position::default(), &Signals)?;
             Ok(if from_log { reader.from_log() } else { reader })
         });
         Ok(PyFrames::new(reader?, Self::owner(slf)))
+    }
+
+    /// Have the system bring in these columns of a mapped log, for frames that share its pages: `"there"` if
+    /// they seem to be in memory, `"coming"` if they were asked for, `"much"` if that would take too much
+    /// of it: they are left where they are.
+    #[pyo3(signature = (columns=None, *, kept=None))]
+    fn _bring(
+        &self,
+        py: Python<'_>,
+        columns: Option<Vec<usize>>,
+        kept: Option<Vec<bool>>,
+    ) -> PyResult<&'static str> {
+        let view = &self.view;
+        let brought = detached(py, || {
+            narrowed(view, columns.as_deref(), kept.as_deref())?.bring(memory() / 4, &Signals)
+        });
+        Ok(match brought? {
+            Brought::There => "there",
+            Brought::Coming => "coming",
+            Brought::TooMuch => "much",
+        })
     }
 
     /// Where everything can be had for nothing, as often as wanted: `"memory"`, `"log"` (a mapped one), or None.
@@ -800,11 +805,11 @@ impl PyView {
     }
 
     /// Whether `_place` will stay what it is until the cache is closed or resized: nothing more comes in
-    /// that could move what is there.
+    /// that could move what is there, and it is not so large that its pages will not stay in memory.
     #[getter]
     fn _is_settled(&self, py: Python<'_>) -> PyResult<bool> {
-        let extent = detached(py, || self.view.extent())?;
-        Ok(extent.cache.is_ended())
+        let cache = detached(py, || self.view.extent())?.cache;
+        Ok(cache.is_ended() && (cache.bytes < LARGE || cache.bytes < memory() / 2))
     }
 
     /// Of a cache whose log has a path: that, which log it is, and what is shown. Any other is a source that
@@ -928,4 +933,34 @@ impl PyView {
             None => Ok(()),
         }
     }
+}
+
+/// Bytes that are always less than half of the memory.
+const LARGE: u64 = 64 << 20;
+
+/// Some columns of a view, without the stored batches that are marked False.
+fn narrowed(
+    view: &View,
+    columns: Option<&[usize]>,
+    kept: Option<&[bool]>,
+) -> respool::Result<View> {
+    let mut view = match columns {
+        Some(columns) => view.select_indexes(columns)?,
+        None => View::clone(view),
+    };
+    if let Some(kept) = kept.filter(|_| view.can_leave_out()) {
+        let stored = view.stored_batches()?;
+        // More may have come since they were marked: what has no mark is read.
+        let from = match (stored.get(kept.len()), stored.last()) {
+            (Some(unmarked), _) => *unmarked,
+            (None, last) => last.map_or(0, |last| last + 1),
+        };
+        let marked = stored.iter().zip(kept);
+        let kept: Vec<usize> = marked
+            .filter(|(_, kept)| **kept)
+            .map(|(at, _)| *at)
+            .collect();
+        view = view.batches(&kept, from)?;
+    }
+    Ok(view)
 }

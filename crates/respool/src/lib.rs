@@ -54,7 +54,7 @@ pub use crate::interrupt::{Interrupt, SLICE, Uninterrupted};
 pub use crate::ledger::Budget;
 pub use crate::metrics::Metrics;
 pub use crate::options::{Options, WritePolicy};
-pub use crate::replay::{Polled, Reader};
+pub use crate::replay::{Brought, Polled, Reader};
 pub use crate::size::ByteSize;
 pub use crate::source::{Collected, SchemaMismatch, Source};
 pub use crate::spelled::spelled;

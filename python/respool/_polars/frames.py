@@ -34,6 +34,14 @@ class Frames:
         self._parts: dict[tuple[int | bytes, ...], pl.DataFrame] = {}
         self._spare = HELD
 
+    def bring(
+        self, numbers: list[int], *, kept: list[bool] | None = None, rows: int | None = None
+    ) -> Literal["there", "coming", "much"]:
+        """Have the system bring in what a frame is about to show of a log, if it is not in memory."""
+        if self.place != "log" or not numbers:
+            return "there"
+        return self._table.shown(numbers, rows)._bring(kept=kept)  # noqa: SLF001
+
     def of_rows(self, numbers: list[int], rows: int) -> pl.DataFrame | None:
         """Return the first rows; None if frames take too much already."""
         share = rows / max(self._table.view.num_rows, 1)

@@ -32,6 +32,10 @@ if TYPE_CHECKING:
     from respool import StreamCacheView
 
 
+_VERSIONS = {"much": "stream"}
+"""The versions of plans that depend on where pages are, rather than batches."""
+
+
 class CacheResolver(LazyFrameResolver):
     """Makes plans over a view.
 
@@ -74,12 +78,15 @@ class CacheResolver(LazyFrameResolver):
         of the answer to one that another thread got.
         """
         # Polars keeps a plan without a version for good, and asks about one with a version at every
-        # collect, which takes longer than many a query.
+        # collect, which takes longer than many a query. Asked, we can have pages brought in that are missing.
         is_settled = self.view._is_settled  # noqa: SLF001 - before the place, which may move until then
         place = self.view._place  # noqa: SLF001
-        properties = ResolvedLazyFrameProps(version_key=None if is_settled else place or "stream")
         names = None if projection is None else [*projection, *(filter_columns or [])]
-        frame = self._frame(place, self._table.numbers(names), limit, filters)
+        frame, pages = self._frame(place, self._table.numbers(names), limit, filters)
+        kept_for_good = is_settled and pages == "there"
+        properties = ResolvedLazyFrameProps(
+            version_key=None if kept_for_good else _VERSIONS.get(pages, place or "stream")
+        )
         return self._reading(filters) if frame is None else frame.lazy(), properties
 
     def _frame(
@@ -88,11 +95,11 @@ class CacheResolver(LazyFrameResolver):
         numbers: list[int],
         limit: int | None,
         filters: list[FilterExpr],
-    ) -> pl.DataFrame | None:
-        """Return a frame, if it costs no memory that the cache would give back."""
+    ) -> tuple[pl.DataFrame | None, Literal["there", "coming", "much"]]:
+        """Return a frame, if it costs no memory that the cache would give back, and where its pages are."""
         if place is None:
             self._frames = None
-            return None
+            return None, "there"
         frames = self._frames
         if frames is None or frames.place != place:
             # What the others hold is wanted back there.
@@ -100,15 +107,20 @@ class CacheResolver(LazyFrameResolver):
         columns = [self._table.columns[number] for number in numbers]
         pays = place == "memory" or all(column.is_weightless for column in columns)
         if not pays or any(column.refusal for column in columns):
-            return None
+            return None, "there"
         try:
             if limit is not None:
-                return frames.of_rows(numbers, limit)
+                pages = frames.bring(numbers, rows=limit)
+                return frames.of_rows(numbers, limit), pages
             kept = kept_batches(self._table, [each.expr for each in filters])
-            return frames.of_batches(numbers, kept)
+            pages = frames.bring(numbers, kept=kept)
+            if pages == "much":
+                # Read through an IO source, as much ahead as is good.
+                return None, pages
+            return frames.of_batches(numbers, kept), pages
         except Exception:  # noqa: BLE001 - it comes again when it is read, if it is
             # What goes wrong goes wrong there, not when somebody asks for the plan.
-            return None
+            return None, "there"
 
     def _reading(self, filters: list[FilterExpr]) -> pl.LazyFrame:
         try:

@@ -26,9 +26,11 @@ impl fmt::Debug for Source<'_> {
     }
 }
 
+/// Parts that are not further apart are one: the system brings in whole pages.
+const GAP: usize = 4096;
+
 impl Decoder {
-    /// Tells the source where some columns of a record lie, each from its first buffer to the first of
-    /// the next column that has any. What the metadata says wrong is for others to find.
+    /// Tells the source where some columns of a record lie.
     pub(super) fn tell_ahead(
         &self,
         batch: &ipc::RecordBatch<'_>,
@@ -36,8 +38,38 @@ impl Decoder {
         columns: &[usize],
         source: Source<'_>,
     ) {
-        let (Some(ahead), Some(buffers)) = (source.ahead, batch.buffers()) else {
-            return;
+        if let Some(ahead) = source.ahead {
+            self.parts(batch, body_len, columns)
+                .into_iter()
+                .for_each(ahead);
+        }
+    }
+
+    /// Where some columns of a record lie in its body, given its metadata, which nobody has verified. Nothing
+    /// where that is none.
+    pub(crate) fn parts_of(
+        &self,
+        metadata: &[u8],
+        body_len: usize,
+        columns: &[usize],
+    ) -> Vec<Range<usize>> {
+        let message = metadata.get(8..).map(ipc::root_as_message);
+        let message = message.and_then(std::result::Result::ok);
+        let batch = message.and_then(|message| message.header_as_record_batch());
+        batch.map_or_else(Vec::new, |batch| self.parts(&batch, body_len, columns))
+    }
+
+    /// Where some columns of a record lie in its body, each from its first buffer to the first of the next
+    /// column that has any. What the metadata says wrong is for others to find.
+    fn parts(
+        &self,
+        batch: &ipc::RecordBatch<'_>,
+        body_len: usize,
+        columns: &[usize],
+    ) -> Vec<Range<usize>> {
+        let mut parts: Vec<Range<usize>> = Vec::new();
+        let Some(buffers) = batch.buffers() else {
+            return parts;
         };
         let variadic = batch.variadicBufferCounts().unwrap_or_default();
         let mut variadic = variadic.iter();
@@ -52,9 +84,15 @@ impl Decoder {
             let next = first.saturating_add(buffer_count(field.data_type(), &mut variadic));
             if first < next && columns.contains(&column) {
                 let (start, end) = (offset(first), offset(next));
-                ahead(start..end.max(start));
+                match parts.last_mut() {
+                    Some(last) if (last.end..=last.end + GAP).contains(&start) => {
+                        last.end = end.max(last.end);
+                    }
+                    _ => parts.push(start..end.max(start)),
+                }
             }
             first = next;
         }
+        parts
     }
 }

@@ -23,7 +23,7 @@ use std::sync::Arc;
 use arrow_schema::SchemaRef;
 use parking_lot::RwLock;
 
-use crate::decode::{Decoder, VerifiedBits, caught};
+use crate::decode::{Bits, Decoder, VerifiedBits, caught};
 use crate::format::{Damage, ENTRY_LEN, Failure, Header, Manifest, Status};
 use crate::format::{FAILURE, FAILURE_MAGIC, INDEX, MANIFEST, MANIFEST_MAGIC};
 use crate::options::Compression;
@@ -82,6 +82,8 @@ pub struct LogReader {
     segments: Segments,
     dictionaries: Dictionaries,
     bits: VerifiedBits,
+    /// Columns that were asked for before they were verified.
+    asked: Bits,
 }
 
 impl fmt::Debug for LogReader {
@@ -157,6 +159,7 @@ impl LogReader {
             state: RwLock::new(State::Growing),
             dictionaries: Dictionaries::default(),
             bits: VerifiedBits::new(columns),
+            asked: Bits::new(columns),
         })
     }
 

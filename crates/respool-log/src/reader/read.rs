@@ -6,9 +6,11 @@ use arrow_array::RecordBatch;
 
 use super::index::Found;
 use super::{LogReader, known};
+use crate::ahead::{Seen, Spot, Wish, run_of};
 use crate::decode::{Source, Trust};
 use crate::encode::DictionaryRecord;
 use crate::format::{Damage, Extent, table_len};
+use crate::segment::Segment;
 use crate::{Error, Result};
 
 /// What a batch is, without a look at it.
@@ -72,10 +74,19 @@ impl LogReader {
         };
         let segment = &opened.segment;
         // Where it was read before, it is most likely in memory, and that is not asked every time.
-        let is_part = projection.is_some() && verified.is_err() && segment.has_parts(extent.len());
+        let was_asked = || {
+            let columns = projection.unwrap_or_default().iter().copied();
+            self.asked.look(record, columns).is_ok()
+        };
+        let is_part = projection.is_some()
+            && verified.is_err()
+            && segment.has_parts(extent.len())
+            && !was_asked();
         let metadata_len = extent.metadata_len as usize;
         let body = extent.offset + u64::from(extent.metadata_len);
-        let ahead = |part: Range<usize>| segment.bring(body + part.start as u64, part.len());
+        let ahead = |part: Range<usize>| {
+            segment.bring(body + part.start as u64, part.len());
+        };
         let source = Source {
             dictionary: &|dictionary| {
                 let extent = extent_of(dictionary);
@@ -106,6 +117,76 @@ impl LogReader {
             self.bits.set(record, fresh);
         }
         Ok(batch)
+    }
+
+    /// Looks at some columns of a batch, or all, without reading them, and brings in what is missing if that
+    /// is wished; nobody waits for it. `None` where nobody can tell or help.
+    pub fn look(&self, record: usize, projection: Option<&[usize]>, wish: Wish) -> Option<Seen> {
+        let (found, among) = self.find(record).ok()?;
+        let extent = found.extent;
+        let opened = self.segments.get(extent.segment, among.sealed.as_ref());
+        let opened = opened.ok()?;
+        opened.check(&extent).ok()?;
+        let dictionaries = self.dictionaries.needed(
+            &self.index,
+            &self.decoder,
+            extent.segment,
+            &among,
+            found.slot,
+            projection,
+        );
+        let dictionaries = dictionaries.ok()?;
+        let inside = |record: &&DictionaryRecord| {
+            record.segment == extent.segment && opened.check(&extent_of(record)).is_ok()
+        };
+        let dictionaries: Vec<_> = dictionaries.iter().map(AsRef::as_ref).collect();
+        let dictionaries: Vec<_> = dictionaries.into_iter().filter(inside).collect();
+        let mut spot = self.spot(&extent, &opened.segment);
+        if wish == Wish::Bring && !opened.segment.has_parts(extent.len()) {
+            let (first, last) = run_of(record, extent.len());
+            let last = last.min(self.len().saturating_sub(1));
+            let extent_of = |record| self.find(record).ok().map(|(found, _)| found.extent);
+            if let (Some(first), Some(last)) = (extent_of(first), extent_of(last))
+                && (first.segment, last.segment) == (extent.segment, extent.segment)
+                && first.offset <= extent.offset
+                && extent.end() <= last.end()
+                && opened.check(&last).is_ok()
+            {
+                spot.run = first.offset..last.end();
+            }
+        }
+        let seen = spot.see(&self.decoder, projection, &dictionaries, wish)?;
+        if let (Wish::Bring, Some(columns)) = (wish, projection)
+            && self.bits.look(record, columns.iter().copied()).is_err()
+        {
+            self.asked.set(record, columns);
+        }
+        Some(seen)
+    }
+
+    /// Brings in the metadata of a batch, by which [`look`](Self::look) finds its columns; nobody waits for it.
+    pub fn bring_head(&self, record: usize) {
+        let Ok((found, among)) = self.find(record) else {
+            return;
+        };
+        let opened = self
+            .segments
+            .get(found.extent.segment, among.sealed.as_ref());
+        if let Some(opened) = opened.ok().filter(|o| o.check(&found.extent).is_ok()) {
+            self.spot(&found.extent, &opened.segment).bring_head();
+        }
+    }
+
+    fn spot<'a>(&self, extent: &Extent, segment: &'a Segment) -> Spot<'a> {
+        Spot {
+            run: extent.offset..extent.end(),
+            segment,
+            offset: extent.offset,
+            metadata_len: extent.metadata_len as usize,
+            // The checksums of the columns.
+            table_len: table_len(self.schema().fields().len()),
+            body_len: extent.body_len,
+        }
     }
 
     fn find(&self, record: usize) -> Result<(Found, known::Among)> {

@@ -25,7 +25,7 @@ pub(super) struct Opened {
 
 impl Opened {
     /// Sees that an extent is inside the file, so that a map of it may be touched.
-    fn check(&self, extent: &Extent) -> Result<()> {
+    pub(super) fn check(&self, extent: &Extent) -> Result<()> {
         if extent.end() <= self.len.load(Ordering::Relaxed) {
             return Ok(());
         }

@@ -53,6 +53,7 @@ impl LogReader {
             // Another writer may put other batches in their places.
             self.dictionaries.forget();
             self.bits.forget();
+            self.asked.forget();
             self.index.forget();
         }
         Ok(())

@@ -142,17 +142,42 @@ impl Segment {
         Ok(memory.into_buffer())
     }
 
+    /// Whether records are reached through maps.
+    pub(crate) fn maps(&self) -> bool {
+        self.reach.maps()
+    }
+
     /// Whether parts of a message of `len` bytes are [brought](Self::bring) in by themselves.
     pub(crate) fn has_parts(&self, len: u64) -> bool {
         len > WHOLE && self.reach.maps()
     }
 
-    /// Brings in a part of a message that is mapped before it is touched. A fault brings in what lies
-    /// around as well, up to megabytes where the disk is said to be fast, and those are other columns.
-    pub(crate) fn bring(&self, offset: u64, len: usize) {
-        if let (Some(map), Ok(offset)) = (&self.state.read().map, usize::try_from(offset)) {
+    /// Brings in a part of a message that is mapped before it is touched, if it is not there, and says
+    /// whether it was. A fault brings in what lies around as well, up to megabytes where the disk is said to
+    /// be fast, and those are other columns.
+    pub(crate) fn bring(&self, offset: u64, len: usize) -> bool {
+        /// What is written at once most likely came into memory at once.
+        const STEP: usize = 1 << 20;
+        let Some((map, offset)) = self.map_at(offset) else {
+            return true;
+        };
+        let was_there = map.seems_there(offset, len, STEP);
+        if !was_there {
             map.bring(offset, len);
         }
+        was_there
+    }
+
+    /// Whether a part of a message is in memory, as far as a look at its ends says.
+    pub(crate) fn seems_there(&self, offset: u64, len: usize) -> bool {
+        self.map_at(offset)
+            .is_none_or(|(map, offset)| map.seems_there(offset, len, usize::MAX))
+    }
+
+    /// The map, and a place in it. The system may let a caller wait for the disk, so nothing is locked then.
+    fn map_at(&self, offset: u64) -> Option<(Arc<Map>, usize)> {
+        let map = self.state.read().map.clone()?;
+        Some((map, usize::try_from(offset).ok()?))
     }
 
     fn memory(&self, memory: io::Result<Memory>) -> Result<Memory> {

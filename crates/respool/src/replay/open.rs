@@ -3,6 +3,7 @@
 use super::reader::Reader;
 use crate::error::{Error, Result};
 use crate::interrupt::{Interrupt, Pace, Uninterrupted, Watch};
+use crate::store::lookahead::Lookahead;
 use crate::store::release::Registration;
 use crate::view::Position;
 use crate::view::View;
@@ -70,6 +71,7 @@ impl Reader {
             first: next,
             from_log: false,
             pace: Pace::default(),
+            ahead: Lookahead::New,
             view,
         };
         if reader.view.is_filtered() {

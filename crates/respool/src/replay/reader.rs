@@ -9,6 +9,7 @@ use crate::error::{Error, Result};
 use crate::ingest::Goal;
 use crate::interrupt::{Interrupt, Pace, Uninterrupted, Watch};
 use crate::predicate::Verdict;
+use crate::store::lookahead::{Coming, Lookahead, Scan};
 use crate::store::lookup::{Found, Stored};
 use crate::store::release::Registration;
 use crate::view::filter::Filter;
@@ -35,6 +36,7 @@ pub struct Reader {
     /// Read from the log what is in memory too.
     pub(super) from_log: bool,
     pub(super) pace: Pace,
+    pub(super) ahead: Lookahead,
 }
 
 /// What a reader can give at once.
@@ -187,19 +189,18 @@ impl Reader {
 
     /// What the view shows of a batch; `None` where it is filtered or sliced and no row is shown.
     pub(super) fn shown(&mut self, mut stored: Stored) -> Result<Option<RecordBatch>> {
-        let at = stored.index.checked_sub(self.first);
-        let mut open: Vec<&Filter> = Vec::new();
-        for (filter, verdicts) in self.view.filters().iter().zip(&self.verdicts) {
-            // A batch that came after the replay began is filtered: zone maps don't slow the first pass.
-            match at.and_then(|at| verdicts.get(at)) {
-                Some(Verdict::None) => return Ok(None),
-                Some(Verdict::All) => {}
-                Some(Verdict::Some) | None => open.push(filter),
-            }
+        if self.open_filters(stored.index).is_none() {
+            return Ok(None);
         }
         if self.from_log {
             self.view.store().prefer_log(&mut stored)?;
         }
+        if stored.log().is_some() && self.ahead.is_due() {
+            let mut ahead = std::mem::replace(&mut self.ahead, Lookahead::New);
+            ahead.look(stored.index, self);
+            self.ahead = ahead;
+        }
+        let open = self.open_filters(stored.index).unwrap_or_default();
         let batch = if open.is_empty() {
             self.view.read(&stored)?
         } else {
@@ -213,6 +214,21 @@ impl Reader {
         } else {
             Some(batch)
         })
+    }
+
+    /// The filters that a batch has to go through; `None` where zone maps know that no row of it passes.
+    fn open_filters(&self, batch: usize) -> Option<Vec<&Filter>> {
+        let at = batch.checked_sub(self.first);
+        let mut open: Vec<&Filter> = Vec::new();
+        for (filter, verdicts) in self.view.filters().iter().zip(&self.verdicts) {
+            // A batch that came after the replay began is filtered: zone maps don't slow the first pass.
+            match at.and_then(|at| verdicts.get(at)) {
+                Some(Verdict::None) => return None,
+                Some(Verdict::All) => {}
+                Some(Verdict::Some) | None => open.push(filter),
+            }
+        }
+        Some(open)
     }
 
     /// Counts the rows that passed, and cuts off those that a slice of a filtered view does not show.
@@ -249,6 +265,33 @@ impl Reader {
         if let Some(registration) = &self.registration {
             registration.moved(self.next);
         }
+    }
+}
+
+impl Scan for Reader {
+    fn at_or_after(&self, batch: usize) -> Option<usize> {
+        self.view.selection().at_or_after(batch)
+    }
+
+    fn coming(&self, batch: usize) -> Coming<'_> {
+        let selection = self.view.selection();
+        let store = self.view.store();
+        let Some(open) = self.open_filters(batch) else {
+            return Coming::Skip;
+        };
+        let Ok(Found::Stored(mut stored)) = store.find(batch) else {
+            return Coming::End;
+        };
+        if stored.rows.first >= selection.rows().end {
+            return Coming::End;
+        }
+        if !selection.shows(stored.rows) {
+            return Coming::Skip;
+        }
+        if self.from_log && store.prefer_log(&mut stored).is_err() {
+            return Coming::End;
+        }
+        Coming::Read(stored, self.view.needed(&open))
     }
 }
 

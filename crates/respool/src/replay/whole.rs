@@ -34,7 +34,7 @@ impl View {
             }
             store.advance(Goal::Batch(index), &mut Watch::new(interrupt))?;
             return match store.find(index)? {
-                Found::Stored(stored) => self.read(&stored).map(Some),
+                Found::Stored(stored) => self.read_alone(&stored).map(Some),
                 Found::End | Found::Pending => Ok(None),
             };
         }
@@ -51,7 +51,9 @@ impl View {
                 }
             } else {
                 match reader.step()? {
-                    Step::Stored(stored) if left == 0 => return self.read(&stored).map(Some),
+                    Step::Stored(stored) if left == 0 => {
+                        return self.read_alone(&stored).map(Some);
+                    }
                     Step::Stored(_) => reader.pass(),
                     Step::End => return Ok(None),
                     Step::Pending => {

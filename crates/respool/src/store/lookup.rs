@@ -122,6 +122,16 @@ impl Store {
     }
 }
 
+impl Stored {
+    /// The log that it is read from; `None` where it is in memory.
+    pub(crate) fn log(&self) -> Option<&Records> {
+        match &self.place {
+            Place::Heap(_) => None,
+            Place::Log(log) => Some(log),
+        }
+    }
+}
+
 impl fmt::Debug for Stored {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Stored")

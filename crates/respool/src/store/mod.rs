@@ -12,6 +12,7 @@ mod derived;
 mod durable;
 mod filling;
 mod forked;
+pub(crate) mod lookahead;
 pub(crate) mod lookup;
 mod opened;
 pub(crate) mod place;

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use arrow_array::RecordBatch;
-use respool_log::{Log, LogReader, Quota};
+use respool_log::{Log, LogReader, Quota, Seen, Wish};
 
 use crate::error::Result;
 
@@ -23,6 +23,27 @@ impl Records {
             Self::Written(log) => log.read(record, columns)?,
             Self::Opened(log) => log.read(record, columns)?,
         })
+    }
+
+    /// Looks at what a read touches, and brings in what is missing if that is wished.
+    pub(crate) fn look(
+        &self,
+        record: usize,
+        columns: Option<&[usize]>,
+        wish: Wish,
+    ) -> Option<Seen> {
+        match self {
+            Self::Written(log) => log.look(record, columns, wish),
+            Self::Opened(log) => log.look(record, columns, wish),
+        }
+    }
+
+    /// Brings in what is needed to look at a batch.
+    pub(crate) fn bring_head(&self, record: usize) {
+        match self {
+            Self::Written(log) => log.bring_head(record),
+            Self::Opened(log) => log.bring_head(record),
+        }
     }
 
     pub(crate) fn len(&self) -> usize {

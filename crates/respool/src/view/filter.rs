@@ -1,5 +1,7 @@
 //! Which rows a view shows: those that pass predicates. Zone maps are asked first.
 
+use std::borrow::Cow;
+use std::cell::RefCell;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -10,6 +12,7 @@ use crate::error::{Error, Result};
 use crate::interrupt::Watch;
 use crate::predicate::{Predicate, Verdict, filter};
 use crate::store::Store;
+use crate::store::lookahead::{Coming, Lookahead, Scan};
 use crate::store::lookup::Found;
 use crate::sync::now;
 
@@ -78,6 +81,29 @@ impl Filter {
     }
 }
 
+/// A scan of one column, of which zones are computed.
+struct Proof<'a> {
+    store: &'a Store,
+    column: usize,
+    end: usize,
+}
+
+impl Scan for Proof<'_> {
+    fn at_or_after(&self, batch: usize) -> Option<usize> {
+        (batch < self.end).then_some(batch)
+    }
+
+    fn coming(&self, batch: usize) -> Coming<'_> {
+        match self.store.find(batch) {
+            Ok(Found::Stored(stored)) => Coming::Read(
+                stored,
+                Some(Cow::Borrowed(std::slice::from_ref(&self.column))),
+            ),
+            _ => Coming::End,
+        }
+    }
+}
+
 /// What zone maps say of each batch of a range; columns of the predicate are numbered as in the cache.
 ///
 /// # Errors
@@ -88,11 +114,20 @@ pub(crate) fn prove(
     batches: Range<usize>,
     watch: &mut Watch<'_>,
 ) -> Result<Vec<Verdict>> {
-    let watch = std::cell::RefCell::new(watch);
+    let watch = RefCell::new(watch);
+    let going = RefCell::new((usize::MAX, Lookahead::New));
+    let end = batches.end;
     let load = |batch: usize, column: usize| -> Result<ArrayRef> {
         watch.borrow_mut().look(now())?;
         match store.find(batch)? {
             Found::Stored(stored) => {
+                let (of, ahead) = &mut *going.borrow_mut();
+                if *of != column {
+                    (*of, *ahead) = (column, Lookahead::New);
+                }
+                if stored.log().is_some() && ahead.is_due() {
+                    ahead.look(batch, &Proof { store, column, end });
+                }
                 let batch = store.read(&stored, Some(&[column]))?;
                 Ok(Arc::clone(batch.column(0)))
             }
