@@ -235,6 +235,7 @@ def cache(
     coalesce_rows: int | None = None,
     compression: Literal["lz4", "zstd"] | None = None,
     schema: ArrowSchemaExportable | Literal["first"] | None = None,
+    optimize: Literal["duckdb", "polars", "views"] | None = None,
     allow_tmpfs: bool = False,
 ) -> StreamCache: ...
 def open(  # noqa: A001

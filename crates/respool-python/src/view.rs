@@ -677,7 +677,7 @@ impl PyView {
                 Some(columns) => view.select_indexes(columns)?,
                 None => view,
             };
-            view.reader_at(Position::default(), &Signals)
+            view.as_kept()?.reader_at(Position::default(), &Signals)
         });
         export_stream(py, reader?, Self::owner(slf).keeper(py))
     }

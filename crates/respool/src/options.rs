@@ -8,6 +8,7 @@ use respool_log::{Log, LogOptions, Quota};
 
 use crate::error::{Error, Result};
 use crate::ledger::Budget;
+use crate::pack::Encodings;
 
 /// When a batch is written to the log.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -61,6 +62,7 @@ pub struct Options {
     write_policy: WritePolicy,
     max_readers: Option<usize>,
     coalesce_rows: Option<usize>,
+    encodings: Option<Encodings>,
 }
 
 /// What log there is to be.
@@ -83,6 +85,18 @@ impl LogChoice {
         } else {
             Log::temporary_within(schema, options, &quota)?
         })
+    }
+
+    pub(crate) fn has_name(&self) -> bool {
+        self.has_name
+    }
+
+    /// The same within a quota.
+    pub(crate) fn within(self, quota: &Quota) -> Self {
+        Self {
+            quota: Some(quota.clone()),
+            ..self
+        }
     }
 }
 
@@ -188,6 +202,19 @@ impl Options {
     pub fn with_coalesce_rows(mut self, rows: usize) -> Self {
         self.coalesce_rows = Some(rows);
         self
+    }
+
+    /// Keeps batches in the encodings that somebody reads without converting, and only so. Who reads the cache
+    /// gets them as they came. Not for a log with a name.
+    #[must_use]
+    pub fn with_encodings(mut self, encodings: Encodings) -> Self {
+        self.encodings = Some(encodings);
+        self
+    }
+
+    /// See [`Options::with_encodings`].
+    pub fn encodings(&self) -> Option<Encodings> {
+        self.encodings
     }
 
     /// The bound of the memory tier in bytes; `None` is no bound.

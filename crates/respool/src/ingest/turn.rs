@@ -44,7 +44,7 @@ impl<'a> Turn<'a> {
                 Some(Upstream::Writer(_)) => {
                     self.follow(time, until, waits_since.unwrap_or(time))?
                 }
-                Some(Upstream::Source(_)) | None => self.step(time)?,
+                Some(Upstream::Source(_)) | None => self.step(time, until)?,
             };
             if self.upstream.is_none() || time >= until || goal.is_reached(self.batches, self.rows)
             {
@@ -53,8 +53,8 @@ impl<'a> Turn<'a> {
         }
     }
 
-    /// Stores what was pulled, or else pulls; returns when it was done.
-    fn step(&mut self, begun: Instant) -> Result<Instant> {
+    /// Stores what was pulled, or else pulls; returns when it was done, or when that time had come.
+    fn step(&mut self, begun: Instant, until: Instant) -> Result<Instant> {
         let store = self.store;
         let Some(Upstream::Source(feed)) = &mut self.upstream else {
             return Ok(begun);
@@ -101,7 +101,17 @@ impl<'a> Turn<'a> {
             drop(store.look_open()?);
             return Ok(pulled_at);
         };
-        store.push(self.batches, batch)?;
+        match &mut feed.packer {
+            None => store.push(self.batches, batch)?,
+            Some(packer) => {
+                let Some(packed) = packer.pack(batch, self.batches, until)? else {
+                    // What is done of it stays.
+                    return Ok(now());
+                };
+                store.push_packed(self.batches, batch, &packed)?;
+                packer.stored();
+            }
+        }
         self.batches += 1;
         self.rows += batch.num_rows() as u64;
         feed.pending.pop_front();

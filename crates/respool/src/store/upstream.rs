@@ -10,6 +10,7 @@ use respool_log::LogReader;
 use super::again::Again;
 use crate::error::BoxError;
 use crate::ledger::Charged;
+use crate::pack::Packer;
 use crate::source::Source;
 
 /// Whoever brings the next batch.
@@ -31,6 +32,8 @@ pub(crate) struct Feed {
     pub(crate) end: Option<Result<(), BoxError>>,
     /// What the source gives again of a log that is resumed.
     pub(crate) again: Option<Again>,
+    /// What makes of a batch what is kept of it, where that is something else.
+    pub(crate) packer: Option<Packer>,
 }
 
 impl Feed {
@@ -42,6 +45,7 @@ impl Feed {
             pending: VecDeque::new(),
             end: None,
             again: None,
+            packer: None,
         }
     }
 }

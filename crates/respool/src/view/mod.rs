@@ -202,6 +202,19 @@ impl View {
         self.select(&names(schema))?.cast(schema)
     }
 
+    /// The same columns in the encodings that they are [kept](crate::Options::with_encodings) in, but for those
+    /// that are cast: for an engine to which these are the same types. A cache that still fills may come to
+    /// others, so there only text is shown so, as views.
+    ///
+    /// # Errors
+    /// [`Error::Forked`].
+    pub fn as_kept(&self) -> Result<Self> {
+        Ok(match self.store().kept_schema()? {
+            Some(kept) => self.shaped(self.shape().as_kept(&kept)),
+            None => self.clone(),
+        })
+    }
+
     /// Rows `offset .. offset + length` of the view; to the end without a length. A slice that
     /// reaches past the last row is shorter, as in Python. It shows the batches that it has rows of, and no
     /// batch of no rows; so does a filtered view.
