@@ -52,7 +52,16 @@ def cached(reader: pa.RecordBatchReader, name: str, directory: Path) -> respool.
 
 def register(directory: Path, spill: Path) -> dict[str, duckdb.DuckDBPyConnection]:
     contestants = {}
-    for name in ("native", "pa.Table", "memory", "log", "optimized", "optimized log", "kept", "kept log"):
+    for name in (
+        "native",
+        "pa.Table",
+        "memory",
+        "log",
+        "optimized",
+        "optimized log",
+        "kept",
+        "kept log",
+    ):
         con = contestants[name] = duckdb.connect()
         con.execute("set threads = 2")
         for name_of in TABLES:
@@ -114,6 +123,8 @@ def main() -> None:
         Claim("log", "memory", 1.15),
         Claim("optimized", "native", 1.15),
         Claim("optimized log", "native"),
+        Claim("kept", "native", 1),
+        Claim("kept log", "native", 1.03),
         Claim("memory", "native"),
     ]
     table(f"DuckDB, 22 queries of TPC-H, scale factor {SCALE}, answers equal", totals, claims)

@@ -15,6 +15,7 @@ SUBJECTS = [
     "duckdb_scan",
     "duckdb_selective",
     "duckdb_tpch",
+    "duckdb_kept",
     "polars_scan",
     "small_batches",
     "stall",

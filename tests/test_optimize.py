@@ -46,9 +46,10 @@ def test_every_type_comes_back(kind, optimize, store):
             one.validate(full=True)
             assert one.equals(other)
     assert cache.batch(1).equals(batches[1])
-    assert pa.table(cache.select("s").slice(2, 12))["s"].to_pylist() == (
-        texts.to_pylist() + texts.to_pylist()[3:10]
-    )[2:14]
+    assert (
+        pa.table(cache.select("s").slice(2, 12))["s"].to_pylist()
+        == (texts.to_pylist() + texts.to_pylist()[3:10])[2:14]
+    )
 
 
 COLUMNS = {
@@ -164,10 +165,12 @@ def test_a_failed_source_gives_its_batches_and_then_its_error():
 
 
 def test_views_of_views_casts_and_filters():
-    table = pa.table({
-        "s": [f"v{i % 4}" for i in range(1000)],
-        "d": pa.array([Decimal(i).scaleb(-2) for i in range(1000)], pa.decimal128(12, 2)),
-    })
+    table = pa.table(
+        {
+            "s": [f"v{i % 4}" for i in range(1000)],
+            "d": pa.array([Decimal(i).scaleb(-2) for i in range(1000)], pa.decimal128(12, 2)),
+        }
+    )
     plain, kept = (
         respool.cache(table.to_reader(100), optimize=optimize) for optimize in (None, "duckdb")
     )

@@ -689,6 +689,24 @@ impl PyView {
         Ok(extent.rows)
     }
 
+    /// As `_rows`, but of a filtered view an estimate, for which a few batches may be filtered.
+    fn _estimate(&self, py: Python<'_>) -> PyResult<u64> {
+        let estimated = detached(py, || self.view.estimated_rows(&Signals));
+        estimated.inspect_err(|error| {
+            // As below.
+            if error.is_instance_of::<PyKeyboardInterrupt>(py) {
+                swallowed();
+            }
+        })
+    }
+
+    /// The schema, with views for text and binaries where they are kept so.
+    #[getter]
+    fn _schema_with_views<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        let schema = detached(py, || self.view.schema_with_views())?;
+        schema_to_pyarrow(py, &schema)
+    }
+
     /// Whether zone maps decide nearly every stored batch, and the others can be filtered exactly.
     fn _is_decided(&self, py: Python<'_>, predicate: &Bound<'_, PyPredicate>) -> PyResult<bool> {
         let predicate = &predicate.get().0;

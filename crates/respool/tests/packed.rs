@@ -1,4 +1,8 @@
 //! Batches that are kept in other encodings come back as they came, wherever they are and whatever goes wrong.
+#![allow(
+    clippy::unwrap_used,
+    reason = "a test that can't be set up should fail"
+)]
 
 mod support;
 
@@ -22,7 +26,7 @@ const ROWS: usize = 4000;
 /// A batch in which each column has so many distinct values, some of them null.
 fn batch(distinct: usize, decimals_from: i128) -> RecordBatch {
     let text = |row: usize| {
-        let long = if row % 2 == 0 {
+        let long = if row.is_multiple_of(2) {
             ""
         } else {
             " that no view holds by itself"
@@ -47,7 +51,12 @@ fn batch(distinct: usize, decimals_from: i128) -> RecordBatch {
         ("large", Arc::new(LargeStringArray::from(texts.clone()))),
         (
             "view",
-            Arc::new(StringViewArray::from_iter(texts.iter().map(Option::as_ref))),
+            Arc::new(
+                texts
+                    .iter()
+                    .map(Option::as_ref)
+                    .collect::<StringViewArray>(),
+            ),
         ),
         ("binary", Arc::new(binaries)),
         ("small", Arc::new(numbers(9))),
@@ -234,18 +243,20 @@ fn what_does_not_fit_is_kept_until_it_does() {
     assert_equal(&replay(&cache).0, &widening());
 }
 
+/// Gives its batches and then an error.
+struct Failing(std::vec::IntoIter<RecordBatch>, SchemaRef);
+impl Source for Failing {
+    fn schema(&self) -> SchemaRef {
+        Arc::clone(&self.1)
+    }
+    fn next_batch(&mut self) -> Result<Option<RecordBatch>, BoxError> {
+        let next = self.0.next().map(Some);
+        next.ok_or_else(|| "the wire broke".into())
+    }
+}
+
 #[test]
 fn a_failed_source_gives_its_batches_and_the_error() {
-    struct Failing(std::vec::IntoIter<RecordBatch>, SchemaRef);
-    impl Source for Failing {
-        fn schema(&self) -> SchemaRef {
-            Arc::clone(&self.1)
-        }
-        fn next_batch(&mut self) -> Result<Option<RecordBatch>, BoxError> {
-            let next = self.0.next().map(Some);
-            next.ok_or_else(|| "the wire broke".into())
-        }
-    }
     let batches = widening();
     let failing = Failing(batches.clone().into_iter(), batches[0].schema());
     let cache = Cache::new(failing, &options(Encodings::DuckDb)).unwrap();
@@ -270,6 +281,18 @@ impl Interrupt for Impatient {
     }
 }
 
+/// Gives one batch, and counts how often it is asked.
+struct Once(Option<RecordBatch>, SchemaRef, Arc<AtomicUsize>);
+impl Source for Once {
+    fn schema(&self) -> SchemaRef {
+        Arc::clone(&self.1)
+    }
+    fn next_batch(&mut self) -> Result<Option<RecordBatch>, BoxError> {
+        self.2.fetch_add(1, Ordering::SeqCst);
+        Ok(self.0.take())
+    }
+}
+
 #[test]
 fn an_interrupt_during_a_long_batch_loses_nothing() {
     let rows = 3_000_000;
@@ -279,16 +302,6 @@ fn an_interrupt_during_a_long_batch_loses_nothing() {
     let columns = ["a", "b", "c", "d", "e", "f"].map(|name| (name, Arc::clone(&texts)));
     let long = RecordBatch::try_from_iter(columns).unwrap();
     let asked = Arc::new(AtomicUsize::new(0));
-    struct Once(Option<RecordBatch>, SchemaRef, Arc<AtomicUsize>);
-    impl Source for Once {
-        fn schema(&self) -> SchemaRef {
-            Arc::clone(&self.1)
-        }
-        fn next_batch(&mut self) -> Result<Option<RecordBatch>, BoxError> {
-            self.2.fetch_add(1, Ordering::SeqCst);
-            Ok(self.0.take())
-        }
-    }
     let source = Once(Some(long.clone()), long.schema(), Arc::clone(&asked));
     let cache = Cache::new(source, &options(Encodings::Views)).unwrap();
     let mut reader = cache.view().reader().unwrap();

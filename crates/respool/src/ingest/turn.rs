@@ -104,11 +104,11 @@ impl<'a> Turn<'a> {
         match &mut feed.packer {
             None => store.push(self.batches, batch)?,
             Some(packer) => {
-                let Some(packed) = packer.pack(batch, self.batches, until)? else {
+                let Some(kept) = packer.pack(batch, self.batches, until)? else {
                     // What is done of it stays.
                     return Ok(now());
                 };
-                store.push_packed(self.batches, batch, &packed)?;
+                store.push_packed(self.batches, batch, &kept)?;
                 packer.stored();
             }
         }

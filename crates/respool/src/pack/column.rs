@@ -111,7 +111,7 @@ impl Column {
                 Ok(narrow::<Decimal64Type>(array, kind, values, cut))
             }
             Self::Views(kind, chunks) => {
-                let from = chunks.iter().map(|chunk| chunk.len()).sum::<usize>();
+                let from = chunks.iter().map(Array::len).sum::<usize>();
                 let rows = ROWS.min(array.len() - from);
                 chunks.push(views(&array.slice(from, rows), kind)?);
                 if from + rows < array.len() {

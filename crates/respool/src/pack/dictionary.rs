@@ -245,18 +245,17 @@ impl Ends {
     #[inline]
     fn of(value: &[u8]) -> Self {
         let len = value.len();
-        let (first, last) =
-            if let (Some(first), Some(last)) = (value.first_chunk(), value.last_chunk()) {
-                (u64::from_le_bytes(*first), u64::from_le_bytes(*last))
-            } else if let (Some(first), Some(last)) = (value.first_chunk(), value.last_chunk()) {
-                let (first, last) = (u32::from_le_bytes(*first), u32::from_le_bytes(*last));
-                (u64::from(first) | u64::from(last) << 32, 0)
-            } else if let [first, .., last] | [first @ last] = value {
-                let middle = value.get(len / 2).copied().unwrap_or_default();
-                (u64::from(u32::from_le_bytes([*first, middle, *last, 0])), 0)
-            } else {
-                (0, 0)
-            };
+        let (first, last) = if let Some((first, last)) = both_ends::<8>(value) {
+            (u64::from_le_bytes(first), u64::from_le_bytes(last))
+        } else if let Some((first, last)) = both_ends::<4>(value) {
+            let (first, last) = (u32::from_le_bytes(first), u32::from_le_bytes(last));
+            (u64::from(first) | u64::from(last) << 32, 0)
+        } else if let [first, .., last] | [first @ last] = value {
+            let middle = value.get(len / 2).copied().unwrap_or_default();
+            (u64::from(u32::from_le_bytes([*first, middle, *last, 0])), 0)
+        } else {
+            (0, 0)
+        };
         Self { first, last, len }
     }
 
@@ -269,6 +268,11 @@ impl Ends {
                 .wrapping_mul(0xd6e8_feb8_6659_fd93);
         mixed ^ (mixed >> 32)
     }
+}
+
+#[inline]
+fn both_ends<const N: usize>(value: &[u8]) -> Option<([u8; N], [u8; N])> {
+    Some((*value.first_chunk()?, *value.last_chunk()?))
 }
 
 #[cfg(test)]

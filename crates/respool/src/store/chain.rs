@@ -40,7 +40,7 @@ impl Chain {
                 logs = self.logs.write();
                 let first = last.map_or(0, |(first, log)| first + log.len());
                 // One that was begun for nothing goes.
-                unused = logs.pop_if(|(_, log)| log.len() == 0);
+                unused = logs.pop_if(|(_, log)| log.is_empty());
                 logs.push((first, Arc::clone(&log)));
                 drop(logs);
                 drop(unused);

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use arrow_array::{ArrayRef, RecordBatch};
-use arrow_schema::{Schema, SchemaRef};
+use arrow_schema::{DataType, Schema, SchemaRef};
 
 use super::Store;
 use super::slots::End;
@@ -77,6 +77,37 @@ impl Store {
             return Ok(batch);
         }
         unpacked(&batch, &self.schema)
+    }
+
+    /// Whether a kept column can become views of what came, of which a cast would make the same.
+    pub(crate) fn may_show(&self, number: usize, kind: &DataType) -> bool {
+        use DataType as T;
+        let given = self
+            .schema
+            .fields()
+            .get(number)
+            .map(|field| field.data_type());
+        self.kept.is_some()
+            && matches!(
+                (given, kind),
+                (Some(T::Utf8 | T::LargeUtf8 | T::Utf8View), T::Utf8View)
+                    | (
+                        Some(T::Binary | T::LargeBinary | T::BinaryView),
+                        T::BinaryView
+                    )
+            )
+    }
+
+    /// A column as something that has the zones of what came: of text, views are enough.
+    ///
+    /// # Errors
+    /// [`Error::Arrow`](crate::Error::Arrow).
+    pub(crate) fn provable_column(&self, column: &ArrayRef, number: usize) -> Result<ArrayRef> {
+        let field = self.schema.fields().get(number);
+        match field.and_then(|field| views_of(field.data_type())) {
+            Some(views) if self.kept.is_some() => shown_as(column, &views),
+            _ => self.given_column(column, number),
+        }
     }
 
     /// A column as it came.

@@ -143,11 +143,18 @@ impl Output {
     }
 
     fn show(&self, column: &ArrayRef, store: &Store) -> Result<ArrayRef> {
-        let mut column = match &self.kept {
-            Some(kind) => shown_as(column, kind)?,
-            None => store.given_column(column, self.column)?,
+        let (mut column, casts) = match (&self.kept, self.casts.split_first()) {
+            (Some(kind), _) => (shown_as(column, kind)?, self.casts.as_slice()),
+            // What is kept as views need not become strings in between.
+            (None, Some((first, rest))) if store.may_show(self.column, first.data_type()) => {
+                (shown_as(column, first.data_type())?, rest)
+            }
+            (None, _) => (
+                store.given_column(column, self.column)?,
+                self.casts.as_slice(),
+            ),
         };
-        for field in &self.casts {
+        for field in casts {
             column = cast_exactly(&column, field)?;
         }
         Ok(column)

@@ -98,7 +98,7 @@ pub(crate) fn prove(
         match store.find(batch)? {
             Found::Stored(stored) => {
                 let batch = store.read(&stored, Some(&[column]))?;
-                store.given_column(batch.column(0), column)
+                store.provable_column(batch.column(0), column)
             }
             Found::End | Found::Pending => Err(Error::Closed),
         }

@@ -24,6 +24,7 @@ use self::counted::Counted;
 use self::filter::Filter;
 use self::selection::{Selection, slice};
 use crate::error::{Error, Result};
+use crate::pack::Encodings;
 use crate::predicate::Predicate;
 use crate::store::Store;
 
@@ -212,6 +213,17 @@ impl View {
         Ok(match self.store().kept_schema()? {
             Some(kept) => self.shaped(self.shape().as_kept(&kept)),
             None => self.clone(),
+        })
+    }
+
+    /// The schema, with views for the columns of text and binaries that are kept as views whatever comes.
+    ///
+    /// # Errors
+    /// As [`View::as_kept`].
+    pub fn schema_with_views(&self) -> Result<SchemaRef> {
+        Ok(match self.store().encodings() {
+            Some(Encodings::Views) => self.as_kept()?.schema(),
+            Some(Encodings::DuckDb) | None => self.schema(),
         })
     }
 
