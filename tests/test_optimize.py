@@ -194,6 +194,18 @@ def test_views_of_views_casts_and_filters():
     assert kept.schema == plain.schema == table.schema
 
 
+@pytest.mark.parametrize("optimize", WAYS)
+def test_text_that_is_kept_as_views_is_given_so_without_a_copy(optimize):
+    texts = [f"text {i} that is too long for a view" for i in range(1000)]
+    for kind in (pa.string(), pa.large_string(), pa.string_view()):
+        table = pa.table({"s": pa.array(texts, kind), "n": range(1000)})
+        views = pa.schema({"s": pa.string_view()})
+        cache = respool.cache(table.to_reader(), optimize=optimize)
+        shown = [next(iter(cache.select("s").cast(views)))["s"] for _ in range(2)]
+        assert shown[0].to_pylist() == texts
+        assert len({array.buffers()[1].address for array in shown}) == 1
+
+
 def test_joined_batches_are_encoded_together():
     cache = respool.cache(Source(20).reader(), coalesce_rows=100, optimize="duckdb")
     assert pa.table(cache).equals(expected(20))

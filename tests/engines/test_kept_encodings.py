@@ -121,7 +121,7 @@ def test_duckdb_is_told_about_how_many_rows_pass_a_filter(optimize):
 
 @pytest.mark.skipif(IS_OLD, reason="DuckDB 1 has no sources")
 def test_a_filter_that_was_declined_is_not_looked_at_again(monkeypatch):
-    from respool._duckdb import source  # noqa: PLC0415 - DuckDB 1 has not what it imports
+    from respool._duckdb import source
 
     asked = []
     translated = source.predicate
@@ -162,24 +162,3 @@ def test_polars_collects_as_over_a_plain_cache(optimize, store):
     ends = pl.col("grows").str.ends_with("99")
     assert lazy.filter(ends).collect().equals(frame.filter(ends))
     assert cache.to_polars().equals(frame)
-
-
-@pytest.mark.skipif(not hasattr(pl, "Categories"), reason="newer Polars exports views as they are")
-def test_polars_shares_what_is_kept_as_views():
-    """Two frames of the same column lie at the same place: nobody has made views for each."""
-    cache = made("polars", {"memory": None, "disk": None}, ROWS)
-    cache.ingest_all()
-    plain = made(None, {"memory": None, "disk": None}, ROWS)
-    plain.ingest_all()
-
-    def places(cache):
-        frames = [cache.lazy().select("text").collect() for _ in range(2)]
-        newest = pl.CompatLevel.newest()
-        arrays = [frame["text"].to_arrow(compat_level=newest) for frame in frames]
-        # The first buffer says what is null, and is made for who asks.
-        return [array.buffers()[1].address for array in arrays]
-
-    first, second = places(cache)
-    assert first == second
-    first, second = places(plain)
-    assert first != second
