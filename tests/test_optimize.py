@@ -3,6 +3,7 @@
 import gc
 import struct
 import weakref
+from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 
 import pyarrow as pa
@@ -204,6 +205,17 @@ def test_text_that_is_kept_as_views_is_given_so_without_a_copy(optimize):
         shown = [next(iter(cache.select("s").cast(views)))["s"] for _ in range(2)]
         assert shown[0].to_pylist() == texts
         assert len({array.buffers()[1].address for array in shown}) == 1
+
+
+@pytest.mark.parametrize("optimize", WAYS)
+def test_threads_that_read_while_it_fills(optimize, store):
+    source = Source(40, rows=2000)
+    cache = respool.cache(source.reader(), optimize=optimize, **store)
+    whole = expected(40, 2000)
+    with ThreadPoolExecutor(4) as threads:
+        read = [threads.submit(lambda: pa.table(cache)) for _ in range(8)]
+        assert all(one.result().equals(whole) for one in read)
+    assert source.pulls == 41
 
 
 def test_joined_batches_are_encoded_together():

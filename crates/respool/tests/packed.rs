@@ -340,3 +340,53 @@ fn where_nothing_is_encoded_nothing_is_copied() {
     let address = |batch: &RecordBatch| batch.column(0).to_data().buffers()[0].as_ptr();
     assert_eq!(address(&given), address(&floats));
 }
+
+#[test]
+fn what_every_reader_has_passed_is_let_go() {
+    let options = options(Encodings::DuckDb).with_max_readers(2);
+    let cache = Cache::new(source(widening()), &options).unwrap();
+    let readers = [
+        cache.view().reader().unwrap(),
+        cache.view().reader().unwrap(),
+    ];
+    for reader in readers {
+        assert_equal(&replayed(reader).0, &widening());
+    }
+    assert_eq!(cache.metrics().unwrap().batches_in_memory, 0);
+    assert!(matches!(cache.view().reader(), Err(Error::Released { .. })));
+}
+
+#[test]
+fn closing_gives_everything_back_while_a_reader_is_half_way() {
+    let cache = Cache::new(source(widening()), &options(Encodings::DuckDb)).unwrap();
+    let mut reader = cache.view().reader().unwrap();
+    let first = reader.next_batch(&Uninterrupted).unwrap().unwrap();
+    cache.close().unwrap();
+    assert!(matches!(
+        reader.next_batch(&Uninterrupted),
+        Err(Error::Closed)
+    ));
+    assert_equal(&[first], &widening()[..1]);
+    assert_eq!(cache.metrics().unwrap().memory_bytes, 0);
+}
+
+#[test]
+fn rows_that_pass_a_filter_are_estimated_near_enough() {
+    let cache = Cache::new(source(widening()), &options(Encodings::DuckDb)).unwrap();
+    cache.ingest_all().unwrap();
+    let schema = cache.schema();
+    let small = respool::predicate::Term::new(&schema, 4, &[]).unwrap();
+    let none = cache
+        .view()
+        .filter(&respool::predicate::Predicate::IsNull(small))
+        .unwrap();
+    let exactly = none.count(&Uninterrupted).unwrap().1;
+    let about = none.estimated_rows(&Uninterrupted).unwrap();
+    assert!(
+        exactly > 1000 && about.abs_diff(exactly) * 10 < exactly,
+        "{about} {exactly}"
+    );
+    let whole = cache.view();
+    let rows = whole.extent().unwrap().rows;
+    assert_eq!(whole.estimated_rows(&Uninterrupted).unwrap(), rows);
+}
