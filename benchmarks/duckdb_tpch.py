@@ -40,13 +40,28 @@ def source(directory: Path, name: str) -> pa.RecordBatchReader:
     )
 
 
-def spilled(reader: pa.RecordBatchReader, directory: Path) -> respool.StreamCache:
-    return respool.StreamCache(reader, "1 MiB", directory, "8 GiB")
+def cached(reader: pa.RecordBatchReader, name: str, directory: Path) -> respool.StreamCache:
+    """A cache as a contender has it: in memory or in the log, with the encodings that it keeps."""
+    optimize = "duckdb" if name.startswith("kept") else None
+    if name.endswith("log"):
+        return respool.cache(
+            reader, memory="1 MiB", disk="8 GiB", directory=directory, optimize=optimize
+        )
+    return respool.cache(reader, memory=None, disk=None, optimize=optimize)
 
 
 def register(directory: Path, spill: Path) -> dict[str, duckdb.DuckDBPyConnection]:
     contestants = {}
-    for name in ("native", "pa.Table", "memory", "log", "optimized", "optimized log"):
+    for name in (
+        "native",
+        "pa.Table",
+        "memory",
+        "log",
+        "optimized",
+        "optimized log",
+        "kept",
+        "kept log",
+    ):
         con = contestants[name] = duckdb.connect()
         con.execute("set threads = 2")
         for name_of in TABLES:
@@ -57,8 +72,7 @@ def register(directory: Path, spill: Path) -> dict[str, duckdb.DuckDBPyConnectio
                 case "pa.Table":
                     con.register(name_of, reader.read_all())
                 case _:
-                    in_log = name.endswith("log")
-                    cache = spilled(reader, spill) if in_log else respool.StreamCache(reader)
+                    cache = cached(reader, name, spill)
                     cache.ingest_all()
                     optimize = name.startswith("optimized")
                     respool.duckdb.register(con, name_of, cache, optimize=optimize)
@@ -109,6 +123,8 @@ def main() -> None:
         Claim("log", "memory", 1.15),
         Claim("optimized", "native", 1.15),
         Claim("optimized log", "native"),
+        Claim("kept", "native", 1),
+        Claim("kept log", "native", 1.03),
         Claim("memory", "native"),
     ]
     table(f"DuckDB, 22 queries of TPC-H, scale factor {SCALE}, answers equal", totals, claims)

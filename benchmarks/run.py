@@ -25,6 +25,7 @@ SUBJECTS = [
     "duckdb_scan",
     "duckdb_selective",
     "duckdb_tpch",
+    "duckdb_kept",
     "polars_scan",
     "small_batches",
     "stall",

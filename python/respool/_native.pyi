@@ -102,6 +102,9 @@ class StreamCacheView:
     def _bring(
         self, columns: list[int] | None = None, *, kept: list[bool] | None = None
     ) -> Literal["there", "coming", "much"]: ...
+    def _estimate(self) -> int: ...
+    @property
+    def _schema_with_views(self) -> pa.Schema: ...
     @property
     def _rows(self) -> int: ...
     @property
@@ -247,6 +250,7 @@ def cache(
     coalesce_rows: int | None = None,
     compression: Literal["lz4", "zstd"] | None = None,
     schema: ArrowSchemaExportable | Literal["first"] | None = None,
+    optimize: Literal["duckdb", "polars", "views"] | None = None,
     allow_tmpfs: bool = False,
 ) -> StreamCache: ...
 def open(  # noqa: A001

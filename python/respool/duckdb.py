@@ -61,7 +61,8 @@ def register(
         True: answer from a copy in the encodings that DuckDB reads fastest (decimals of 4 or 8 bytes,
         few distinct strings as a dictionary, other strings as views). It is made once, when the cache
         is complete, and kept by the cache within its bounds until the cache is closed; without room
-        for it nothing changes. Other readers see the cache as it is. DuckDB 1 ignores this.
+        for it nothing changes. Other readers see the cache as it is. DuckDB 1 ignores this. A cache made with
+        ``respool.cache(source, optimize="duckdb")`` keeps nothing else, and needs no copy.
 
     Returns
     -------

@@ -6,10 +6,11 @@ use std::sync::Arc;
 use arrow_schema::Schema;
 use pyo3::exceptions::{PyOSError, PyValueError};
 use pyo3::prelude::*;
-use respool::{Log, LogOptions, WritePolicy};
+use respool::{Encodings, Log, LogOptions, WritePolicy};
 
 use crate::attach::detached;
 use crate::cache::PyCache;
+use crate::error::OrRaise;
 use crate::feeding::{BatchRows, Feeding, Prefetch};
 use crate::metadata::entries_of;
 use crate::number::Number;
@@ -42,6 +43,11 @@ use crate::source::source_of;
 ///     float, str, and lists and dicts of these.
 /// prefetch, batch_rows, coalesce_rows, compression, schema
 ///     As for :class:`StreamCache`.
+/// optimize
+///     ``"duckdb"``: keep batches in the encodings that DuckDB reads without converting, and only so: decimals of
+///     4 or 8 bytes, few distinct strings as a dictionary, other strings and binaries as views. ``"polars"`` or
+///     ``"views"``: strings and binaries as views. Each batch is converted once, as it comes in, and everybody but
+///     these engines gets it as it came. Not with ``path``.
 /// allow_tmpfs
 ///     Accept a ``directory`` or ``path`` on a memory file system.
 ///
@@ -84,10 +90,11 @@ use crate::source::source_of;
     coalesce_rows=None,
     compression=None,
     schema=None,
+    optimize=None,
     allow_tmpfs=false,
 ))]
 #[pyo3(
-    text_signature = "(source, *, memory='25%', disk='auto', directory=None, path=None, metadata=None, prefetch=None, batch_rows=None, coalesce_rows=None, compression=None, schema=None, allow_tmpfs=False)"
+    text_signature = "(source, *, memory='25%', disk='auto', directory=None, path=None, metadata=None, prefetch=None, batch_rows=None, coalesce_rows=None, compression=None, schema=None, optimize=None, allow_tmpfs=False)"
 )]
 #[expect(clippy::too_many_arguments, reason = "keywords of one door")]
 pub(crate) fn cache<'py>(
@@ -103,9 +110,20 @@ pub(crate) fn cache<'py>(
     coalesce_rows: Option<Number>,
     compression: Option<&str>,
     schema: Option<&Bound<'py, PyAny>>,
+    optimize: Option<&str>,
     allow_tmpfs: bool,
 ) -> PyResult<Bound<'py, PyCache>> {
+    let encodings: Option<Encodings> = optimize
+        .map(|optimize| optimize.parse().or_raise(py))
+        .transpose()?;
     if let Some(path) = path {
+        if encodings.is_some() {
+            return Err(PyValueError::new_err(
+                "optimize is for a cache whose log goes with the process, and a log with a path keeps batches as \
+                 they come: leave one of them out, or register the cache with optimize=True, which keeps a copy \
+                 beside the log",
+            ));
+        }
         if directory.is_some() {
             return Err(PyValueError::new_err(
                 "directory is for a log that goes with the process, and path for one that is kept: give one of them",
@@ -147,6 +165,9 @@ pub(crate) fn cache<'py>(
     };
     let mut options =
         options(py, memory.as_ref(), &feeding)?.with_write_policy(WritePolicy::OnEviction);
+    if let Some(encodings) = encodings {
+        options = options.with_encodings(encodings);
+    }
     if let Some(disk) = disk {
         let directory = match directory {
             Some(PathArgument(directory)) => directory,

@@ -700,7 +700,7 @@ impl PyView {
                 Some(columns) => view.select_indexes(columns)?,
                 None => view,
             };
-            view.reader_at(Position::default(), &Signals)
+            view.as_kept()?.reader_at(Position::default(), &Signals)
         });
         export_stream(py, reader?, Self::owner(slf).keeper(py))
     }
@@ -710,6 +710,24 @@ impl PyView {
     fn _rows(&self, py: Python<'_>) -> PyResult<u64> {
         let extent = detached(py, || self.view.extent())?;
         Ok(extent.rows)
+    }
+
+    /// As `_rows`, but of a filtered view an estimate, for which a few batches may be filtered.
+    fn _estimate(&self, py: Python<'_>) -> PyResult<u64> {
+        let estimated = detached(py, || self.view.estimated_rows(&Signals));
+        estimated.inspect_err(|error| {
+            // As below.
+            if error.is_instance_of::<PyKeyboardInterrupt>(py) {
+                swallowed();
+            }
+        })
+    }
+
+    /// The schema, with views for text and binaries where they are kept so.
+    #[getter]
+    fn _schema_with_views<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        let schema = detached(py, || self.view.schema_with_views())?;
+        schema_to_pyarrow(py, &schema)
     }
 
     /// Whether zone maps decide nearly every stored batch, and the others can be filtered exactly.

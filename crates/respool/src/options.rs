@@ -10,6 +10,7 @@ use crate::ahead::ReadAhead;
 use crate::batch_rows::BatchRows;
 use crate::error::{Error, Result};
 use crate::ledger::Budget;
+use crate::pack::Encodings;
 
 /// When a batch is written to the log.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -64,6 +65,7 @@ pub struct Options {
     max_readers: Option<usize>,
     batch_rows: Option<BatchRows>,
     read_ahead: Option<ReadAhead>,
+    encodings: Option<Encodings>,
 }
 
 /// What log there is to be.
@@ -86,6 +88,18 @@ impl LogChoice {
         } else {
             Log::temporary_within(schema, options, &quota)?
         })
+    }
+
+    pub(crate) fn has_name(&self) -> bool {
+        self.has_name
+    }
+
+    /// The same within a quota.
+    pub(crate) fn within(self, quota: &Quota) -> Self {
+        Self {
+            quota: Some(quota.clone()),
+            ..self
+        }
     }
 }
 
@@ -211,6 +225,19 @@ impl Options {
     pub fn with_read_ahead(mut self, ahead: ReadAhead) -> Self {
         self.read_ahead = Some(ahead);
         self
+    }
+
+    /// Keeps batches in the encodings that somebody reads without converting, and only so. Who reads the cache
+    /// gets them as they came. Not for a log with a name.
+    #[must_use]
+    pub fn with_encodings(mut self, encodings: Encodings) -> Self {
+        self.encodings = Some(encodings);
+        self
+    }
+
+    /// See [`Options::with_encodings`].
+    pub fn encodings(&self) -> Option<Encodings> {
+        self.encodings
     }
 
     /// The bound of the memory tier in bytes; `None` is no bound.

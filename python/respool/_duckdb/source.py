@@ -15,6 +15,9 @@ from respool import StreamCacheView
 from respool._duckdb.translate import predicate
 from respool._native import Predicate
 
+_REMEMBERED = 256
+"""Filters that a source remembers to have declined."""
+
 
 class ViewSource(ArrowScanSource):
     """A view, as DuckDB's Arrow scan asks for it."""
@@ -26,6 +29,8 @@ class ViewSource(ArrowScanSource):
         self._view = view
         self._encode = optimize
         self._encoding = threading.Lock()
+        self._declined: set[str] = set()
+        self._estimate: int | None = None
         if view.complete:
             self._optimize()
 
@@ -36,8 +41,12 @@ class ViewSource(ArrowScanSource):
         return self.obj.__arrow_c_stream__(requested_schema)
 
     def rows(self) -> int:
-        """Rows stored so far, all of them once the view is complete; of a filtered one at most."""
-        return self._view._rows  # noqa: SLF001
+        """Rows stored so far, all of them once the view is complete; of a filtered one then an estimate."""
+        if not self._view.complete:
+            return self._view._rows  # noqa: SLF001
+        if self._estimate is None:
+            self._estimate = self._view._estimate()  # noqa: SLF001
+        return self._estimate
 
     def accepts(self, node: Node) -> bool:
         """Whether the stream is to filter, and not DuckDB.
@@ -49,8 +58,17 @@ class ViewSource(ArrowScanSource):
         if not self._view.complete:
             return False
         self._optimize()
+        # Of what is complete the answer stays what it is; most are this one, at every run of a query again.
+        text = node.fragment()
+        if text in self._declined:
+            return False
         translated = predicate(node, self._view)
-        return translated is not None and self._view._is_decided(translated)  # noqa: SLF001
+        if translated is not None and self._view._is_decided(translated):  # noqa: SLF001
+            return True
+        if len(self._declined) >= _REMEMBERED:
+            self._declined.clear()
+        self._declined.add(text)
+        return False
 
     def stream(self, columns: Sequence[int] | None, filters: Sequence[Node]) -> tuple[object, bool]:
         """Stream the columns asked for, and the rows that pass the filters accepted."""

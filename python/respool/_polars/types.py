@@ -232,7 +232,8 @@ class Table:
 
     def __init__(self, view: StreamCacheView) -> None:
         self.view = view
-        self.columns = columns_of(view.schema)
+        # Text that is kept as views is given as it is.
+        self.columns = columns_of(view._schema_with_views)  # noqa: SLF001
         self._numbers = {column.name: number for number, column in enumerate(self.columns)}
 
     def __reduce__(self) -> tuple[type[Table], tuple[StreamCacheView]]:

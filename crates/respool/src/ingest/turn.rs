@@ -74,7 +74,7 @@ impl<'a> Turn<'a> {
                 Some(Upstream::Writer(_)) => {
                     self.follow(time, until, waits_since.unwrap_or(time))?
                 }
-                Some(Upstream::Source(_)) | None => match self.step(goal, time)? {
+                Some(Upstream::Source(_)) | None => match self.step(goal, time, until)? {
                     Step::Done(time) => time,
                     Step::Nothing => return Ok(time),
                 },
@@ -86,8 +86,8 @@ impl<'a> Turn<'a> {
         }
     }
 
-    /// Stores what was pulled, or else pulls; tells when it was done.
-    fn step(&mut self, goal: Goal, begun: Instant) -> Result<Step> {
+    /// Stores what was pulled, or else pulls; tells when it was done, or when that time had come.
+    fn step(&mut self, goal: Goal, begun: Instant, until: Instant) -> Result<Step> {
         let store = self.store;
         let is_waited_for = goal.is_near() || store.waiting.load(Ordering::Relaxed) > 0;
         let Some(Upstream::Source(feed)) = &mut self.upstream else {
@@ -126,7 +126,17 @@ impl<'a> Turn<'a> {
             drop(store.look_open()?);
             return Ok(Step::Done(began_to_store));
         };
-        store.push(self.batches, next)?;
+        match &mut feed.packer {
+            None => store.push(self.batches, next)?,
+            Some(packer) => {
+                let Some(kept) = packer.pack(&next.batch, self.batches, until)? else {
+                    // What is done of it stays.
+                    return Ok(Step::Done(now()));
+                };
+                store.push_packed(self.batches, &next.batch, &kept)?;
+                packer.stored();
+            }
+        }
         self.batches += 1;
         self.rows += next.batch.num_rows() as u64;
         feed.pending.pop_front();

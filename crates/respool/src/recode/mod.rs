@@ -20,6 +20,7 @@ use crate::error::{Error, Result};
 use crate::ingest::Goal;
 use crate::interrupt::{Interrupt, Uninterrupted, Watch};
 use crate::options::{Options, WritePolicy};
+use crate::pack::Encodings;
 use crate::replay::Polled;
 use crate::store::{End, Store};
 use crate::sync::now;
@@ -48,6 +49,9 @@ pub(crate) fn recoded(view: &View, interrupt: &dyn Interrupt) -> Result<Option<A
         return Ok(None);
     }
     let store = view.store();
+    if store.encodings() == Some(Encodings::DuckDb) {
+        return Ok(None);
+    }
     let is_whole = view.is_whole();
     if is_whole && let Some(damaged) = store.take_damaged() {
         damaged.close()?;

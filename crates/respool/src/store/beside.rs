@@ -103,7 +103,9 @@ impl Store {
         };
         let log = match log {
             Records::Opened(log) => log,
-            Records::Written(_) => Arc::new(LogReader::open(&self.location()?.directory).ok()?),
+            Records::Written(_) | Records::Chained(_) => {
+                Arc::new(LogReader::open(&self.location()?.directory).ok()?)
+            }
         };
         let is_ours = self.location()?.identity == log.identity();
         let is_whole = log.state() == LogState::Complete && log.len() == batches;

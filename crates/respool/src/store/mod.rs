@@ -7,11 +7,13 @@ pub(crate) mod advice;
 mod again;
 pub(crate) mod ahead;
 mod beside;
+mod chain;
 mod closing;
 mod derived;
 mod durable;
 mod filling;
 mod forked;
+mod kept;
 pub(crate) mod lookahead;
 pub(crate) mod lookup;
 mod opened;
@@ -20,7 +22,6 @@ pub(crate) mod records;
 pub(crate) mod release;
 mod resize;
 pub(crate) mod rows;
-mod shrink;
 pub(crate) mod slots;
 mod snapshot;
 pub(crate) mod upstream;
@@ -41,10 +42,12 @@ pub use self::snapshot::Snapshot;
 use self::advice::Advice;
 use self::ahead::Ahead;
 use self::beside::Beside;
+use self::chain::Chain;
 use self::closing::Unclosed;
 use self::derived::Derived;
 use self::filling::Filling;
 use self::forked::Location;
+use self::kept::Kept;
 use self::records::Records;
 use self::slots::State;
 use self::upstream::{Feed, Upstream};
@@ -54,7 +57,8 @@ use crate::error::{Error, Result};
 use crate::fork::Process;
 use crate::ledger::Budget;
 use crate::metrics::Counters;
-use crate::options::{Options, WritePolicy};
+use crate::options::{LogChoice, Options, WritePolicy};
+use crate::pack::Packer;
 use crate::source::Source;
 use crate::sync::{Condvar, Mutex, MutexGuard, RwLock};
 use crate::zones::ZoneMaps;
@@ -70,6 +74,8 @@ pub(crate) struct Store {
     /// Where a thread reads ahead, what it waits at, and within what it runs.
     pub(crate) bell: Option<Arc<Bell>>,
     pub(crate) within: Option<Within>,
+    /// How batches are kept, where that is not how they came.
+    kept: Option<Kept>,
     log_options: Option<LogOptions>,
     /// Where the log is, if it has a name.
     location: Option<Location>,
@@ -110,20 +116,46 @@ impl Store {
     /// [`Error::Log`] where the log's directory can't be used.
     pub(crate) fn new(source: Box<dyn Source>, options: &Options) -> Result<Arc<Self>> {
         let schema = source.schema();
+        let packer = options.encodings().and_then(|it| Packer::new(it, &schema));
         let log = options.log_choice();
-        let log = log.map(|log| log.begin(Arc::clone(&schema)));
+        if packer.is_some() && log.is_some_and(LogChoice::has_name) {
+            return Err(Error::invalid(
+                "a log with a name keeps batches as they come: encodings are for a log that goes with the process",
+            ));
+        }
+        let log = log.map(|choice| {
+            let log = choice.begin(Arc::clone(&schema))?;
+            Ok::<_, Error>(match &packer {
+                None => Records::Written(Arc::new(log)),
+                Some(_) => Records::Chained(Arc::new(Chain::new(log, choice.clone()))),
+            })
+        });
         let log = log.transpose()?;
+        let encodings = options.encodings().zip(packer.as_ref());
+        let kept = encodings.map(|(encodings, packer)| Kept::new(encodings, packer));
+        let mut feed = Feed::new(source);
+        feed.packer = packer;
         let state = State {
-            upstream: Some(Upstream::Source(Box::new(Feed::new(source)))),
-            log: log.map(|log| Records::Written(Arc::new(log))),
+            upstream: Some(Upstream::Source(Box::new(feed))),
+            log,
             ..State::default()
         };
-        Ok(Self::of(schema, state, options, None))
+        Ok(Self::keeping(schema, kept, state, options, None))
     }
 
     /// A store over what is there already, or partly there.
     pub(crate) fn of(
         schema: SchemaRef,
+        state: State,
+        options: &Options,
+        timeout: Option<Duration>,
+    ) -> Arc<Self> {
+        Self::keeping(schema, None, state, options, timeout)
+    }
+
+    fn keeping(
+        schema: SchemaRef,
+        kept: Option<Kept>,
         mut state: State,
         options: &Options,
         timeout: Option<Duration>,
@@ -153,6 +185,7 @@ impl Store {
             waiting: AtomicUsize::new(0),
             bell: read_ahead.map(|_| Arc::default()),
             within: read_ahead.map(|it| it.within),
+            kept,
             log_options: options.log().cloned(),
             location: location.map(|(directory, identity)| Location {
                 // It is opened again where the process, or another, may be in another directory.

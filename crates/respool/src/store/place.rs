@@ -3,15 +3,14 @@
 use std::sync::Arc;
 
 use arrow_array::RecordBatch;
-use respool_log::Log;
 
 use super::Store;
 use super::records::Records;
-use super::shrink::shrink;
 use crate::error::{Error, Result};
 use crate::ledger::weigh::{PER_COLUMN, Weight};
 use crate::ledger::{Charged, Full};
 use crate::options::WritePolicy;
+use crate::pack::shrink;
 use crate::panics::caught;
 use crate::sync::reach_files;
 
@@ -49,11 +48,38 @@ impl Store {
     pub(crate) fn push(&self, index: usize, next: &Pending) -> Result<()> {
         let Pending { batch, share } = next;
         let weight = caught(|| Weight::of(batch)).map_err(|text| unstorable(index, &text))?;
-        let heap = self.place(index, batch, share, &weight)?;
+        self.push_weighed(index, batch, share, &weight, weight.shown)
+    }
+
+    /// As [`Store::push`], for a batch that is kept as `packed`.
+    ///
+    /// # Errors
+    /// As there.
+    pub(crate) fn push_packed(
+        &self,
+        index: usize,
+        batch: &RecordBatch,
+        packed: &RecordBatch,
+    ) -> Result<()> {
+        let weigh = || (Weight::of(packed), Weight::of(batch).shown);
+        let (weight, shown) = caught(weigh).map_err(|text| unstorable(index, &text))?;
+        self.note_kept(packed.schema_ref());
+        self.push_weighed(index, packed, &Share::None, &weight, shown)
+    }
+
+    fn push_weighed(
+        &self,
+        index: usize,
+        batch: &RecordBatch,
+        share: &Share,
+        weight: &Weight,
+        shown: u64,
+    ) -> Result<()> {
+        let heap = self.place(index, batch, share, weight)?;
         let is_kept = heap.is_some();
         {
             let mut state = self.look_open()?;
-            state.push(heap, batch.num_rows(), weight.shown);
+            state.push(heap, batch.num_rows(), shown);
             if let Some(log) = &state.log {
                 state.clean = state.clean.max(log.len());
             }
@@ -73,7 +99,7 @@ impl Store {
         weight: &Weight,
     ) -> Result<Option<Arc<Charged>>> {
         let log = self.look_open()?.log.clone();
-        let log = log.as_ref().and_then(Records::written).cloned();
+        let log = log.filter(Records::is_written);
         match (log, self.write_policy) {
             (None, _) => match self.charge(batch, share, weight) {
                 Ok(heap) => Ok(Some(heap)),
@@ -105,7 +131,13 @@ impl Store {
         }
     }
 
-    fn append(&self, log: &Log, index: usize, batch: &RecordBatch, weight: &Weight) -> Result<()> {
+    fn append(
+        &self,
+        log: &Records,
+        index: usize,
+        batch: &RecordBatch,
+        weight: &Weight,
+    ) -> Result<()> {
         let _writing = self.spilling.lock();
         self.write(log, index, batch, Some(weight.shown))
     }
@@ -113,7 +145,7 @@ impl Store {
     /// Writes record `index` of the log, held for writing; one that is there already is not written twice.
     fn write(
         &self,
-        log: &Log,
+        log: &Records,
         index: usize,
         batch: &RecordBatch,
         shown: Option<u64>,
@@ -121,10 +153,7 @@ impl Store {
         if log.len() <= index {
             reach_files();
             // Arrays that contradict themselves may be anything: nothing is written of what can't be read.
-            let appended = caught(|| match shown {
-                Some(shown) => log.append_shown(batch, shown),
-                None => log.append(batch),
-            });
+            let appended = caught(|| log.append(batch, shown));
             appended.map_err(|text| unstorable(index, &text))??;
             self.count_held_by_log(&|| log.held_bytes());
         }
@@ -132,7 +161,7 @@ impl Store {
     }
 
     /// Moves the oldest dirty batch into the log; `false` where there is none.
-    pub(super) fn clean_oldest(&self, log: &Log) -> Result<bool> {
+    pub(super) fn clean_oldest(&self, log: &Records) -> Result<bool> {
         // Let go after the lock, whatever happens: the last one to hold a batch runs foreign code.
         let (heap, _freed);
         let _writing = self.spilling.lock();

@@ -33,7 +33,7 @@ impl Store {
                 self.give_up(evicted);
             }
         }
-        if let Some(log) = log.as_ref().and_then(Records::written) {
+        if let Some(log) = log.as_ref().filter(|log| log.is_written()) {
             while self.budget.0.is_over() && self.clean_oldest(log)? {}
         }
         self.give_up_slices()?;

@@ -11,6 +11,7 @@ use super::again::Again;
 use super::place::Pending;
 use crate::error::BoxError;
 use crate::ledger::Charged;
+use crate::pack::Packer;
 use crate::source::Source;
 
 /// Whoever brings the next batch.
@@ -37,6 +38,8 @@ pub(crate) struct Feed {
     pub(crate) end: Option<Result<(), BoxError>>,
     /// What the source gives again of a log that is resumed.
     pub(crate) again: Option<Again>,
+    /// What makes of a batch what is kept of it, where that is something else.
+    pub(crate) packer: Option<Packer>,
 }
 
 /// What a source said.
@@ -58,6 +61,7 @@ impl Feed {
             pending: VecDeque::new(),
             end: None,
             again: None,
+            packer: None,
         }
     }
 

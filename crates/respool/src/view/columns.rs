@@ -3,10 +3,12 @@
 use std::sync::Arc;
 
 use arrow_array::{ArrayRef, RecordBatch, RecordBatchOptions};
-use arrow_schema::{FieldRef, SchemaRef};
+use arrow_schema::{DataType, FieldRef, Schema, SchemaRef};
 
 use super::cast::cast_exactly;
 use crate::error::{Error, Result};
+use crate::pack::shown_as;
+use crate::store::Store;
 
 /// Columns of a cache, each cast or not.
 #[derive(Clone, Debug)]
@@ -21,6 +23,8 @@ pub(crate) struct Columns {
 pub(crate) struct Output {
     /// Column of the cache.
     pub(crate) column: usize,
+    /// What it is shown as instead of the type that it came as: one that its batches are kept as.
+    pub(crate) kept: Option<DataType>,
     /// Casts, one after the other.
     pub(crate) casts: Vec<FieldRef>,
 }
@@ -42,6 +46,7 @@ impl Columns {
         (0..schema.fields().len())
             .map(|column| Output {
                 column,
+                kept: None,
                 casts: Vec::new(),
             })
             .collect()
@@ -55,7 +60,7 @@ impl Columns {
                 .outputs
                 .iter()
                 .enumerate()
-                .all(|(at, output)| output.column == at && output.casts.is_empty())
+                .all(|(at, output)| output.column == at && output.is_as_it_came())
     }
 
     pub(crate) fn schema(&self) -> &SchemaRef {
@@ -93,15 +98,38 @@ impl Columns {
         output.casts.is_empty().then_some(output.column)
     }
 
-    /// Makes the columns of a batch of the cache's columns `read`, ascending, which hold the base.
-    pub(crate) fn show(&self, batch: &RecordBatch, read: &[usize]) -> Result<RecordBatch> {
+    /// The same columns as they are kept, but for those that are cast.
+    pub(crate) fn as_kept(&self, kept: &Schema) -> Self {
+        let mut outputs = self.outputs.clone();
+        let fields = outputs.iter_mut().zip(self.schema.fields());
+        let fields: Vec<FieldRef> = fields
+            .map(|(output, field)| match kept.fields().get(output.column) {
+                Some(kept) if output.casts.is_empty() && kept.data_type() != field.data_type() => {
+                    let kind = kept.data_type().clone();
+                    output.kept = Some(kind.clone());
+                    Arc::new(field.as_ref().clone().with_data_type(kind))
+                }
+                _ => Arc::clone(field),
+            })
+            .collect();
+        let schema = Schema::new_with_metadata(fields, self.schema.metadata().clone());
+        Self::new(Arc::new(schema), outputs)
+    }
+
+    /// Makes the columns of a batch of the store's columns `read`, ascending, which hold the base.
+    pub(crate) fn show(
+        &self,
+        batch: &RecordBatch,
+        read: &[usize],
+        store: &Store,
+    ) -> Result<RecordBatch> {
         let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
         let columns = self
             .outputs
             .iter()
             .map(|output| {
                 let at = read.partition_point(|column| *column < output.column);
-                output.show(batch.column(at))
+                output.show(batch.column(at), store)
             })
             .collect::<Result<Vec<_>>>()?;
         RecordBatch::try_new_with_options(Arc::clone(&self.schema), columns, &options)
@@ -110,9 +138,23 @@ impl Columns {
 }
 
 impl Output {
-    fn show(&self, column: &ArrayRef) -> Result<ArrayRef> {
-        let mut column = Arc::clone(column);
-        for field in &self.casts {
+    fn is_as_it_came(&self) -> bool {
+        self.kept.is_none() && self.casts.is_empty()
+    }
+
+    fn show(&self, column: &ArrayRef, store: &Store) -> Result<ArrayRef> {
+        let (mut column, casts) = match (&self.kept, self.casts.split_first()) {
+            (Some(kind), _) => (shown_as(column, kind)?, self.casts.as_slice()),
+            // What is kept as views need not become strings in between.
+            (None, Some((first, rest))) if store.may_show(self.column, first.data_type()) => {
+                (shown_as(column, first.data_type())?, rest)
+            }
+            (None, _) => (
+                store.given_column(column, self.column)?,
+                self.casts.as_slice(),
+            ),
+        };
+        for field in casts {
             column = cast_exactly(&column, field)?;
         }
         Ok(column)

@@ -3,7 +3,6 @@
 use std::borrow::Cow;
 use std::cell::RefCell;
 use std::ops::Range;
-use std::sync::Arc;
 
 use arrow_array::{ArrayRef, RecordBatch};
 
@@ -72,10 +71,15 @@ impl Filter {
         prove(store, &self.based, batches, watch)
     }
 
-    /// The rows that pass of a batch of the cache's columns `read`.
-    pub(crate) fn passing(&self, batch: &RecordBatch, read: &[usize]) -> Result<RecordBatch> {
+    /// The rows that pass of a batch of the store's columns `read`.
+    pub(crate) fn passing(
+        &self,
+        batch: &RecordBatch,
+        read: &[usize],
+        store: &Store,
+    ) -> Result<RecordBatch> {
         let doing = "cannot filter a batch";
-        let asked = self.columns.show(batch, read)?;
+        let asked = self.columns.show(batch, read, store)?;
         let mask = self.predicate.apply(&asked).map_err(Error::arrow(doing))?;
         filter(batch, &mask).map_err(Error::arrow(doing))
     }
@@ -129,7 +133,7 @@ pub(crate) fn prove(
                     ahead.look(batch, &Proof { store, column, end });
                 }
                 let batch = store.read(&stored, Some(&[column]))?;
-                Ok(Arc::clone(batch.column(0)))
+                store.provable_column(batch.column(0), column)
             }
             Found::End | Found::Pending => Err(Error::Closed),
         }

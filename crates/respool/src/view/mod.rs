@@ -24,6 +24,7 @@ use self::counted::Counted;
 use self::filter::Filter;
 use self::selection::{Selection, slice};
 use crate::error::{Error, Result};
+use crate::pack::Encodings;
 use crate::predicate::Predicate;
 use crate::store::Store;
 
@@ -205,6 +206,30 @@ impl View {
             return Ok(self.clone());
         }
         self.select(&names(schema))?.cast(schema)
+    }
+
+    /// The same columns in the encodings that they are [kept](crate::Options::with_encodings) in, but for those
+    /// that are cast: for an engine to which these are the same types. A cache that still fills may come to
+    /// others, so there only text is shown so, as views.
+    ///
+    /// # Errors
+    /// [`Error::Forked`].
+    pub fn as_kept(&self) -> Result<Self> {
+        Ok(match self.store().kept_schema()? {
+            Some(kept) => self.shaped(self.shape().as_kept(&kept)),
+            None => self.clone(),
+        })
+    }
+
+    /// The schema, with views for the columns of text and binaries that are kept as views whatever comes.
+    ///
+    /// # Errors
+    /// As [`View::as_kept`].
+    pub fn schema_with_views(&self) -> Result<SchemaRef> {
+        Ok(match self.store().encodings() {
+            Some(Encodings::Views) => self.as_kept()?.schema(),
+            Some(Encodings::DuckDb) | None => self.schema(),
+        })
     }
 
     /// Rows `offset .. offset + length` of the view; to the end without a length. A slice that

@@ -28,10 +28,11 @@ impl View {
     pub(crate) fn read(&self, stored: &Stored) -> Result<RecordBatch> {
         let Some(columns) = &self.columns else {
             let batch = self.store().read(stored, None)?;
-            return Ok(self.cut(batch, stored.rows.first));
+            return self.store().given(self.cut(batch, stored.rows.first));
         };
         let batch = self.store().read(stored, Some(columns.base()))?;
-        columns.show(&self.cut(batch, stored.rows.first), columns.base())
+        let batch = self.cut(batch, stored.rows.first);
+        columns.show(&batch, columns.base(), self.store())
     }
 
     /// As [`View::read`], for a batch that is read by itself: what is missing of it is brought in before.
@@ -56,9 +57,9 @@ impl View {
         let batch = self.store().read(stored, Some(&read))?;
         let mut batch = self.cut(batch, stored.rows.first);
         for filter in filters {
-            batch = filter.passing(&batch, &read)?;
+            batch = filter.passing(&batch, &read, self.store())?;
         }
-        shape.show(&batch, &read)
+        shape.show(&batch, &read, self.store())
     }
 
     /// Cuts off the rows outside the slice.

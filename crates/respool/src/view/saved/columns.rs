@@ -88,5 +88,13 @@ fn output(from: &mut Decoder<'_>, schema: &SchemaRef) -> Result<(Output, FieldRe
     if shown.data_type() != field.data_type() {
         return Err(damaged("a column has another type than its cast"));
     }
-    Ok((Output { column, casts }, shown))
+    let kept = None;
+    Ok((
+        Output {
+            column,
+            kept,
+            casts,
+        },
+        shown,
+    ))
 }

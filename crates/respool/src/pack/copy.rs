@@ -17,19 +17,30 @@ pub(crate) fn shrink(batch: &RecordBatch) -> Result<RecordBatch, ArrowError> {
     let columns = batch
         .columns()
         .iter()
-        .map(|column| Ok(make_array(copied(&column.to_data())?)))
+        .map(copied_array)
         .collect::<Result<Vec<_>, ArrowError>>()?;
     let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
     RecordBatch::try_new_with_options(batch.schema(), columns, &options)
 }
 
-fn copied(data: &ArrayData) -> Result<ArrayData, ArrowError> {
+/// A copy of a column that shares nothing with it; not of every type.
+pub(super) fn copied_array(array: &ArrayRef) -> Result<ArrayRef, ArrowError> {
+    let data = array.to_data();
     if !is_copied(data.data_type()) {
-        return Ok(data.clone());
+        return Ok(Arc::clone(array));
     }
+    Ok(make_array(collected(copied(&data)?)?))
+}
+
+/// A copy of the rows; the bytes of views and the values of dictionaries are shared.
+pub(super) fn copied_rows(array: &ArrayRef) -> Result<ArrayRef, ArrowError> {
+    Ok(make_array(copied(&array.to_data())?))
+}
+
+fn copied(data: &ArrayData) -> Result<ArrayData, ArrowError> {
     let mut copy = MutableArrayData::new(vec![data], false, data.len());
     copy.try_extend(0, 0, data.len())?;
-    collected(copy.freeze())
+    Ok(copy.freeze())
 }
 
 /// Types whose rows [`MutableArrayData`] copies one for one; the others stay as they are.
