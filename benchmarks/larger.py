@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 LARGE, BALLAST = float(os.environ.get("LARGE", "8")), float(os.environ.get("BALLAST", "16"))
-SECONDS = float(os.environ.get("SECONDS", "20"))
+SCANNED = float(os.environ.get("SCANNED", "20"))
 ROWS, COLUMNS = 200_000, 16
 
 LOCK = """
@@ -151,12 +151,15 @@ def beside(log: Path, hot: Path) -> None:
 
         query()
         alone = [query() for _ in range(20)]
-        scan = [sys.executable, "-c", SCAN, str(log), str(SECONDS)]
+        scan = [sys.executable, "-c", SCAN, str(log), str(SCANNED)]
         with subprocess.Popen(scan, stdout=subprocess.PIPE, text=True) as child:
             time.sleep(1)
-            before, times = read_bytes(), []
+            again, times = 0, []
             while child.poll() is None:
+                # What a child read counts here once it has ended: not what lies between two queries.
+                before = read_bytes()
                 times.append(query())
+                again += read_bytes() - before
                 time.sleep(0.1)
             scanned = child.stdout.read().strip() if child.stdout else ""
         middle, usual = statistics.median(times), statistics.median(alone)
@@ -167,7 +170,7 @@ def beside(log: Path, hot: Path) -> None:
             f", alone {usual * 1e3:.0f}: {middle / usual:.2f}x{verdict(middle / usual, 2, 'x')}",
             end="",
         )
-        print(f"; {(read_bytes() - before) / 1e6:.0f} MB of them were read again")
+        print(f"; {again / 1e6:.0f} MB of them were read again")
 
 
 def main() -> None:
