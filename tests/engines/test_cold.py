@@ -86,14 +86,20 @@ def least(columns: int) -> int:
 
 
 def check_read(place, columns: int, query: Callable[[], object], times: int = 3) -> None:
-    """Run a query several times, each time on cold pages: the first verifies what was opened."""
+    """Run a query several times, each time on cold pages: the first verifies what was opened.
+
+    A system that is short of memory may take pages away before they are used: then it is asked again.
+    """
     for _ in range(times):
-        cold.forget(place)
-        before = cold.read_bytes()
-        answer = query()
-        read = cold.read_bytes() - before
-        assert read <= 1.1 * least(columns) + 8 * MIB, f"{read} bytes"
-        del answer
+        for attempt in range(3):
+            cold.forget(place)
+            before = cold.read_bytes()
+            answer = query()
+            read = cold.read_bytes() - before
+            del answer
+            if read <= 1.1 * least(columns) + 8 * MIB:
+                break
+            assert attempt < 2, f"{read} bytes"
 
 
 def plain(cache, names: list[str]) -> list[int]:

@@ -5,8 +5,8 @@
 //! ahead, metadata first, which says where the columns lie.
 //!
 //! Where all is in memory that would be work for nothing. So a scan only looks: at its first batch and one
-//! further on, and then every few megabytes, if it has taken a while to come so far: who is waited for by nobody
-//! has no pages missing. Where one is, it begins to bring in, until a window was found in memory.
+//! further on, and then every few megabytes, if it has taken a while to come so far: a scan that waits for no disk
+//! misses no pages. Where one is missing, it begins to bring in, until a window was found in memory.
 
 use std::borrow::Cow;
 use std::collections::VecDeque;
