@@ -14,6 +14,7 @@ from duckdb._sources.nodes import Node
 from respool import StreamCacheView
 from respool._duckdb.translate import predicate
 from respool._native import Predicate
+from respool.exceptions import RespoolError
 
 _REMEMBERED = 256
 """Filters that a source remembers to have declined."""
@@ -45,7 +46,10 @@ class ViewSource(ArrowScanSource):
         if not self._view.complete:
             return self._view._rows  # noqa: SLF001
         if self._estimate is None:
-            self._estimate = self._view._estimate()  # noqa: SLF001
+            try:
+                self._estimate = self._view._estimate()  # noqa: SLF001
+            except (RespoolError, OSError, ValueError):
+                return self._view._rows  # noqa: SLF001 - what can't be read says so where it is
         return self._estimate
 
     def accepts(self, node: Node) -> bool:
