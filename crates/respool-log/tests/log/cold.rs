@@ -1,4 +1,6 @@
 //! What a read brings in from the disk, of a file of which nothing is in memory.
+//!
+//! Long because forgetting a file, and asking what is in memory of it, is shared by all tests here.
 #![cfg(target_os = "linux")]
 
 use std::fs::File;

@@ -1,6 +1,7 @@
 //! Reading a view: one after the other through a reader, one by its number, or all that there is to come.
 
 mod bring;
+mod coming;
 mod estimate;
 mod open;
 mod reader;

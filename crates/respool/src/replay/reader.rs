@@ -9,7 +9,7 @@ use crate::error::{Error, Result};
 use crate::ingest::Goal;
 use crate::interrupt::{Interrupt, Pace, Uninterrupted, Watch};
 use crate::predicate::Verdict;
-use crate::store::lookahead::{Coming, Lookahead, Scan};
+use crate::store::lookahead::Lookahead;
 use crate::store::lookup::{Found, Stored};
 use crate::store::release::Registration;
 use crate::view::filter::Filter;
@@ -217,7 +217,7 @@ impl Reader {
     }
 
     /// The filters that a batch has to go through; `None` where zone maps know that no row of it passes.
-    fn open_filters(&self, batch: usize) -> Option<Vec<&Filter>> {
+    pub(super) fn open_filters(&self, batch: usize) -> Option<Vec<&Filter>> {
         let at = batch.checked_sub(self.first);
         let mut open: Vec<&Filter> = Vec::new();
         for (filter, verdicts) in self.view.filters().iter().zip(&self.verdicts) {
@@ -265,33 +265,6 @@ impl Reader {
         if let Some(registration) = &self.registration {
             registration.moved(self.next);
         }
-    }
-}
-
-impl Scan for Reader {
-    fn at_or_after(&self, batch: usize) -> Option<usize> {
-        self.view.selection().at_or_after(batch)
-    }
-
-    fn coming(&self, batch: usize) -> Coming<'_> {
-        let selection = self.view.selection();
-        let store = self.view.store();
-        let Some(open) = self.open_filters(batch) else {
-            return Coming::Skip;
-        };
-        let Ok(Found::Stored(mut stored)) = store.find(batch) else {
-            return Coming::End;
-        };
-        if stored.rows.first >= selection.rows().end {
-            return Coming::End;
-        }
-        if !selection.shows(stored.rows) {
-            return Coming::Skip;
-        }
-        if self.from_log && store.prefer_log(&mut stored).is_err() {
-            return Coming::End;
-        }
-        Coming::Read(stored, self.view.needed(&open))
     }
 }
 
