@@ -1,6 +1,7 @@
 //! Sizes as Python callers give them, and how much memory and disk there is.
 
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
@@ -79,6 +80,19 @@ pub(crate) fn free(directory: &Path) -> respool::Result<u64> {
 
 /// Bytes of memory this process may use: the machine's, or less where its control group says so.
 pub(crate) fn memory() -> u64 {
+    /// 0 until somebody asked: three files are too much to read for each query.
+    static KNOWN: AtomicU64 = AtomicU64::new(0);
+    match KNOWN.load(Ordering::Relaxed) {
+        0 => {
+            let asked = ask_memory();
+            KNOWN.store(asked, Ordering::Relaxed);
+            asked
+        }
+        known => known,
+    }
+}
+
+fn ask_memory() -> u64 {
     let machine = std::fs::read_to_string("/proc/meminfo")
         .ok()
         .and_then(|text| {
