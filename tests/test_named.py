@@ -93,6 +93,20 @@ def test_the_last_of_those_who_have_got_it_closes_it(named):
     assert fill.calls == 1
 
 
+def test_who_began_it_and_let_it_go_keeps_nobody_from_closing_it(named):
+    fill = Fill()
+    first = named("trips", fill)
+    second = named("trips", fill)
+    next(iter(second))
+    del first
+    gc.collect()
+    second.close()
+    assert second.closed
+    with named("trips", fill) as third:
+        assert third.ingested_count == 0
+    assert fill.calls == 2
+
+
 def test_threads_that_leave_early_do_not_end_the_fill_of_others(named):
     fill = Fill(20, pause=0.01)
     mine = named("trips", fill)

@@ -233,3 +233,35 @@ def test_a_log_with_a_path_refuses_it(log_dir):
     with pytest.raises(ValueError, match="optimize=True"):
         respool.cache(Source().reader(), path=log_dir / "log", optimize="duckdb")
     assert not (log_dir / "log").exists()
+
+
+def test_slices_count_as_what_is_kept_of_them():
+    prices = pa.array([Decimal(i % 1000) for i in range(100_000)], pa.decimal128(18, 2))
+    given = pa.record_batch({"price": prices})
+    for memory in ("1 MiB", "1.7 MiB", "2 MiB", "4 MiB"):
+        cache = respool.cache(
+            iter([given]),
+            schema=given.schema,
+            memory=memory,
+            disk=None,
+            optimize="duckdb",
+            batch_rows=(None, 10_000),
+        )
+        assert sum(batch.num_rows for batch in cache) == 100_000
+
+
+def test_what_can_not_be_copied_counts_with_all_that_it_holds():
+    rows = 50_000
+    prices = pa.array([Decimal(i % 1000) for i in range(rows)], pa.decimal128(9, 2))
+    runs = pa.RunEndEncodedArray.from_arrays(pa.array([rows], pa.int32()), pa.array([1]))
+    big = pa.array(range(rows))
+    nested = pa.ListArray.from_arrays(
+        pa.array(range(rows + 1), pa.int32()),
+        pa.DictionaryArray.from_arrays(big.cast(pa.int32()), big),
+    )
+    given = pa.record_batch({"price": prices, "runs": runs, "nested": nested})
+    cache = respool.cache(given, memory=None, disk=None, optimize="duckdb")
+    cache.ingest_all()
+    del prices, runs, big, nested
+    held = given.nbytes
+    assert cache.metrics()["memory_bytes"] > held

@@ -350,3 +350,42 @@ print("right")
 
 def test_forked_children_have_no_thread_and_make_their_own(log_dir):
     assert processes.run(FORKED, log_dir).strip() == "right"
+
+
+FORKED_WHILE_ASKED = """
+import os, signal, sys, threading
+import pyarrow as pa, respool
+
+batch = pa.record_batch({"x": [1]})
+release = threading.Event()
+def source():
+    for _ in range(500):
+        yield batch
+    release.wait(60)
+cache = respool.cache(source(), schema=batch.schema, prefetch="4 batches")
+shown = cache.slice(0, 500)
+pa.table(shown)
+over = threading.Event()
+def read():
+    while not over.is_set():
+        pa.RecordBatchReader.from_stream(shown).read_all()
+readers = [threading.Thread(target=read, daemon=True) for _ in range(6)]
+for reader in readers:
+    reader.start()
+for _ in range(120):
+    child = os.fork()
+    if child == 0:
+        signal.alarm(10)
+        sys.exit(0)
+    status = os.waitpid(child, 0)[1]
+    assert status == 0, status
+over.set()
+release.set()
+for reader in readers:
+    reader.join()
+print("ended")
+"""
+
+
+def test_a_child_ends_without_a_lock_that_a_reader_of_its_parent_had():
+    assert processes.run(FORKED_WHILE_ASKED).strip() == "ended"

@@ -32,7 +32,7 @@ new_duckdb = pytest.mark.skipif(IS_OLD, reason="DuckDB 1 has a plain stream: no 
 def batches() -> Iterator[pa.RecordBatch]:
     """Columns of 8 MB, batches of 6.4 MB; ``c0`` rises, the rest does not compress."""
     for number in range(BATCHES):
-        noise = random.Random(number)
+        noise = random.Random(number)  # noqa: S311 - noise, and the same each time
         first = pa.array(range(number * ROWS, (number + 1) * ROWS))
         others = [noise_of(noise) for _ in range(COLUMNS - 1)]
         yield pa.record_batch([first, *others], names=[f"c{n}" for n in range(COLUMNS)])

@@ -162,3 +162,21 @@ def test_polars_collects_as_over_a_plain_cache(optimize, store):
     ends = pl.col("grows").str.ends_with("99")
     assert lazy.filter(ends).collect().equals(frame.filter(ends))
     assert cache.to_polars().equals(frame)
+
+
+@pytest.mark.parametrize("optimize", ["duckdb", "views", "copy"])
+def test_an_extension_is_given_as_text(optimize):
+    name = {"ARROW:extension:name": "arrow.json", "ARROW:extension:metadata": ""}
+    schema = pa.schema([pa.field("j", pa.string(), metadata=name)])
+    data = pa.record_batch([['{"a": 1}', '{"a": 2}'] * 50], schema=schema)
+    sql = "select count(*), max(j::varchar) from t"
+    with duckdb.connect() as con:
+        con.register("t", pa.Table.from_batches([data]))
+        expected = con.execute(sql).fetchall()
+        con.unregister("t")
+        options = {} if optimize == "copy" else {"optimize": optimize}
+        cache = respool.cache(data, **options)
+        for _ in range(2):
+            respool.duckdb.register(con, "t", cache, optimize=optimize == "copy")
+            assert con.execute(sql).fetchall() == expected
+            cache.ingest_all()

@@ -148,12 +148,16 @@ impl PyCache {
         made: PyClassInitializer<Self>,
     ) -> PyResult<Bound<'_, Self>> {
         let object = Bound::new(py, made)?;
-        if let Some((_, identity)) = Self::cache(&object).place() {
-            let identity = PyBytes::new(py, &identity);
-            py.import("respool._ours")?
-                .call_method1("enter", (identity, &object))?;
-        }
-        Ok(object)
+        let Some(identity) = Self::cache(&object).place().map(|(_, identity)| identity) else {
+            return Ok(object);
+        };
+        let identity = PyBytes::new(py, &identity);
+        py.import("respool._ours")?
+            .call_method1("enter", (identity, &object))?;
+        // It is there for as long as any other of the cache is, so it must not be one of those who close it.
+        let shared = Self::_shared(&object)?;
+        object.get().hold.give_back();
+        Ok(shared.unwrap_or(object))
     }
 
     fn cache(slf: &Bound<'_, Self>) -> Cache {

@@ -6,8 +6,10 @@ use std::sync::{Arc, Weak};
 use parking_lot::Mutex;
 
 use super::bell::Bell;
+use crate::fork::Process;
 
-type Bells = Vec<Weak<Bell>>;
+/// Each with the process that its thread is of: in a child a bell of the parent may be locked for ever.
+type Bells = Vec<(Process, Weak<Bell>)>;
 
 #[cfg(not(feature = "shuttle"))]
 static BELLS: Mutex<Bells> = Mutex::new(Vec::new());
@@ -36,8 +38,8 @@ fn with<T>(work: impl FnOnce(&mut Bells) -> T) -> Option<T> {
 
 pub(super) fn enter(bell: &Arc<Bell>) {
     with(|bells| {
-        bells.retain(|bell| bell.strong_count() > 0);
-        bells.push(Arc::downgrade(bell));
+        bells.retain(|(_, bell)| bell.strong_count() > 0);
+        bells.push((Process::here(), Arc::downgrade(bell)));
     });
 }
 
@@ -46,7 +48,8 @@ pub(super) fn enter(bell: &Arc<Bell>) {
 /// what the sources need is gone.
 pub fn stop_reading_ahead() {
     let all = with(std::mem::take).unwrap_or_default();
-    for bell in all.iter().filter_map(Weak::upgrade) {
+    let ours = all.iter().filter(|(process, _)| process.is_here());
+    for bell in ours.filter_map(|(_, bell)| bell.upgrade()) {
         bell.stop();
     }
 }

@@ -116,11 +116,16 @@ impl Feed {
             self.pending.push_back(Pending::own(batch));
             return;
         }
-        // Counted once, for as long as any slice is held.
-        let whole = caught(|| Weight::of(&batch)).map(|it| budget.0.charge(batch.clone(), &it));
-        let share = match whole {
-            Ok(Ok(whole)) => Share::Of(Arc::new(whole)),
-            _ => Share::TooLarge,
+        let share = if self.packer.is_some() {
+            // What is kept of it is made of it, slice by slice, and is not it.
+            Share::None
+        } else {
+            // Counted once, for as long as any slice is held.
+            let whole = caught(|| Weight::of(&batch)).map(|it| budget.0.charge(batch.clone(), &it));
+            match whole {
+                Ok(Ok(whole)) => Share::Of(Arc::new(whole)),
+                _ => Share::TooLarge,
+            }
         };
         let mut first = 0;
         for count in slices(rows, wanted.least, wanted.most) {

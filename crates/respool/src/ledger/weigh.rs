@@ -1,5 +1,7 @@
 //! What a batch holds and what it shows, in bytes.
 
+use std::collections::HashSet;
+
 use arrow_array::cast::AsArray;
 use arrow_array::types::ByteArrayType;
 use arrow_array::{Array, GenericByteArray, RecordBatch, downcast_primitive_array};
@@ -37,6 +39,18 @@ pub(crate) const SMALL: u64 = 4096;
 pub(crate) const PER_COLUMN: u64 = 512;
 
 impl Weight {
+    /// Counts all that another batch holds too, if this one has a buffer of it: of an imported batch all is held for
+    /// as long as a part of it is.
+    pub(crate) fn hold_shared(&mut self, other: Self) {
+        let ours: HashSet<usize> = self.extents.iter().map(|extent| extent.address).collect();
+        let (shared, more): (Vec<Extent>, Vec<Extent>) =
+            (other.extents.into_iter()).partition(|extent| ours.contains(&extent.address));
+        if !shared.is_empty() {
+            self.held += more.iter().map(|extent| extent.bytes).sum::<u64>();
+            self.extents.extend(more);
+        }
+    }
+
     pub(crate) fn of(batch: &RecordBatch) -> Self {
         let mut weight = Self {
             extents: Vec::with_capacity(batch.num_columns()),

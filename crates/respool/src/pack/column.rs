@@ -8,7 +8,7 @@ use arrow_array::{Array, ArrayRef, ArrowPrimitiveType, PrimitiveArray};
 use arrow_buffer::{BooleanBuffer, Buffer, NullBuffer};
 use arrow_cast::cast;
 use arrow_data::ArrayData;
-use arrow_schema::{ArrowError, DataType};
+use arrow_schema::{ArrowError, DataType, Field};
 use arrow_select::concat::concat;
 
 use super::Encodings;
@@ -19,7 +19,7 @@ use super::dictionary::Dictionary;
 const ROWS: usize = 1 << 19;
 
 /// What is larger is not copied where it stays as it is: that would be one long step.
-const LARGE: usize = 64 << 20;
+const LARGE: usize = 512 << 20;
 
 pub(super) enum Column {
     /// As it is, copied.
@@ -41,7 +41,16 @@ pub(super) enum Progress {
 }
 
 impl Column {
-    pub(super) fn new(encodings: Encodings, given: &DataType) -> Self {
+    pub(super) fn of(encodings: Encodings, field: &Field) -> Self {
+        // An extension may be known for text, and not for numbers of texts.
+        let encodings = match field.extension_type_name() {
+            Some(_) => Encodings::Views,
+            None => encodings,
+        };
+        Self::new(encodings, field.data_type())
+    }
+
+    fn new(encodings: Encodings, given: &DataType) -> Self {
         use DataType as T;
         match (encodings, given) {
             (Encodings::DuckDb, T::Decimal128(precision @ 1..=9, scale)) => {

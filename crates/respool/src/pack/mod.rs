@@ -65,9 +65,7 @@ impl Packer {
     /// `None` where every column stays as it is.
     pub(crate) fn new(encodings: Encodings, given: &SchemaRef) -> Option<Self> {
         let fields = given.fields().iter();
-        let columns: Vec<Column> = fields
-            .map(|field| Column::new(encodings, field.data_type()))
-            .collect();
+        let columns: Vec<Column> = fields.map(|field| Column::of(encodings, field)).collect();
         if columns.iter().all(Column::keeps) {
             return None;
         }

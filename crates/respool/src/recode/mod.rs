@@ -148,11 +148,19 @@ fn encodings(view: &View, extent: &Extent, watch: &mut Watch<'_>) -> Result<Vec<
                     Encoding::Decimal(DataType::Decimal64(*precision, *scale))
                 }
                 DataType::Binary | DataType::LargeBinary => Encoding::View(DataType::BinaryView),
-                kind if is_string(kind) => match distinct(view, extent, column, watch)? {
-                    Some(dictionary) => Encoding::Dictionary(dictionary),
-                    None if kind == &DataType::Utf8View => Encoding::Kept,
-                    None => Encoding::View(DataType::Utf8View),
-                },
+                kind if is_string(kind) => {
+                    // An extension may be known for text, and not for numbers of texts.
+                    let found = if field.extension_type_name().is_none() {
+                        distinct(view, extent, column, watch)?
+                    } else {
+                        None
+                    };
+                    match found {
+                        Some(dictionary) => Encoding::Dictionary(dictionary),
+                        None if kind == &DataType::Utf8View => Encoding::Kept,
+                        None => Encoding::View(DataType::Utf8View),
+                    }
+                }
                 _ => Encoding::Kept,
             })
         })

@@ -61,7 +61,12 @@ impl Store {
         batch: &RecordBatch,
         packed: &RecordBatch,
     ) -> Result<()> {
-        let weigh = || (Weight::of(packed), Weight::of(batch).shown);
+        let weigh = || {
+            let (mut weight, given) = (Weight::of(packed), Weight::of(batch));
+            let shown = given.shown;
+            weight.hold_shared(given);
+            (weight, shown)
+        };
         let (weight, shown) = caught(weigh).map_err(|text| unstorable(index, &text))?;
         self.note_kept(packed.schema_ref());
         self.push_weighed(index, packed, &Share::None, &weight, shown)

@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use super::View;
 use crate::error::Result;
+use crate::pack::Encodings;
 use crate::store::Snapshot;
 use crate::store::records::Records;
 
@@ -45,7 +46,10 @@ impl View {
             let are_held = !self.is_filtered() && state.slots.are_all_held();
             (store.snapshot_of(&state), is_mapped, are_held)
         };
-        let is_lasting = !self.is_filtered() && !cache.is_used_up_by_readers && !cache.is_closed;
+        // What is kept in other encodings is made anew by each read: whoever holds that holds memory.
+        let is_made = store.encodings() == Some(Encodings::DuckDb);
+        let is_lasting =
+            !self.is_filtered() && !cache.is_used_up_by_readers && !cache.is_closed && !is_made;
         if !is_lasting || !self.is_complete_in(&cache)? {
             Ok(None)
         } else if are_held {
