@@ -372,7 +372,7 @@ def read():
 readers = [threading.Thread(target=read, daemon=True) for _ in range(6)]
 for reader in readers:
     reader.start()
-for _ in range(120):
+for _ in range(25):
     child = os.fork()
     if child == 0:
         signal.alarm(10)
