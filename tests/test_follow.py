@@ -133,6 +133,19 @@ def test_a_wait_has_an_end_and_can_be_taken_up_again(path):
             respool.open(path, timeout=-1)
 
 
+@pytest.mark.parametrize("progress", [False, lambda batches, rows: None])
+def test_an_ingest_waits_no_longer_than_a_read(path, progress):
+    child = processes.start(WRITES, path, 1000, 0, 60)
+    with processes.killed_at_the_end(child):
+        processes.wait_for_line(child, "begun")
+        cache = respool.open(path, timeout=0.3)
+        for _ in range(2):
+            begun = time.monotonic()
+            with pytest.raises(TimeoutError, match="after batch 1; its writer is still there"):
+                cache.ingest_all(progress=progress)
+            assert 0.2 < time.monotonic() - begun < 5
+
+
 @pytest.mark.parametrize("how", ["table", "list"])
 def test_a_wait_ends_with_ctrl_c(path, how):
     child = processes.start(WRITES, path, 1000, 0, 60)

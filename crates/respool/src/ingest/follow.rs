@@ -9,6 +9,9 @@ use crate::error::{Error, Result, Unfinished};
 use crate::store::upstream::{Follow, Upstream};
 use crate::sync::now;
 
+/// How soon somebody asks again who has not stopped waiting.
+const AGAIN: Duration = Duration::from_millis(100);
+
 impl Turn<'_> {
     /// Publishes what was written meanwhile, or waits for it until that time.
     pub(super) fn follow(
@@ -20,6 +23,13 @@ impl Turn<'_> {
         let Some(Upstream::Writer(follow)) = &mut self.upstream else {
             return Ok(begun);
         };
+        // Who asks again at once still waits, as an ingest does that looks at signals in between.
+        let waits_since = match follow.waits {
+            Some((since, last)) if begun.saturating_duration_since(last) < AGAIN => {
+                since.min(waits_since)
+            }
+            _ => waits_since,
+        };
         let since = follow
             .came
             .map_or(waits_since, |came| came.max(waits_since));
@@ -29,8 +39,10 @@ impl Turn<'_> {
         let patience = follow.timeout.map_or(slice, |time| left(time).min(slice));
         let progress = follow.log.wait(self.batches, patience)?;
         let time = now();
+        follow.waits = Some((waits_since, time));
         if progress.len > self.batches {
             follow.came = Some(time);
+            follow.waits = None;
             let log = follow.log.clone();
             let last = log.info(progress.len - 1)?;
             let rows = last.first_row + last.rows;
@@ -45,6 +57,8 @@ impl Turn<'_> {
         if progress.state == State::Growing {
             return match follow.timeout {
                 Some(timeout) if time.saturating_duration_since(since) >= timeout => {
+                    // The next attempt waits again.
+                    follow.waits = None;
                     Err(stalled(follow, timeout, self.batches))
                 }
                 _ => Ok(time),

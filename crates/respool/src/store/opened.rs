@@ -39,6 +39,7 @@ impl Store {
                     log: Arc::clone(&log),
                     timeout,
                     came: None,
+                    waits: None,
                 }));
             }
         }

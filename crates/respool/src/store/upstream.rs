@@ -78,4 +78,6 @@ pub(crate) struct Follow {
     pub(crate) timeout: Option<Duration>,
     /// When something came last.
     pub(crate) came: Option<Instant>,
+    /// Since when somebody waits, and when he last did.
+    pub(crate) waits: Option<(Instant, Instant)>,
 }
