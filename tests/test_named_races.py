@@ -6,7 +6,7 @@ import pyarrow as pa
 import pytest
 
 import respool
-from respool._named import removal
+from respool._named import lock, removal
 
 
 @pytest.fixture
@@ -64,3 +64,33 @@ def test_a_quota_that_others_have_used_up_is_nought(log_dir, put, monkeypatch):
         "trips", lambda: pa.table({"x": [1]}), key="b", directory=log_dir, quota="100 KiB"
     )
     assert cache.metrics()["log_capacity"] == 0
+
+
+def test_prune_spares_what_is_filled_just_before_it_locks_the_name(log_dir, put, monkeypatch):
+    (log_dir / "trips").mkdir(mode=0o700)
+    (log_dir / "trips" / "lock").touch()
+    held = lock.held
+
+    def meanwhile(home, timeout):
+        monkeypatch.setattr(lock, "held", held)
+        put("a").close()
+        return held(home, timeout)
+
+    monkeypatch.setattr(lock, "held", meanwhile)
+    assert respool.prune(directory=log_dir) == []
+    assert [one.name for one in respool.ls(log_dir)] == ["trips"]
+
+
+def test_prune_spares_what_is_used_just_before_it_locks_the_name(log_dir, put, monkeypatch):
+    put("a").close()
+    os.utime(log_dir / "trips" / "lock", (0, 0))
+    held = lock.held
+
+    def meanwhile(home, timeout):
+        monkeypatch.setattr(lock, "held", held)
+        put("a").close()
+        return held(home, timeout)
+
+    monkeypatch.setattr(lock, "held", meanwhile)
+    assert respool.prune(older_than=3600, directory=log_dir) == []
+    assert [one.name for one in respool.ls(log_dir)] == ["trips"]

@@ -4,6 +4,7 @@ import datetime as dt
 import errno
 import os
 import time
+from functools import partial
 
 from respool._named import ages, lock, place, quota
 from respool._named.home import Home, homes
@@ -130,11 +131,16 @@ def prune(
     gone = []
     for home in homes(root):
         is_there = home.top() is not None
-        is_old = oldest is not None and now - home.used() >= oldest
-        if is_there and not is_old:
+        is_doomed = partial(_is_doomed, home, None if oldest is None else now - oldest)
+        if not is_doomed():
             tidy(home)
-        elif drop(home) is not None and is_there:
+        elif drop(home, is_doomed) is not None and is_there:
             gone.append(home.name)
     if most is not None:
         gone += shrink(root, most)
     return gone
+
+
+def _is_doomed(home: Home, oldest: float | None) -> bool:
+    """Tell whether a name has nothing, or was not used since the moment given."""
+    return home.top() is None or (oldest is not None and home.used() <= oldest)

@@ -2,7 +2,7 @@
 
 import errno
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -108,8 +108,15 @@ def _stuck(log: Path) -> OSError:
     )
 
 
-def drop(home: Home) -> int | None:
+def drop(home: Home, is_doomed: Callable[[], bool] = lambda: True) -> int | None:
     """Let a name go, unless somebody uses its current log, or is about to fill it.
+
+    Parameters
+    ----------
+    home
+        Of the name.
+    is_doomed
+        Asked again under the lock: whoever wants the name gone has looked at it without.
 
     Returns
     -------
@@ -118,6 +125,8 @@ def drop(home: Home) -> int | None:
     """
     # One that can't be locked, whatever the reason, is no reason to spare the others.
     with suppress(OSError), lock.held(home.path, 0):
+        if not is_doomed():
+            return None
         before = size_of(home.path)
         known = list(_known(home))
         # First, or what was replaced would come back if this process were killed in between.
