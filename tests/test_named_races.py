@@ -6,7 +6,8 @@ import pyarrow as pa
 import pytest
 
 import respool
-from respool._named import lock, removal
+from conftest import inside
+from respool._named import lock, place, removal
 
 
 @pytest.fixture
@@ -94,3 +95,19 @@ def test_prune_spares_what_is_used_just_before_it_locks_the_name(log_dir, put, m
     monkeypatch.setattr(lock, "held", meanwhile)
     assert respool.prune(older_than=3600, directory=log_dir) == []
     assert [one.name for one in respool.ls(log_dir)] == ["trips"]
+
+
+def test_a_grave_that_another_process_sweeps_before_anything_is_in_it(log_dir, put, monkeypatch):
+    put("a").close()
+    made = place.made
+
+    def swept(directory):
+        there = made(directory)
+        if directory.name.startswith(".removed-"):
+            monkeypatch.setattr(place, "made", made)
+            respool.prune(directory=log_dir)
+        return there
+
+    monkeypatch.setattr(place, "made", swept)
+    respool.rm("trips", log_dir)
+    assert inside(log_dir) == []

@@ -90,12 +90,24 @@ def _entomb(home: Home, known: list[Path]) -> Home:
         if layout.is_log(log) and layout.is_ours(log):
             # Moved first, so that nobody meets one that is half removed. Readers keep their directories open, and
             # find their files wherever those are moved.
-            with place.explained("cannot remove what the name had"):
-                log.rename(place.made(grave.path) / log.name)
+            _move(log, grave.path)
         else:
             discard(log)
     _sweep_grave(grave)
     return grave
+
+
+def _move(log: Path, grave: Path) -> None:
+    while True:
+        try:
+            with place.explained("cannot remove what the name had"):
+                log.rename(place.made(grave) / log.name)
+        except FileNotFoundError:
+            # Who sweeps graves may have taken this one, which had nothing in it yet.
+            if not layout.is_directory(log):
+                raise
+        else:
+            return
 
 
 def _stuck(log: Path) -> OSError:
