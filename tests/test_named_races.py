@@ -7,6 +7,7 @@ import pytest
 
 import respool
 from conftest import inside
+from respool import _ours
 from respool._named import lock, place, removal
 
 
@@ -111,3 +112,34 @@ def test_a_grave_that_another_process_sweeps_before_anything_is_in_it(log_dir, p
     monkeypatch.setattr(place, "made", swept)
     respool.rm("trips", log_dir)
     assert inside(log_dir) == []
+
+
+def test_what_is_left_just_before_it_is_followed_is_filled_anew(log_dir, monkeypatch):
+    def batches():
+        schema = pa.schema({"n": pa.int64()})
+        made = (pa.record_batch({"n": [i]}, schema) for i in range(3))
+        return pa.RecordBatchReader.from_batches(schema, made)
+
+    left = respool.named("trips", batches, directory=log_dir)
+    next(left.reader())
+    looked = respool._native._peek
+    seen = []
+
+    def closed(path):
+        about = looked(path)
+        seen.append(about["state"])
+        left.close()
+        return about
+
+    held = lock.held
+
+    def and_then(home, timeout):
+        monkeypatch.setattr(respool._native, "_peek", closed)
+        return held(home, timeout)
+
+    # As if another process filled it.
+    monkeypatch.setattr(_ours, "share", lambda identity: None)
+    monkeypatch.setattr(lock, "held", and_then)
+    with respool.named("trips", batches, directory=log_dir) as again:
+        assert again.to_arrow()["n"].to_pylist() == [0, 1, 2]
+    assert seen[0] == "growing"

@@ -16,6 +16,10 @@ _CLOSING = 60.0
 """Seconds that a cache of this process may take to be closed, where nothing is said."""
 
 
+class _LeftError(Exception):
+    """What was being filled has ended early since it was looked at."""
+
+
 @dataclass(frozen=True)
 class Wanted:
     """What a call of ``named`` asks for."""
@@ -65,6 +69,8 @@ def _settled(home: Home, wanted: Wanted, *, is_locked: bool) -> Seen:
     while True:
         try:
             return _seen(home, wanted, is_locked=is_locked)
+        except _LeftError:
+            continue
         except RuntimeError as error:
             # A cache of this process that fills it is being closed: whole, or left, in a moment.
             if type(error) is not RuntimeError or time.monotonic() > end:
@@ -110,7 +116,11 @@ def _followed(found: Found, wanted: Wanted, *, is_locked: bool) -> StreamCache |
     # Ours are entered before the lock is given back: without it none need not mean that it is not ours.
     if filling is not None or not is_locked:
         return filling
-    return _open(found, wanted)
+    cache = _open(found, wanted)
+    if cache is not None and cache.error is not None:
+        cache.close()
+        raise _LeftError
+    return cache
 
 
 def _opened(found: Found, wanted: Wanted) -> StreamCache | None:
