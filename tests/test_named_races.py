@@ -1,6 +1,9 @@
 """What another process does between two steps of somebody who asks for a name, made certain."""
 
 import os
+import sys
+import time
+from contextlib import ExitStack
 
 import pyarrow as pa
 import pytest
@@ -143,3 +146,23 @@ def test_what_is_left_just_before_it_is_followed_is_filled_anew(log_dir, monkeyp
     with respool.named("trips", batches, directory=log_dir) as again:
         assert again.to_arrow()["n"].to_pylist() == [0, 1, 2]
     assert seen[0] == "growing"
+
+
+def test_who_waits_in_vain_may_look_for_the_holder_while_others_lock(log_dir):
+    with ExitStack() as others:
+
+        def another(frame, event, arg):
+            if "weakref" in frame.f_code.co_filename and event == "line":
+                others.enter_context(
+                    lock.held(log_dir / f"{frame.f_lineno}-{time.time_ns()}", None)
+                )
+            return another
+
+        with lock.held(log_dir / "held", None), lock.held(log_dir / "second", None):
+            before = sys.gettrace()
+            sys.settrace(another)
+            try:
+                with pytest.raises(TimeoutError, match="of this process"):
+                    lock.held(log_dir / "held", 0).__enter__()
+            finally:
+                sys.settrace(before)

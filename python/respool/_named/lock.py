@@ -8,15 +8,20 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from io import FileIO
 from pathlib import Path
-from weakref import WeakSet
+from weakref import WeakValueDictionary
 
 from respool._named import layout, place
 
 _FIRST_PAUSE = 0.001
 _LONGEST_PAUSE = 0.05
 
-_HELD: WeakSet[FileIO] = WeakSet()
+_HELD: WeakValueDictionary[int, FileIO] = WeakValueDictionary()
 """The locks that this process holds. One that Ctrl-C left behind is closed when nobody has it any more."""
+
+
+def _ours() -> list[FileIO]:
+    # The references at once: other threads change what is held while one goes through it.
+    return [handle for it in _HELD.valuerefs() if (handle := it()) is not None]
 
 
 @contextmanager
@@ -40,7 +45,7 @@ def held(home: Path, timeout: float | None) -> Iterator[None]:
         while (handle := _tried(home)) is None:
             if end is not None and time.monotonic() >= end:
                 path = home / layout.LOCK
-                is_here = any(other.name == path for other in list(_HELD))
+                is_here = any(other.name == path for other in _ours())
                 who = "another thread of this process" if is_here else "another process"
                 raise TimeoutError(
                     errno.ETIMEDOUT,
@@ -53,7 +58,7 @@ def held(home: Path, timeout: float | None) -> Iterator[None]:
     finally:
         # A child that was forked meanwhile has closed it, and it is not the child's to unlock.
         if handle is not None and os.getpid() == process:
-            _HELD.discard(handle)
+            _HELD.pop(id(handle), None)
             # Not by closing alone: of what a child has a copy, that would leave it locked.
             fcntl.flock(handle, fcntl.LOCK_UN)
             handle.close()
@@ -72,7 +77,7 @@ def _tried(home: Path) -> FileIO | None:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         # Of a name that was removed meanwhile this locks a file that nobody finds any more.
         if os.path.samestat(os.fstat(handle.fileno()), path.lstat()):
-            _HELD.add(handle)
+            _HELD[id(handle)] = handle
             return handle
     except (BlockingIOError, FileNotFoundError):
         pass
@@ -89,7 +94,7 @@ def _opener(path: str, _flags: int) -> int:
 
 def _forget() -> None:
     """Let a forked child hold nothing: a lock that it has a copy of would outlive its holder."""
-    for handle in list(_HELD):
+    for handle in _ours():
         with suppress(OSError):
             handle.close()
     _HELD.clear()
