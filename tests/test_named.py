@@ -1,5 +1,6 @@
 """Named caches in one process: when `fill` is called, and what there is then."""
 
+import contextvars
 import datetime as dt
 import gc
 import subprocess
@@ -339,6 +340,26 @@ def test_a_fill_that_asks_for_itself_is_told_so(named):
     with pytest.raises(RuntimeError, match="'trips'"):
         named("trips", fill)
     assert pa.table(named("trips", Fill())).equals(expected(5))
+
+
+def test_a_fill_that_removes_itself_is_told_so(named):
+    def fill():
+        respool.rm("trips", named.directory)
+
+    with processes.no_hang(10), pytest.raises(RuntimeError, match="'trips'"):
+        named("trips", fill)
+
+
+def test_what_a_fill_has_begun_may_ask_for_its_name_later(named):
+    contexts = []
+
+    def fill():
+        contexts.append(contextvars.copy_context())
+        return Source().reader()
+
+    filled(named, "trips", fill)
+    again = contexts[0].run(named, "trips", Fill(), key="later")
+    assert pa.table(again).equals(expected(5))
 
 
 def test_a_fill_may_ask_for_others(named):

@@ -1,20 +1,15 @@
 """Get what a name stands for, or begin to fill it."""
 
 from collections.abc import Callable
-from contextvars import ContextVar
-from pathlib import Path
 from typing import Any
 
 from respool import _native
-from respool._named import lock, place, refused, removal
+from respool._named import filling, lock, place, refused, removal
 from respool._named import quota as quotas
 from respool._named.hit import Seen, Wanted, look
 from respool._named.home import Home, size_of
 from respool._native import StreamCache
 from respool.typing import ByteSize, Source
-
-_BEING_FILLED: ContextVar[frozenset[Path]] = ContextVar("_BEING_FILLED", default=frozenset())
-"""The homes of the names whose ``fill`` runs right now and is what this code is part of."""
 
 
 def got(
@@ -35,11 +30,7 @@ def got(
             return seen.cache
     if fill is None and not (is_there and home.is_begun()):
         raise refused.nothing(home, wanted, Seen())
-    if home.path in _BEING_FILLED.get():
-        raise RuntimeError(
-            f"the fill of {home.name!r} asks for {home.name!r} itself, which would be waited for without "
-            "an end"
-        )
+    filling.refuse(home, "asks for")
     if fill is not None:
         if not options["allow_tmpfs"]:
             _native._check_place(place.nearest(home.path))  # noqa: SLF001
@@ -53,7 +44,7 @@ def got(
         if fill is None:
             raise refused.nothing(home, wanted, seen)
         most = quotas.chosen(quota, root)
-        source = _source(home.path, fill)
+        source = filling.source_of(home, fill)
         room = None if most is None else quotas.make_room(root, home, seen.newest, most)
         return _begun(home, source, wanted, room, options)
 
@@ -62,14 +53,6 @@ def _tidy(home: Home, seen: Seen) -> None:
     """Remove what was kept for as long as the newest log was not whole."""
     if seen.newest is not None and seen.newest.state == "complete":
         removal.tidy(home)
-
-
-def _source(home: Path, fill: Callable[[], Source]) -> Source:
-    before = _BEING_FILLED.set(_BEING_FILLED.get() | {home})
-    try:
-        return fill()
-    finally:
-        _BEING_FILLED.reset(before)
 
 
 def _begun(

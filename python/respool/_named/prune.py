@@ -6,7 +6,7 @@ import os
 import time
 from functools import partial
 
-from respool._named import ages, lock, place, quota
+from respool._named import ages, filling, lock, place, quota
 from respool._named.home import Home, homes
 from respool._named.removal import bury, drop, shrink, sweep_graves, tidy
 from respool.typing import ByteSize, PathLike
@@ -39,6 +39,8 @@ def rm(name: str, directory: PathLike | None = None) -> None:
         If the directory, or what is there by that name, is not yours alone, or is a symbolic link.
     OSError
         If somebody has a log of it open that has files in it which respool did not put there.
+    RuntimeError
+        If the ``fill`` of the name removes it.
 
     Notes
     -----
@@ -58,6 +60,7 @@ def rm(name: str, directory: PathLike | None = None) -> None:
     """
     root = place.root(directory)
     home = Home.of(root, name)
+    filling.refuse(home, "removes")
     was_there = False
     # Looked at before it is locked: to lock it would make it.
     if place.is_root_there(root) and home.is_there() and home.is_begun():
