@@ -178,6 +178,26 @@ def test_ingest_raises_what_the_source_does(place):
     assert respool.named("trips", fill, directory=place, ingest=True).num_rows == 500
 
 
+def test_an_ingest_that_ends_early_leaves_the_name(place):
+    """Who has the exception has the frames that it came through, and what is in them."""
+    wide = pa.table({"n": range(100_000)})
+
+    def ingest():
+        respool.named("trips", lambda: wide, directory=place, quota=100_000, ingest=True)
+
+    with pytest.raises(DiskCapacityError) as kept:
+        ingest()
+    assert [one.state for one in respool.ls(place)] == ["abandoned"]
+    with respool.named("trips", lambda: wide, directory=place) as mine:
+        mine.resize(disk=100_000)
+        with pytest.raises(DiskCapacityError) as kept:
+            ingest()
+        mine.resize(disk="10 MB")
+        mine.ingest_all()
+        assert mine.num_rows == 100_000
+    assert kept.value is not None
+
+
 def test_a_full_quota_says_what_to_do(place):
     wide = pa.table({"n": range(100_000)})
     with pytest.raises(DiskCapacityError, match=r"quota=.*respool\.prune"):

@@ -2,6 +2,7 @@
 
 import datetime as dt
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, Literal
 
 from respool import _native
@@ -83,7 +84,8 @@ def named(
         As for :func:`respool.cache`, if it is filled. What is there already stays as it is.
     ingest
         True: read the source to its end, or wait until whoever fills it is there, before this returns.
-        What ends that early, Ctrl-C or an error of the source, is raised.
+        What ends that early, Ctrl-C or an error of the source, is raised, and nobody fills the name then, unless
+        somebody else here has the cache.
 
     Returns
     -------
@@ -181,6 +183,18 @@ def named(
     cache = got(home, fill, wanted, quota, options)
     if ingest:
         # Without the lock: others may have what is stored meanwhile.
-        cache.ingest_all()
+        _ingested(cache)
         removal.tidy(home)
     return cache
+
+
+def _ingested(cache: StreamCache) -> None:
+    """Read to the end what somebody gets only then."""
+    try:
+        cache.ingest_all()
+    except BaseException:
+        # As long as somebody keeps the exception, as a shell does, the frames in it keep the cache, which nobody can
+        # close, read on or resume then; and others would follow it.
+        with suppress(OSError):
+            cache.close()
+        raise
