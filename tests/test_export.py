@@ -237,6 +237,18 @@ def test_a_new_file_has_the_usual_rights(path):
     assert stat.S_IMODE(path.stat().st_mode) == 0o640
 
 
+def test_a_file_that_is_replaced_keeps_its_rights(path):
+    path.touch()
+    before = os.umask(0o022)
+    try:
+        for rights in (0o600, 0o664):
+            path.chmod(rights)
+            write(respool.cache(Source(), schema=SCHEMA), path)
+            assert stat.S_IMODE(path.stat().st_mode) == rights
+    finally:
+        os.umask(before)
+
+
 def test_where_nothing_can_be_written_nothing_is_read(tmp_path):
     source = Source()
     cache = respool.cache(source, schema=SCHEMA)

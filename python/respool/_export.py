@@ -188,9 +188,11 @@ def _refuse_log(path: Path) -> None:
 class _Output(FileIO):
     """A file whose errors say what could not be done, and to which file, and are none of a source."""
 
-    def __init__(self, file: str, mode: str, path: str) -> None:
+    def __init__(
+        self, file: str, mode: str, path: str, opener: Callable[[str, int], int] | None = None
+    ) -> None:
         with _explained(path):
-            super().__init__(file, mode)
+            super().__init__(file, mode, opener=opener)
         self._path = path
 
     def write(self, content: Buffer, /) -> int:
@@ -207,8 +209,27 @@ def _explained(path: str) -> Iterator[None]:
 
 
 def _created(part: Path, path: Path) -> BufferedWriter:
-    # With the rights that a new file gets here, not the private ones of a temporary file.
-    return BufferedWriter(_Output(str(part), "xb", str(path)))
+    # With the rights that a new file gets here, or that ours had which it replaces: not the private ones of a
+    # temporary file.
+    rights = _rights(path)
+
+    def opener(name: str, flags: int) -> int:
+        return os.open(name, flags, 0o666 if rights is None else rights)
+
+    file = _Output(str(part), "xb", str(path), opener)
+    if rights is not None:
+        with _explained(str(path)):
+            os.fchmod(file.fileno(), rights)
+    return BufferedWriter(file)
+
+
+def _rights(path: Path) -> int | None:
+    """Return the rights of a file; None if it is not there, or not ours."""
+    try:
+        there = path.stat()
+    except FileNotFoundError:
+        return None
+    return there.st_mode & 0o777 if there.st_uid == os.geteuid() else None
 
 
 def _sync_names(directory: Path) -> None:
