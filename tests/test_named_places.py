@@ -282,3 +282,17 @@ def test_an_empty_directory_becomes_a_home(log_dir):
     (log_dir / "trips").mkdir(0o700)
     respool.named("trips", fill, directory=log_dir, ingest=True)
     assert [one.name for one in respool.ls(log_dir)] == ["trips"]
+
+
+def test_a_log_that_others_may_write_to_stays_where_it_is_seen(log_dir):
+    """Out of sight it would take room for good, as nobody can remove it."""
+    respool.named("trips", Source().reader, directory=log_dir, ingest=True).close()
+    (one,) = respool.ls(log_dir)
+    one.path.chmod(0o770)
+    with pytest.raises(PermissionError, match="chmod go-w") as error:
+        respool.rm("trips", log_dir)
+    assert error.value.filename == str(one.path)
+    assert respool.prune(max_bytes=0, directory=log_dir) == []
+    one.path.chmod(0o700)
+    respool.rm("trips", log_dir)
+    assert list(log_dir.iterdir()) == []

@@ -172,3 +172,11 @@ def test_what_is_left_of_a_log_is_no_stranger(place, left):
     assert respool.named("zones", pytest.fail, key="new", directory=place).num_rows == 500
     assert inside(place / "trips") == ["00000001", "lock"]
     assert inside(place / "zones") == ["00000008", "lock"]
+
+
+@pytest.mark.parametrize("name", [".removed-by-me", ".removed-0123456789abcdef"])
+def test_what_is_named_as_what_was_removed_keeps_its_files(place, name):
+    (place / name).mkdir(0o700)
+    (place / name / "lock").touch()
+    respool.prune(directory=place)
+    assert inside(place / name) == ["lock"]

@@ -164,6 +164,24 @@ def check(directory: Path) -> None:
     FileExistsError
         If it is itself a log, which nobody named.
     """
+    check_ours(directory)
+    if layout.is_log(directory):
+        raise FileExistsError(
+            errno.EEXIST,
+            "it is itself a log, made with respool.cache(source, path=...) and known by no name: "
+            "respool.open opens it; named caches are kept elsewhere",
+            str(directory),
+        )
+
+
+def check_ours(directory: Path) -> None:
+    """Refuse a directory that is not ours alone.
+
+    Raises
+    ------
+    FileNotFoundError, NotADirectoryError, PermissionError
+        As :func:`check`.
+    """
     # Not followed: whoever may make a link there could lead us anywhere.
     there = directory.lstat()
     if stat.S_ISLNK(there.st_mode):
@@ -182,13 +200,6 @@ def check(directory: Path) -> None:
         raise _refusal(
             directory,
             f"others may write to it (mode {mode:04o}); take that right away with chmod go-w",
-        )
-    if layout.is_log(directory):
-        raise FileExistsError(
-            errno.EEXIST,
-            "it is itself a log, made with respool.cache(source, path=...) and known by no name: "
-            "respool.open opens it; named caches are kept elsewhere",
-            str(directory),
         )
 
 

@@ -88,6 +88,8 @@ def _entomb(home: Home, known: list[Path]) -> Home:
         if log in known:
             continue
         if layout.is_log(log) and layout.is_ours(log):
+            # What can't be removed would take room for good where nobody sees it.
+            place.check_ours(log)
             # Moved first, so that nobody meets one that is half removed. Readers keep their directories open, and
             # find their files wherever those are moved.
             _move(log, grave.path)
@@ -181,8 +183,8 @@ def sweep_graves(root: Path) -> None:
 def _sweep_grave(home: Home) -> None:
     # Nobody fills it: the name was under a lock when it was buried, and is not found here.
     sweep(home)
-    if not home.numbers():
-        _let_go(home)
+    with suppress(OSError):
+        home.path.rmdir()
 
 
 def _let_go(home: Home) -> None:
