@@ -1,5 +1,6 @@
 """Views as files: everything that they show, whole or not at all."""
 
+import errno
 import os
 import signal
 import socket
@@ -247,6 +248,23 @@ def test_a_file_that_is_replaced_keeps_its_rights(path):
             assert stat.S_IMODE(path.stat().st_mode) == rights
     finally:
         os.umask(before)
+
+
+def test_where_names_can_not_be_synced_nothing_is_replaced(path, monkeypatch):
+    path.write_bytes(b"before")
+    opened = os.open
+
+    def refused(name, flags, *rest, **options):
+        if flags & os.O_DIRECTORY:
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), name)
+        return opened(name, flags, *rest, **options)
+
+    monkeypatch.setattr(os, "open", refused)
+    with pytest.raises(PermissionError, match="cannot write") as error:
+        write(respool.cache(Source(), schema=SCHEMA), path)
+    assert error.value.filename == str(path)
+    assert path.read_bytes() == b"before"
+    assert list(path.parent.iterdir()) == [path]
 
 
 def test_where_nothing_can_be_written_nothing_is_read(tmp_path):

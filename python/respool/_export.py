@@ -136,19 +136,21 @@ def _whole(path: str) -> Iterator[pa.NativeFile]:
     target = Path(os.path.realpath(path))
     _refuse_log(target)
     part = target.with_name(f".respool-{secrets.token_hex(8)}.part")
-    try:
-        with _created(part, target) as file:
-            yield pa.PythonFile(file, mode="w")
-            file.flush()
+    # Opened first: where it can't be read, nothing is replaced.
+    with _names(target.parent, path) as sync_names:
+        try:
+            with _created(part, target) as file:
+                yield pa.PythonFile(file, mode="w")
+                file.flush()
+                with _explained(path):
+                    os.fsync(file.fileno())
             with _explained(path):
-                os.fsync(file.fileno())
-        with _explained(path):
-            part.replace(target)
-    except BaseException:
-        with suppress(OSError):
-            part.unlink(missing_ok=True)
-        raise
-    _sync_names(target.parent)
+                part.replace(target)
+        except BaseException:
+            with suppress(OSError):
+                part.unlink(missing_ok=True)
+            raise
+        sync_names()
 
 
 def _takes_bytes(path: str) -> bool:
@@ -232,10 +234,17 @@ def _rights(path: Path) -> int | None:
     return there.st_mode & 0o777 if there.st_uid == os.geteuid() else None
 
 
-def _sync_names(directory: Path) -> None:
-    """Make durable which file has which name in a directory."""
-    handle = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+@contextmanager
+def _names(directory: Path, path: str) -> Iterator[Callable[[], None]]:
+    """Give what makes durable which file has which name in a directory."""
+    with _explained(path):
+        handle = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+
+    def sync() -> None:
+        with _explained(path):
+            os.fsync(handle)
+
     try:
-        os.fsync(handle)
+        yield sync
     finally:
         os.close(handle)
