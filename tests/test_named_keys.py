@@ -84,3 +84,9 @@ def test_what_is_advised_is_taken(log_dir, value, way):
 def test_a_single_value_goes_into_a_tuple(log_dir, value):
     with pytest.raises(TypeError, match=r"key=\(value,\)$"):
         respool.named("trips", Source().reader, key=value, directory=log_dir)
+
+
+@pytest.mark.parametrize("text", ["0001-01-01T00:00+14:00", "9999-12-31T23:59-12:00"])
+def test_a_moment_that_utc_has_no_date_for_is_refused(text):
+    with pytest.raises(ValueError, match="in UTC"):
+        respool.named("trips", pytest.fail, key=(dt.datetime.fromisoformat(text),))

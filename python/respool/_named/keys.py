@@ -126,7 +126,15 @@ def _canonical(value: float) -> float:
 
 
 def _moment(value: dt.datetime) -> dt.datetime:
-    return value if value.tzinfo is None else value.astimezone(dt.UTC)
+    if value.tzinfo is None:
+        return value
+    try:
+        return value.astimezone(dt.UTC)
+    except OverflowError:
+        raise ValueError(
+            f"a key can't hold {value}: a datetime with a time zone counts as its moment in UTC, where "
+            "the calendar has no such one"
+        ) from None
 
 
 def _decode(encoded: bytes, at: int, depth: int) -> tuple[Plain, int]:
