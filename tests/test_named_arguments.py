@@ -222,7 +222,7 @@ def test_a_tilde_is_home(log_dir, monkeypatch):
     assert list(log_dir.iterdir()) == [log_dir / "caches"]
 
 
-@pytest.mark.parametrize("directory", ["", b"", "~nobody-of-that-name/caches"])
+@pytest.mark.parametrize("directory", ["", b"", "~nobody-of-that-name/caches", "a\0b"])
 def test_what_is_no_directory_is_refused(directory):
     for use in uses(directory):
         with pytest.raises(ValueError, match="directory"):

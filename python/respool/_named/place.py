@@ -32,7 +32,7 @@ def root(directory: PathLike | None) -> Path:
     Raises
     ------
     ValueError
-        If the text is empty, or begins with the home of nobody; or the variable has a relative path; or
+        If the text is empty or has a NUL, or begins with the home of nobody; or the variable has a relative path; or
         nothing is said and this user has no home.
     """
     if directory is not None:
@@ -71,6 +71,8 @@ def _at_home(text: str, what: str) -> Path:
     """Return a path, in which ``~`` at the beginning is a home, as in a shell."""
     if not text:
         raise ValueError(f"{what} is the path of a directory, not empty; '.' is the current one")
+    if "\0" in text:
+        raise ValueError(f"{what} is the path of a directory, and none has a NUL in it: {text!r}")
     try:
         return Path(text).expanduser()
     except RuntimeError:
