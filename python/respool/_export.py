@@ -213,6 +213,8 @@ def _created(part: Path, path: Path) -> BufferedWriter:
 
 def _sync_names(directory: Path) -> None:
     """Make durable which file has which name in a directory."""
+    if not hasattr(os, "O_DIRECTORY"):  # nor can a directory be opened there
+        return
     handle = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(handle)
