@@ -34,7 +34,8 @@ build: .venv/installed ## build the wheel in release and install it into .venv
 demo: .venv/installed ## TPC-H lineitem down a pipe, cached, queried by two engines (SF=1)
 	$(BIN)/python docs/demo.py --scale-factor $(SF)
 
-test: test-rust test-shuttle test-python test-oldest test-polars20 ## run every test, on all three environments
+test: test-rust test-shuttle test-python ## run every test, on all three environments
+	$(MAKE) --jobs 2 --output-sync=target test-oldest test-polars20
 
 test-rust: ## unit tests, behaviour tests and doc examples of the crates
 	cargo test --workspace --locked
