@@ -34,7 +34,8 @@ build: .venv/installed ## build the wheel in release and install it into .venv
 demo: .venv/installed ## TPC-H lineitem down a pipe, cached, queried by two engines (SF=1)
 	$(BIN)/python docs/demo.py --scale-factor $(SF)
 
-test: test-rust test-shuttle test-python test-oldest test-polars20 ## run every test, on all three environments
+test: test-rust test-shuttle test-python ## run every test, on all three environments
+	$(MAKE) --jobs 2 --output-sync=target test-oldest test-polars20
 
 test-rust: ## unit tests, behaviour tests and doc examples of the crates
 	cargo test --workspace --locked
@@ -58,13 +59,15 @@ test-polars20: .venv-polars20/installed ## the engine tests with the first Polar
 test-workers: .venv-workers/installed ## workers of PyTorch and Dask; not in `test`: it downloads gigabytes
 	.venv-workers/bin/python -m pytest tests/workers $(PYTEST_ARGS)
 
-lint: .venv/installed ## format, clippy, ruff, mypy and the stub against the module
+lint: .venv/installed ## format, clippy, ruff, mypy, the stub against the module, and the workflows
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 	cargo clippy --package respool --features shuttle --test shuttle --locked -- -D warnings
 	$(BIN)/ruff check $(LINTED) notebooks
 	$(BIN)/ruff format --check $(LINTED) notebooks
 	$(BIN)/mypy
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	$(BIN)/zizmor --offline --quiet .github
 	$(BIN)/python -m mypy.stubtest respool --mypy-config-file pyproject.toml
 
 deny: ## advisories, licences, doubles and origins of the dependencies (DENY="licenses bans sources" without a network)

@@ -231,12 +231,16 @@ def _rights(path: Path) -> int | None:
         there = path.stat()
     except FileNotFoundError:
         return None
-    return there.st_mode & 0o777 if there.st_uid == os.geteuid() else None
+    is_ours = hasattr(os, "geteuid") and there.st_uid == os.geteuid()
+    return there.st_mode & 0o777 if is_ours else None
 
 
 @contextmanager
 def _names(directory: Path, path: str) -> Iterator[Callable[[], None]]:
     """Give what makes durable which file has which name in a directory."""
+    if not hasattr(os, "O_DIRECTORY"):  # nor can a directory be opened there
+        yield lambda: None
+        return
     with _explained(path):
         handle = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
 

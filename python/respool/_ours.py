@@ -1,15 +1,15 @@
 """The caches of this process that fill a log with a path. To follow one of them would be to wait for oneself."""
 
-import os
 import weakref
 
+from respool import _fork
 from respool._native import StreamCache
 
 _OURS: weakref.WeakValueDictionary[bytes, StreamCache] = weakref.WeakValueDictionary()
 """By the identity of their logs."""
 
 # A forked child follows its parent, like any other process.
-os.register_at_fork(after_in_child=_OURS.clear)
+_fork.in_child(_OURS.clear)
 
 
 def enter(identity: bytes, cache: StreamCache) -> None:

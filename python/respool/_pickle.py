@@ -11,7 +11,7 @@ import os
 from threading import RLock
 from weakref import WeakValueDictionary
 
-from respool import _native
+from respool import _fork, _native
 from respool._native import StreamCache, StreamCacheView
 
 __all__ = ["reopen", "share"]
@@ -41,7 +41,7 @@ class _Opened:
 
 
 _opened = _Opened()
-os.register_at_fork(after_in_child=_opened.forget)
+_fork.in_child(_opened.forget)
 
 
 def share(cache: StreamCache, path: str, identity: bytes) -> None:

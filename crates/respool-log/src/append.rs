@@ -200,7 +200,9 @@ impl Writer {
     pub(crate) fn flush(&mut self) -> Result<()> {
         self.journal.flush(self.open.as_ref())?;
         if self.journal.is_persistent() && self.storage.is_removed().unwrap_or_default() {
-            let gone = rustix::io::Errno::NOENT.into();
+            // The same number everywhere.
+            const ENOENT: i32 = 2;
+            let gone = std::io::Error::from_raw_os_error(ENOENT);
             let action = "cannot make the log durable, its directory was removed:";
             return Err(Error::io(action, self.options.directory.clone(), gone));
         }

@@ -1,6 +1,5 @@
 //! Paths as Python callers give them.
 
-use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
 use pyo3::exceptions::PyValueError;
@@ -18,7 +17,7 @@ impl<'py> FromPyObject<'_, 'py> for PathArgument {
         let text = os.getattr("path")?.call_method1("expanduser", (text,))?;
         let path: PathBuf = text.extract()?;
         // Otherwise the first call of the system refuses it, as an error without a number.
-        if path.as_os_str().as_bytes().contains(&0) {
+        if path.as_os_str().as_encoded_bytes().contains(&0) {
             return Err(PyValueError::new_err("a path holds no null byte"));
         }
         if path.as_os_str().is_empty() {

@@ -1,5 +1,6 @@
 //! Sizes as Python callers give them, and how much memory and disk there is.
 
+use std::io;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -70,12 +71,23 @@ impl SizeArgument {
 
 /// Free bytes where the directory lies.
 pub(crate) fn free(directory: &Path) -> respool::Result<u64> {
-    let system = rustix::fs::statvfs(directory).map_err(|error| LogError::Io {
+    let free = ask_free(directory).map_err(|source| LogError::Io {
         action: "cannot tell how much is free in",
         path: directory.to_owned(),
-        source: error.into(),
+        source,
     })?;
+    Ok(free)
+}
+
+#[cfg(unix)]
+fn ask_free(directory: &Path) -> io::Result<u64> {
+    let system = rustix::fs::statvfs(directory)?;
     Ok(system.f_bavail.saturating_mul(system.f_frsize))
+}
+
+#[cfg(not(unix))]
+fn ask_free(directory: &Path) -> io::Result<u64> {
+    fs4::available_space(directory)
 }
 
 /// Bytes of memory this process may use: the machine's, or less where its control group says so.
@@ -92,6 +104,7 @@ pub(crate) fn memory() -> u64 {
     }
 }
 
+#[cfg(target_os = "linux")]
 fn ask_memory() -> u64 {
     let machine = std::fs::read_to_string("/proc/meminfo")
         .ok()
@@ -119,4 +132,11 @@ fn ask_memory() -> u64 {
         .min();
     // 4 GiB where the system does not say: small enough to be safe, large enough to be of use.
     machine.into_iter().chain(group).min().unwrap_or(4 << 30)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn ask_memory() -> u64 {
+    let mut system = sysinfo::System::new();
+    system.refresh_memory();
+    system.total_memory()
 }

@@ -20,7 +20,7 @@ use respool::{Brought, Position, Residence, View};
 use crate::arrow::{export_schema, export_stream, import_schema, schema_in};
 use crate::attach::{Detached, detached};
 use crate::describe::{describe, describe_in_html};
-use crate::error::OrRaise;
+use crate::error::{ENOENT, OrRaise};
 use crate::frames::PyFrames;
 use crate::number::Number;
 use crate::origin::Owner;
@@ -846,7 +846,7 @@ impl PyView {
         let manifest = Path::new(&path).join("_manifest");
         if detached(py, || Ok(fs::symlink_metadata(manifest).is_err()))? {
             return Err(PyFileNotFoundError::new_err((
-                rustix::io::Errno::NOENT.raw_os_error(),
+                ENOENT,
                 "cannot pickle what shows a log that was moved or removed: nobody could open it there",
                 path,
             )));

@@ -1,7 +1,6 @@
 """Who may change what a name stands for: one at a time, of all threads and processes."""
 
 import errno
-import fcntl
 import os
 import time
 from collections.abc import Iterator
@@ -10,7 +9,11 @@ from io import FileIO
 from pathlib import Path
 from weakref import WeakValueDictionary
 
+from respool import _fork
 from respool._named import layout, place
+
+with suppress(ImportError):  # there are no named caches without it: see `place.root`
+    import fcntl
 
 _FIRST_PAUSE = 0.001
 _LONGEST_PAUSE = 0.05
@@ -100,4 +103,4 @@ def _forget() -> None:
     _HELD.clear()
 
 
-os.register_at_fork(after_in_child=_forget)
+_fork.in_child(_forget)

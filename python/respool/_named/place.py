@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import importlib.util
 import os
 import stat
 import sys
@@ -34,7 +35,14 @@ def root(directory: PathLike | None) -> Path:
     ValueError
         If the text is empty or has a NUL, or begins with the home of nobody; or the variable has a relative path; or
         nothing is said and this user has no home.
+    NotImplementedError
+        Where processes have no locks that end with them, as on Windows.
     """
+    if importlib.util.find_spec("fcntl") is None:
+        raise NotImplementedError(
+            "caches with a name need Linux or macOS, as do logs with a path; here a cache lasts as long as its "
+            "process: respool.cache(source)"
+        )
     if directory is not None:
         return _at_home(os.fsdecode(directory), "directory").absolute()
     if text := os.environ.get(_VARIABLE):

@@ -26,7 +26,9 @@ pub use extent::Extent;
 pub use failure::{FAILURE_MAX, Failure};
 pub use header::Header;
 pub use manifest::Manifest;
-pub(crate) use names::{FAILURE, FAILURE_PART, INDEX, MANIFEST, MANIFEST_PART, is_name};
+#[cfg(all(unix, not(respool_portable)))]
+pub(crate) use names::is_name;
+pub(crate) use names::{FAILURE, FAILURE_PART, INDEX, MANIFEST, MANIFEST_PART};
 pub use sections::{Section, decode_sections, encode_sections};
 pub use sidecar::{decode_sidecar, encode_sidecar};
 pub use walk::{Scan, Walk, scan};

@@ -13,6 +13,7 @@ pub(crate) const FAILURE_PART: &str = "_failure.part";
 
 /// Whether a file of a log may have this name: those of segments are numbers, and all others begin with
 /// a mark that dataset readers pass over.
+#[cfg(all(unix, not(respool_portable)))]
 pub(crate) fn is_name(name: &str) -> bool {
     let is_segment = |(number, kind): (&str, &str)| {
         let is_number = number.len() >= 8 && number.bytes().all(|b| b.is_ascii_digit());

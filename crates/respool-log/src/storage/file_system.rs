@@ -1,6 +1,5 @@
 //! What the file system of a directory is good for.
 
-use std::io;
 use std::path::Path;
 
 use crate::options::Access;
@@ -11,7 +10,10 @@ pub(super) fn check(directory: &Path, options: &LogOptions) -> Result<bool> {
     let metadata =
         std::fs::metadata(directory).map_err(|e| Error::io("cannot use", directory, e))?;
     if !metadata.is_dir() {
-        let e = io::Error::from_raw_os_error(rustix::io::Errno::NOTDIR.raw_os_error());
+        #[cfg(unix)]
+        let e = rustix::io::Errno::NOTDIR.into();
+        #[cfg(not(unix))]
+        let e = std::io::ErrorKind::NotADirectory.into();
         return Err(Error::io("cannot use", directory, e));
     }
     #[cfg(target_os = "linux")]
@@ -31,8 +33,9 @@ pub(super) fn check(directory: &Path, options: &LogOptions) -> Result<bool> {
         }
         Ok(options.access == Access::Read || is_remote(kind))
     }
+    // Windows refuses to map a file beyond its end, where a segment grows.
     #[cfg(not(target_os = "linux"))]
-    Ok(options.access == Access::Read)
+    Ok(options.access == Access::Read || cfg!(not(unix)))
 }
 
 /// Whether another machine, or a program, may write or shorten the files behind our back: NFS, SMB,

@@ -5,17 +5,16 @@
 //! a wrapper that fails or records the n-th call.
 
 mod beginning;
-mod claim;
-mod contents;
-mod directory;
 mod file_system;
-mod held;
+#[cfg(all(unix, not(respool_portable)))]
+mod kept;
+#[cfg(not(all(unix, not(respool_portable))))]
+#[path = "unkept.rs"]
+mod kept;
 mod os;
 mod os_file;
-mod owner;
-mod removal;
+mod refusal;
 mod tail;
-mod usage;
 mod whole;
 
 use std::fmt;
@@ -26,12 +25,10 @@ use std::sync::Arc;
 use crate::map::Map;
 
 pub(crate) use beginning::Beginning;
-pub use claim::LOCK;
-pub(crate) use directory::Refusal;
-pub use held::forked;
+pub(crate) use kept::remove;
+pub use kept::{LOCK, Removal, forked};
 pub use os::FileStorage;
-pub use removal::Removal;
-pub(crate) use removal::remove;
+pub(crate) use refusal::Refusal;
 pub(crate) use tail::Tail;
 pub(crate) use whole::{read_all, read_part, write_all};
 

@@ -5,8 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::claim::{Claim, is_claimed};
-use super::directory::Directory;
+use super::kept::{Claim, Directory, is_claimed};
 use super::os_file::OsFile;
 use super::sealed::Sealed;
 use super::{Storage, StorageFile, file_system};

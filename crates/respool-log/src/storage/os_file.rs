@@ -7,7 +7,7 @@ use std::sync::Arc;
 use parking_lot::RwLock;
 
 use super::StorageFile;
-use super::directory::{Directory, FileId};
+use super::kept::{Directory, FileId};
 use super::sealed::Sealed;
 use crate::map::Map;
 
@@ -97,8 +97,23 @@ impl StorageFile for OsFile {
         })
     }
 
+    #[cfg(windows)]
+    fn write_at(&self, parts: &[IoSlice<'_>], offset: u64) -> io::Result<usize> {
+        let part = parts.iter().find(|part| !part.is_empty());
+        part.map_or(Ok(0), |part| {
+            std::os::windows::fs::FileExt::seek_write(self.open()?.as_ref(), part, offset)
+        })
+    }
+
+    #[cfg(unix)]
     fn read_at(&self, bytes: &mut [u8], offset: u64) -> io::Result<usize> {
         std::os::unix::fs::FileExt::read_at(self.open()?.as_ref(), bytes, offset)
+    }
+
+    // The position that it moves is nobody's: every call names its own.
+    #[cfg(windows)]
+    fn read_at(&self, bytes: &mut [u8], offset: u64) -> io::Result<usize> {
+        std::os::windows::fs::FileExt::seek_read(self.open()?.as_ref(), bytes, offset)
     }
 
     #[cfg(target_os = "linux")]

@@ -191,8 +191,8 @@ impl State {
 
 /// Ends the process without a word.
 fn kill<T>() -> io::Result<T> {
-    use rustix::process::{Signal, getpid, kill_process};
-    kill_process(getpid(), Signal::KILL)?;
+    #[cfg(unix)]
+    rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL)?;
     Err(io::ErrorKind::Interrupted.into())
 }
 

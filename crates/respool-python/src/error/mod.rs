@@ -17,7 +17,7 @@ use respool::{Error, SourceFailure};
 
 pub(crate) use self::raised::{Exception, Raised};
 pub(crate) use self::stream::StreamError;
-pub(crate) use self::told::EIO;
+pub(crate) use self::told::{EIO, ENOENT};
 
 use self::raised::Ends;
 use self::told::Told;

@@ -5,12 +5,17 @@ use std::io;
 use std::path::Path;
 
 use respool::LogError;
-use rustix::io::Errno;
 
 use super::told::{EACCES, EAGAIN, EEXIST, EIO, Kind, Told};
+#[cfg(windows)]
+use super::told::{ENOENT, ENOSPC};
 
 /// What the system says where there is no room.
-const FULL: [Errno; 3] = [Errno::NOSPC, Errno::DQUOT, Errno::FBIG];
+const FULL: [io::ErrorKind; 3] = [
+    io::ErrorKind::StorageFull,
+    io::ErrorKind::QuotaExceeded,
+    io::ErrorKind::FileTooLarge,
+];
 
 impl Told {
     pub(super) fn of_log(error: &LogError) -> Self {
@@ -99,7 +104,7 @@ impl Told {
 }
 
 fn of_io(error: &LogError, action: &str, path: &Path, source: &io::Error) -> Told {
-    let Some(errno) = source.raw_os_error() else {
+    let Some(errno) = errno(source) else {
         return match source.kind() {
             io::ErrorKind::OutOfMemory => Told::new(Kind::Memory, error),
             io::ErrorKind::AlreadyExists => {
@@ -117,17 +122,43 @@ fn of_io(error: &LogError, action: &str, path: &Path, source: &io::Error) -> Tol
         return Told::beside(Kind::Os(errno), error, path, without_preposition(action));
     }
     let mut beside = format!("{}: {}", without_preposition(action), reason(source));
-    if action.starts_with("cannot write") && FULL.iter().any(|full| full.raw_os_error() == errno) {
+    if action.starts_with("cannot write") && FULL.contains(&source.kind()) {
         beside.push_str("; nothing is lost, and the next read goes on once there is room");
     }
     Told::beside(Kind::Os(errno), error, path, beside)
 }
 
 /// Whether the writer of a log is this process.
+#[cfg(unix)]
 fn is_this_process(owner: &str) -> bool {
     let host = rustix::system::uname();
     let host = host.nodename().to_string_lossy();
     owner.starts_with(&format!("process {}, host {host},", std::process::id()))
+}
+
+/// Logs have no writers where they are not kept.
+#[cfg(not(unix))]
+fn is_this_process(_owner: &str) -> bool {
+    false
+}
+
+/// The number of an error of the system, as Python's `errno` knows it.
+#[cfg(not(windows))]
+fn errno(source: &io::Error) -> Option<i32> {
+    source.raw_os_error()
+}
+
+/// The numbers of Windows are others: those that tell something are found by the kind.
+#[cfg(windows)]
+fn errno(source: &io::Error) -> Option<i32> {
+    source.raw_os_error()?;
+    Some(match source.kind() {
+        io::ErrorKind::NotFound => ENOENT,
+        io::ErrorKind::PermissionDenied => EACCES,
+        io::ErrorKind::AlreadyExists => EEXIST,
+        io::ErrorKind::StorageFull => ENOSPC,
+        _ => EIO,
+    })
 }
 
 /// What was being done, without the word that leads to the path.

@@ -17,16 +17,27 @@ use super::stream::StreamError;
 
 // The same numbers on every system with the C stream interface (its specification names them).
 pub(crate) const EIO: c_int = 5;
-pub(super) const EAGAIN: c_int = 11;
+pub(crate) const ENOENT: c_int = 2;
 pub(super) const EACCES: c_int = 13;
 pub(super) const ENOMEM: c_int = 12;
 pub(super) const EEXIST: c_int = 17;
 pub(super) const EINVAL: c_int = 22;
 pub(super) const ENOSPC: c_int = 28;
-/// Linux; others say it differently.
-pub(super) const ETIMEDOUT: c_int = if cfg!(target_os = "linux") { 110 } else { 60 };
-/// Linux; others say it differently, and pyarrow on those does too.
-pub(super) const ENOSYS: c_int = if cfg!(target_os = "linux") { 38 } else { 78 };
+// Those of Linux, Windows' C library, and macOS with the other systems that come from BSD.
+pub(super) const EAGAIN: c_int = one_of(11, 11, 35);
+pub(super) const ETIMEDOUT: c_int = one_of(110, 138, 60);
+/// pyarrow says the same on each of them.
+pub(super) const ENOSYS: c_int = one_of(38, 40, 78);
+
+const fn one_of(linux: c_int, windows: c_int, bsd: c_int) -> c_int {
+    if cfg!(target_os = "linux") {
+        linux
+    } else if cfg!(windows) {
+        windows
+    } else {
+        bsd
+    }
+}
 
 /// What kind of exception an error is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

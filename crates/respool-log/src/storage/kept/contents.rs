@@ -9,12 +9,12 @@ use crate::format::is_name;
 
 impl Directory {
     /// The files that are the log's, links left out, and their lengths.
-    pub(super) fn own_files(&self) -> io::Result<Vec<(String, u64)>> {
+    pub(in crate::storage) fn own_files(&self) -> io::Result<Vec<(String, u64)>> {
         self.named(FileType::RegularFile)
     }
 
     /// The directories in it that may have logs which belong to this one.
-    pub(super) fn inner(&self) -> io::Result<Vec<Self>> {
+    pub(in crate::storage) fn inner(&self) -> io::Result<Vec<Self>> {
         let inner = self.named(FileType::Directory)?.into_iter();
         // What can't be opened is not ours.
         Ok(inner
@@ -37,7 +37,7 @@ impl Directory {
     }
 
     /// The bytes of all files of the log, and of the logs in directories below.
-    pub(super) fn bytes(&self) -> io::Result<u64> {
+    pub(in crate::storage) fn bytes(&self) -> io::Result<u64> {
         let files: u64 = self.own_files()?.iter().map(|(_, len)| len).sum();
         let inner = self.inner()?;
         inner

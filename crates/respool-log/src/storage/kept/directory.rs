@@ -11,29 +11,24 @@ use rustix::io::Errno;
 
 use super::held::Held;
 use super::usage;
+use crate::storage::refusal::Refusal;
 use crate::{Error, Result};
-
-/// Why a file is not opened, as an [`io::Error`] carries it.
-#[derive(Debug)]
-pub(crate) struct Refusal(pub(crate) String);
-
-impl std::fmt::Display for Refusal {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl std::error::Error for Refusal {}
 
 /// What tells a file from every other that exists at the same time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct FileId {
-    device: u64,
+pub(crate) struct FileId {
+    device: Device,
     file: u64,
 }
 
+/// The number of a device, as the system has it.
+#[cfg(target_vendor = "apple")]
+type Device = i32;
+#[cfg(not(target_vendor = "apple"))]
+type Device = u64;
+
 impl FileId {
-    pub(super) fn of(file: &File) -> io::Result<Self> {
+    pub(in crate::storage) fn of(file: &File) -> io::Result<Self> {
         Ok(Self::new(&rustix::fs::fstat(file)?))
     }
 
@@ -55,7 +50,7 @@ const DIRECTORY: OFlags = OFlags::RDONLY
 
 /// An open directory.
 #[derive(Debug)]
-pub(super) struct Directory {
+pub(in crate::storage) struct Directory {
     path: PathBuf,
     handle: OwnedFd,
     /// Keeps others from removing what is in it.
@@ -64,7 +59,7 @@ pub(super) struct Directory {
 
 impl Directory {
     /// Opens a directory that belongs to us, and to which nobody else may write.
-    pub(super) fn open(path: &Path) -> Result<Self> {
+    pub(in crate::storage) fn open(path: &Path) -> Result<Self> {
         let opened = || -> io::Result<OwnedFd> {
             let handle = match rustix::fs::open(path, DIRECTORY, Mode::empty()) {
                 Err(e) if e == Errno::LOOP || is_link(path) => return Err(linked()),
@@ -82,7 +77,7 @@ impl Directory {
     }
 
     /// Opens a directory as [`open`](Self::open) does; nobody removes the log in it while it is open.
-    pub(super) fn enter(path: &Path) -> Result<Self> {
+    pub(in crate::storage) fn enter(path: &Path) -> Result<Self> {
         let directory = Self::open(path)?;
         let in_use = usage::share(&directory).map_err(|e| Error::io(CANNOT_OPEN, path, e))?;
         Ok(Self {
@@ -92,7 +87,7 @@ impl Directory {
     }
 
     /// Opens a directory in it, if that is ours too.
-    pub(super) fn open_inner(&self, name: &str) -> io::Result<Self> {
+    pub(in crate::storage) fn open_inner(&self, name: &str) -> io::Result<Self> {
         let handle = rustix::fs::openat(&self.handle, name, DIRECTORY, Mode::empty())?;
         check_ours(&rustix::fs::fstat(&handle)?)?;
         Ok(Self {
@@ -103,12 +98,12 @@ impl Directory {
     }
 
     /// Opens it once more, as a file that can have a lock of its own.
-    pub(super) fn again(&self) -> io::Result<File> {
+    pub(in crate::storage) fn again(&self) -> io::Result<File> {
         let handle = rustix::fs::openat(&self.handle, ".", DIRECTORY, Mode::empty())?;
         Ok(File::from(handle))
     }
 
-    pub(super) fn path(&self, name: &str) -> PathBuf {
+    pub(in crate::storage) fn path(&self, name: &str) -> PathBuf {
         if name.is_empty() {
             self.path.clone()
         } else {
@@ -117,7 +112,7 @@ impl Directory {
     }
 
     /// Opens a file of ours.
-    pub(super) fn open_file(&self, name: &str, to_write: bool) -> io::Result<File> {
+    pub(in crate::storage) fn open_file(&self, name: &str, to_write: bool) -> io::Result<File> {
         let access = if to_write {
             OFlags::RDWR
         } else {
@@ -127,12 +122,12 @@ impl Directory {
     }
 
     /// Creates a file, which must not be there.
-    pub(super) fn create(&self, name: &str) -> io::Result<File> {
+    pub(in crate::storage) fn create(&self, name: &str) -> io::Result<File> {
         self.open_with(name, OFlags::RDWR | OFlags::CREATE | OFlags::EXCL)
     }
 
     /// Opens a file of ours, or creates it.
-    pub(super) fn open_or_create(&self, name: &str) -> io::Result<File> {
+    pub(in crate::storage) fn open_or_create(&self, name: &str) -> io::Result<File> {
         self.open_with(name, OFlags::RDWR | OFlags::CREATE)
     }
 
@@ -153,12 +148,12 @@ impl Directory {
     }
 
     /// Whether there is something of this name.
-    pub(super) fn has(&self, name: &str) -> bool {
+    pub(in crate::storage) fn has(&self, name: &str) -> bool {
         self.stat(name).is_ok()
     }
 
     /// Whether a name is still that of a file.
-    pub(super) fn is_name_of(&self, name: &str, file: &File) -> bool {
+    pub(in crate::storage) fn is_name_of(&self, name: &str, file: &File) -> bool {
         match (self.stat(name), FileId::of(file)) {
             (Ok(there), Ok(file)) => FileId::new(&there) == file,
             _ => false,
@@ -166,17 +161,17 @@ impl Directory {
     }
 
     /// Whether it has no name any more.
-    pub(super) fn is_removed(&self) -> io::Result<bool> {
+    pub(in crate::storage) fn is_removed(&self) -> io::Result<bool> {
         Ok(rustix::fs::fstat(&self.handle)?.st_nlink == 0)
     }
 
-    pub(super) fn stat(&self, name: &str) -> io::Result<Stat> {
+    pub(in crate::storage) fn stat(&self, name: &str) -> io::Result<Stat> {
         let stat = rustix::fs::statat(&self.handle, name, AtFlags::SYMLINK_NOFOLLOW)?;
         Ok(stat)
     }
 
     /// Gives a file another name, which must be free.
-    pub(super) fn rename(&self, from: &str, to: &str) -> io::Result<()> {
+    pub(in crate::storage) fn rename(&self, from: &str, to: &str) -> io::Result<()> {
         // The directory is locked, so nothing comes between the look and the step.
         if self.has(to) {
             return Err(io::ErrorKind::AlreadyExists.into());
@@ -186,18 +181,18 @@ impl Directory {
     }
 
     /// Gives a file another name, in place of what had that name.
-    pub(super) fn replace(&self, from: &str, to: &str) -> io::Result<()> {
+    pub(in crate::storage) fn replace(&self, from: &str, to: &str) -> io::Result<()> {
         rustix::fs::renameat(&self.handle, from, &self.handle, to)?;
         Ok(())
     }
 
-    pub(super) fn remove(&self, name: &str) -> io::Result<()> {
+    pub(in crate::storage) fn remove(&self, name: &str) -> io::Result<()> {
         rustix::fs::unlinkat(&self.handle, name, AtFlags::empty())?;
         Ok(())
     }
 
     /// The names of all that is in it.
-    pub(super) fn list(&self) -> io::Result<Vec<String>> {
+    pub(in crate::storage) fn list(&self) -> io::Result<Vec<String>> {
         let mut names = Vec::new();
         for entry in Dir::read_from(&self.handle)? {
             let entry = entry?;
@@ -209,12 +204,12 @@ impl Directory {
         Ok(names)
     }
 
-    pub(super) fn sync(&self) -> io::Result<()> {
+    pub(in crate::storage) fn sync(&self) -> io::Result<()> {
         rustix::fs::fsync(&self.handle)?;
         Ok(())
     }
 
-    pub(super) fn sync_parent(&self) -> io::Result<()> {
+    pub(in crate::storage) fn sync_parent(&self) -> io::Result<()> {
         rustix::fs::fsync(&self.parent()?)?;
         Ok(())
     }
@@ -225,7 +220,7 @@ impl Directory {
     }
 
     /// Removes the directory itself, if it is empty and still has the name that it was opened by.
-    pub(super) fn remove_itself(&self) -> io::Result<()> {
+    pub(in crate::storage) fn remove_itself(&self) -> io::Result<()> {
         let Some(name) = self.path.file_name() else {
             return Ok(());
         };
@@ -256,7 +251,7 @@ fn refused(reason: impl Into<String>) -> io::Error {
 }
 
 /// Whether something belongs to the user of this process.
-pub(super) fn is_ours(stat: &Stat) -> bool {
+pub(in crate::storage) fn is_ours(stat: &Stat) -> bool {
     stat.st_uid == rustix::process::geteuid().as_raw()
 }
 

@@ -15,11 +15,12 @@ use crate::{Error, Result};
 pub const LOCK: &str = "_lock";
 
 /// What is there before the manifest is: all that a log which was never begun can have left.
-pub(super) const BEFORE_MANIFEST: [&str; 4] = [LOCK, "_index", "_manifest.part", "_00000000.part"];
+pub(in crate::storage) const BEFORE_MANIFEST: [&str; 4] =
+    [LOCK, "_index", "_manifest.part", "_00000000.part"];
 
 /// A directory that is ours. What was made for the claim goes with it, unless a log has begun.
 #[derive(Debug)]
-pub(super) struct Claim {
+pub(in crate::storage) struct Claim {
     /// Undone under the lock, so before that is given back.
     made: Made,
     _lock: Held,
@@ -36,7 +37,7 @@ struct Made {
 impl Claim {
     /// Makes the directory, if it is missing, and has it checked; then takes its lock. A directory
     /// with anything else in it is refused as it is, but what a log that never began has left goes.
-    pub(super) fn take<T>(
+    pub(in crate::storage) fn take<T>(
         path: &Path,
         check: impl FnOnce() -> Result<T>,
     ) -> Result<(Self, Arc<Directory>, T)> {
@@ -72,7 +73,7 @@ impl Claim {
     }
 
     /// Takes the lock of a log that is there.
-    pub(super) fn retake(directory: &Arc<Directory>) -> Result<Self> {
+    pub(in crate::storage) fn retake(directory: &Arc<Directory>) -> Result<Self> {
         let made = Made {
             directory: None,
             lock: None,
@@ -83,12 +84,12 @@ impl Claim {
     }
 
     /// Leaves what was made where it is.
-    pub(super) fn keep(&self) {
+    pub(in crate::storage) fn keep(&self) {
         self.made.kept.store(true, Ordering::Relaxed);
     }
 
     /// Whether the name of the directory is new.
-    pub(super) fn made_directory(&self) -> bool {
+    pub(in crate::storage) fn made_directory(&self) -> bool {
         self.made.directory.is_some()
     }
 }
@@ -109,7 +110,7 @@ impl Drop for Made {
 }
 
 /// Whether somebody holds the lock of a directory. Nobody does where there is no lock file.
-pub(super) fn is_claimed(directory: &Directory) -> io::Result<bool> {
+pub(in crate::storage) fn is_claimed(directory: &Directory) -> io::Result<bool> {
     let lock = match directory.open_file(LOCK, false) {
         Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(false),
         opened => opened?,
@@ -126,7 +127,7 @@ pub(super) fn is_claimed(directory: &Directory) -> io::Result<bool> {
 }
 
 /// Takes the lock and says who has it now.
-pub(super) fn lock(directory: &Directory) -> Result<Held> {
+pub(in crate::storage) fn lock(directory: &Directory) -> Result<Held> {
     let path = directory.path(LOCK);
     let opened = directory.open_or_create(LOCK);
     let lock = opened.map_err(|e| Error::io("cannot open the lock file", &path, e))?;
