@@ -56,7 +56,7 @@ test-polars20: .venv-polars20/installed ## the engine tests with the first Polar
 	.venv-polars20/bin/python -m pytest tests/engines $(PYTEST_ARGS)
 
 test-workers: .venv-workers/installed ## workers of PyTorch and Dask; not in `test`: it downloads gigabytes
-	.venv-workers/bin/python -m pytest tests/workers $(PYTEST_ARGS)
+	.venv-workers/bin/python -m pytest tests/workers tests/test_docs.py --environment workers $(PYTEST_ARGS)
 
 lint: .venv/installed ## format, clippy, ruff, mypy and the stub against the module
 	cargo fmt --all --check
