@@ -6,6 +6,8 @@
 #   .venv-polars20  the first Polars 2
 # and, for `make test-workers` alone, into
 #   .venv-workers   PyTorch and Dask
+# and, for `make docs`, `make test-docs` and `make docs-check`, into
+#   .venv-docs      Sphinx, and the engines and formats that only pages of the site use
 
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
@@ -24,7 +26,7 @@ RUST := $(shell find crates -name '*.rs' -o -name 'Cargo.toml') Cargo.toml Cargo
 PACKAGE := $(shell find python -name '*.py' -o -name '*.pyi' -o -name py.typed)
 LINTED := python tests benchmarks docs
 
-.PHONY: help build demo test test-rust test-shuttle test-python test-oldest test-polars20 test-workers promises lint deny bench format clean
+.PHONY: help build demo test test-rust test-shuttle test-python test-oldest test-polars20 test-workers test-docs docs docs-check promises lint deny bench format clean
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /\1\t/' | expand -t 16
@@ -57,7 +59,17 @@ test-polars20: .venv-polars20/installed ## the engine tests with the first Polar
 	.venv-polars20/bin/python -m pytest tests/engines $(PYTEST_ARGS)
 
 test-workers: .venv-workers/installed ## workers of PyTorch and Dask; not in `test`: it downloads gigabytes
-	.venv-workers/bin/python -m pytest tests/workers $(PYTEST_ARGS)
+	.venv-workers/bin/python -m pytest tests/workers tests/test_docs.py --environment workers $(PYTEST_ARGS)
+
+docs: .venv-docs/installed ## build the site into build/docs; a warning is an error
+	.venv-docs/bin/python -m sphinx --fresh-env --fail-on-warning --keep-going --quiet docs build/docs
+	@echo build/docs/index.html
+
+docs-check: docs ## look at every page of the site in Debian's chromium: widths, copying, searching
+	.venv-docs/bin/python docs/check.py build/docs
+
+test-docs: .venv-docs/installed ## the pages about DataFusion, Ibis, ADBC, Lance and Delta; not in `test`: half a gigabyte
+	.venv-docs/bin/python -m pytest tests/test_docs.py --environment docs $(PYTEST_ARGS)
 
 lint: .venv/installed ## format, clippy, ruff, mypy, the stub against the module, and the workflows
 	cargo fmt --all --check
@@ -83,7 +95,7 @@ format: .venv/tools ## rewrite the sources as `make lint` wants them
 	$(BIN)/ruff format $(LINTED) notebooks
 
 clean: ## remove the environments, the wheel and the build
-	rm -rf .venv .venv-oldest .venv-polars20 .venv-workers dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-oldest .venv-polars20 .venv-workers .venv-docs dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	cargo clean
 
 # --- environments: each stamp is a file, so a second run does nothing ---
@@ -109,7 +121,7 @@ dist/built: .venv/tools $(RUST) $(PACKAGE) README.md
 	$(BIN)/maturin build --release --out dist
 	touch $@
 
-.venv/installed .venv-oldest/installed .venv-polars20/installed .venv-workers/installed: %/installed: %/tools dist/built
+.venv/installed .venv-oldest/installed .venv-polars20/installed .venv-workers/installed .venv-docs/installed: %/installed: %/tools dist/built
 	$*/bin/python $(PIP) install --force-reinstall --no-deps dist/*.whl
 	$*/bin/python $(PIP) check
 	touch $@

@@ -26,6 +26,7 @@ TIERS = {
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--long", action="store_true", help="prove the promises at length")
+    parser.addoption("--environment", default="test", help="run the pages of docs/ that ask for it")
 
 
 def file_system(path: object) -> str:
