@@ -20,7 +20,13 @@ MODULES = [
     "respool.exceptions",
     "respool.polars",
 ]
-NATIVE = [_native.StreamCache, _native.StreamCacheReader, _native.StreamCacheView, _native.cache]
+NATIVE = [
+    _native.Budget,
+    _native.StreamCache,
+    _native.StreamCacheReader,
+    _native.StreamCacheView,
+    _native.cache,
+]
 
 
 def examples() -> Iterator[doctest.DocTest]:

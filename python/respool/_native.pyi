@@ -11,6 +11,7 @@ from respool.typing import (
     ArrowArrayExportable,
     ArrowSchemaExportable,
     BatchRows,
+    BudgetMetrics,
     ByteSize,
     Metrics,
     PathLike,
@@ -18,6 +19,7 @@ from respool.typing import (
 )
 
 __all__ = [
+    "Budget",
     "Predicate",
     "StreamCache",
     "StreamCacheReader",
@@ -196,6 +198,26 @@ class StreamCacheReader(Iterator[pa.RecordBatch]):
         traceback: TracebackType | None,
     ) -> Literal[False] | None: ...
 
+@final
+class Budget:
+    def __new__(
+        cls,
+        *,
+        memory: ByteSize | None = "25%",
+        disk: ByteSize | None = "auto",
+        directory: PathLike | None = None,
+    ) -> Self: ...
+    def metrics(self) -> BudgetMetrics: ...
+    def resize(self, *, memory: ByteSize | None = ..., disk: ByteSize | None = ...) -> None: ...
+    def close(self) -> None: ...
+    def __enter__(self) -> Self: ...
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc_value: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> Literal[False] | None: ...
+
 @type_check_only
 class _Frames:
     def take(self, rows: int | None = None) -> object | None: ...
@@ -252,9 +274,14 @@ def cache(
     schema: ArrowSchemaExportable | Literal["first"] | None = None,
     optimize: Literal["duckdb", "polars", "views"] | None = None,
     allow_tmpfs: bool = False,
+    budget: Budget | None = None,
 ) -> StreamCache: ...
 def open(  # noqa: A001
-    path: PathLike, *, timeout: float | dt.timedelta | None = None, memory: ByteSize | None = "25%"
+    path: PathLike,
+    *,
+    timeout: float | dt.timedelta | None = None,
+    memory: ByteSize | None = "25%",
+    budget: Budget | None = None,
 ) -> StreamCache: ...
 def resume(
     path: PathLike,
@@ -267,6 +294,7 @@ def resume(
     batch_rows: BatchRows | None = None,
     coalesce_rows: int | None = None,
     schema: ArrowSchemaExportable | Literal["first"] | None = None,
+    budget: Budget | None = None,
 ) -> StreamCache: ...
 def _fill(
     source: Source,
@@ -283,6 +311,7 @@ def _fill(
     compression: Literal["lz4", "zstd"] | None = None,
     schema: ArrowSchemaExportable | Literal["first"] | None = None,
     allow_tmpfs: bool = False,
+    budget: Budget | None = None,
 ) -> StreamCache: ...
 def _check_options(
     *,
@@ -293,6 +322,7 @@ def _check_options(
     coalesce_rows: int | None,
     compression: Literal["lz4", "zstd"] | None,
     schema: ArrowSchemaExportable | Literal["first"] | None,
+    budget: Budget | None,
 ) -> None: ...
 def _check_place(directory: PathLike) -> None: ...
 def _peek(path: PathLike) -> dict[str, Any]: ...

@@ -97,3 +97,13 @@ class Metrics(TypedDict):
     readers: int
     encoded_memory_bytes: int
     encoded_log_bytes: int
+
+
+class BudgetMetrics(TypedDict):
+    """What ``Budget.metrics()`` returns; sizes in bytes, of all its caches together."""
+
+    caches: int
+    memory_bytes: int
+    memory_capacity: int | None
+    log_bytes: int
+    log_capacity: int | None

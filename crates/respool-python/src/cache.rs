@@ -28,9 +28,6 @@ use crate::size::SizeArgument;
 use crate::source::{Sourced, source_of};
 use crate::view::PyView;
 
-/// The share of the machine's memory that a cache with a log holds where nothing is said.
-const MEMORY_BESIDE_LOG: f64 = 0.25;
-
 /// Reads an Arrow stream once and replays it for ever.
 ///
 /// Nothing is read until a reader asks. Each batch is then pulled once and kept, in memory and, with
@@ -204,11 +201,8 @@ impl PyCache {
     ) -> PyResult<PyClassInitializer<Self>> {
         let write_policy: WritePolicy = write_policy.parse().or_raise(py)?;
         // Without a bound everything would be held twice, in memory and in the log.
-        let memory = memory_capacity.or_else(|| {
-            disk_path
-                .as_ref()
-                .map(|_| SizeArgument::share(MEMORY_BESIDE_LOG))
-        });
+        let memory =
+            memory_capacity.or_else(|| disk_path.as_ref().map(|_| SizeArgument::default_share()));
         let feeding = Feeding {
             prefetch,
             batch_rows,
@@ -392,9 +386,17 @@ impl PyCache {
         let py = slf.py();
         let cache = Self::cache(slf);
         let (mut memory, mut disk) = detached(py, || cache.capacities())?;
+        let (shares_memory, shares_disk) = cache.shares_bounds();
         for (name, value) in bounds.into_iter().flatten() {
             let value: Option<SizeArgument> = value.extract()?;
             match name.cast::<PyString>()?.to_cow()?.as_ref() {
+                name @ ("memory" | "disk")
+                    if (name == "memory" && shares_memory) || (name == "disk" && shares_disk) =>
+                {
+                    return Err(PyValueError::new_err(format!(
+                        "{name} of this cache is that of a budget, which other caches share: use budget.resize({name}=...)"
+                    )));
+                }
                 "memory" => memory = value.map(|size| size.of_memory()),
                 "disk" => match cache.log_directory() {
                     Some(directory) => {

@@ -15,6 +15,7 @@
 
 mod arrow;
 mod attach;
+mod budget;
 mod cache;
 mod describe;
 mod door;
@@ -49,6 +50,8 @@ mod _native {
     use pyo3::prelude::*;
     use pyo3::types::{PyCFunction, PyDict};
 
+    #[pymodule_export]
+    use crate::budget::PyBudget;
     #[pymodule_export]
     use crate::cache::PyCache;
     #[pymodule_export]

@@ -158,8 +158,9 @@ impl Options {
         self
     }
 
-    /// Adds a log with a name that shares a quota with others.
-    pub(crate) fn with_named_log_within(mut self, log: LogOptions, quota: &Quota) -> Self {
+    /// Adds a log with a name that shares a quota with others, whatever its options say of one.
+    #[must_use]
+    pub fn with_named_log_within(mut self, log: LogOptions, quota: &Quota) -> Self {
         self.log = Some(LogChoice {
             options: log,
             quota: Some(quota.clone()),
@@ -252,6 +253,16 @@ impl Options {
     pub(crate) fn budget(&self) -> Budget {
         let shared = self.budget.clone();
         shared.unwrap_or_else(|| Budget::new(self.memory_capacity))
+    }
+
+    /// Whether other caches have the same budget.
+    pub(crate) fn shares_budget(&self) -> bool {
+        self.budget.is_some()
+    }
+
+    /// Whether other logs have the same quota.
+    pub(crate) fn shares_quota(&self) -> bool {
+        self.log.as_ref().is_some_and(|log| log.quota.is_some())
     }
 
     /// The log, if there is to be one.

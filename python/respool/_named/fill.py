@@ -11,7 +11,7 @@ from respool._named.get import got
 from respool._named.hit import Wanted
 from respool._named.home import Home
 from respool._named.keys import Plain
-from respool._native import StreamCache
+from respool._native import Budget, StreamCache
 from respool.typing import ArrowSchemaExportable, BatchRows, ByteSize, PathLike, Source
 
 
@@ -33,6 +33,7 @@ def named(
     metadata: dict[str, Any] | None = None,
     ingest: bool = False,
     allow_tmpfs: bool = False,
+    budget: Budget | None = None,
 ) -> StreamCache:
     """Get the cache of a name, which any process of yours may have filled; fill it if there is none.
 
@@ -84,6 +85,9 @@ def named(
     ingest
         True: read the source to its end, or wait until whoever fills it is there, before this returns.
         What ends that early, Ctrl-C or an error of the source, is raised.
+    budget
+        A :class:`respool.Budget` that bounds memory together with that of other caches, in place of ``memory``;
+        and, where no quota does, the log for as long as it is filled.
 
     Returns
     -------
@@ -163,6 +167,7 @@ def named(
         ttl=ages.seconds(ttl, "ttl"),
         timeout=ages.seconds(timeout, "timeout"),
         memory=memory,
+        budget=budget,
     )
     options: dict[str, Any] = {
         "metadata": metadata,
@@ -172,6 +177,7 @@ def named(
         "batch_rows": batch_rows,
         "coalesce_rows": coalesce_rows,
         "schema": schema,
+        "budget": budget,
     }
     # Everything that can be refused is, before a source is opened or a directory made.
     _native._check_options(**options)  # noqa: SLF001

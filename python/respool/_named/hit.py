@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from respool import _native, _ours
 from respool._named import ages, whole
 from respool._named.home import Found, Home
-from respool._native import StreamCache
+from respool._native import Budget, StreamCache
 from respool.exceptions import CorruptLogError
 from respool.typing import ByteSize
 
@@ -25,6 +25,7 @@ class Wanted:
     ttl: float | None
     timeout: float | None
     memory: ByteSize | None
+    budget: Budget | None
 
 
 @dataclass(frozen=True)
@@ -125,7 +126,9 @@ def _opened(found: Found, wanted: Wanted) -> StreamCache | None:
 
 def _open(found: Found, wanted: Wanted) -> StreamCache | None:
     """Open the log that was found; None if another one has taken its place, which may have another key."""
-    cache = _native.open(found.path, timeout=wanted.timeout, memory=wanted.memory)
+    cache = _native.open(
+        found.path, timeout=wanted.timeout, memory=wanted.memory, budget=wanted.budget
+    )
     there = cache._place_of_log  # noqa: SLF001
     if there is not None and there[1] == found.about["identity"]:
         return cache

@@ -83,6 +83,9 @@ pub(crate) struct Store {
     /// Signalled when a slot is published, the end is known, a puller leaves, or the cache is closed.
     pub(crate) advanced: Condvar,
     pub(crate) budget: Budget,
+    /// Whether the budget, and the quota of the log, are those of others too: who made them changes them.
+    pub(crate) shares_budget: bool,
+    pub(crate) shares_quota: bool,
     /// There with a bound and a log: only then is there something to choose.
     advice: RwLock<Option<Arc<Advice>>>,
     /// Held by who writes to the log: the puller, or who moves batches there to make room.
@@ -199,6 +202,8 @@ impl Store {
             state: Mutex::new(state),
             advanced: Condvar::new(),
             budget,
+            shares_budget: options.shares_budget(),
+            shares_quota: options.shares_quota(),
             advice: RwLock::new(advice),
             spilling: Mutex::new(()),
             held_by_log: Mutex::default(),

@@ -65,18 +65,25 @@ impl Store {
     pub(crate) fn metrics(&self) -> Result<Metrics> {
         let (mut metrics, log) = {
             let state = self.look()?;
-            let held = state.slots.held(0..usize::MAX);
-            let metrics = Metrics {
+            let mut metrics = Metrics {
                 batches: state.slots.len(),
                 rows: state.rows,
                 bytes: state.bytes,
                 readers: state.readers.open,
-                batches_in_memory: held.count(),
                 ..Metrics::default()
             };
+            for (_, heap) in state.slots.held(0..usize::MAX) {
+                metrics.batches_in_memory += 1;
+                metrics.memory_bytes += heap.cost();
+            }
             (metrics, state.log.clone())
         };
-        metrics.memory_bytes = self.budget.used();
+        if self.shares_budget {
+            metrics.memory_bytes += *self.held_by_log.lock();
+        } else {
+            // What waits to be joined is in there too.
+            metrics.memory_bytes = self.budget.used();
+        }
         metrics.memory_capacity = self.budget.capacity();
         if let Some(log) = log {
             metrics.batches_in_log = log.len();
@@ -93,6 +100,9 @@ impl Store {
             metrics.encoded_log_bytes += log.as_ref().map_or(0, Records::bytes);
         }
         metrics.log_bytes += metrics.encoded_log_bytes;
+        if self.shares_budget {
+            metrics.memory_bytes += metrics.encoded_memory_bytes;
+        }
         Ok(self.counters.metrics(&metrics))
     }
 }
