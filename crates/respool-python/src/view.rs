@@ -19,7 +19,7 @@ use respool::{Brought, Position, Residence, View};
 
 use crate::arrow::{export_schema, export_stream, import_schema, schema_in};
 use crate::attach::{Detached, detached};
-use crate::describe::{describe, describe_in_html};
+use crate::describe::{Portrait, describe};
 use crate::error::OrRaise;
 use crate::frames::PyFrames;
 use crate::number::Number;
@@ -941,8 +941,23 @@ impl PyView {
         Ok(format!("<respool.StreamCacheView {text}>"))
     }
 
-    fn _repr_html_(&self, py: Python<'_>) -> PyResult<String> {
-        detached(py, || Ok(describe_in_html(&self.view)))
+    /// What it is, for notebooks. Asks the source for nothing.
+    fn _repr_html_<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        slf.py()
+            .import("respool._html")?
+            .call_method1("shown", (slf,))
+    }
+
+    /// What a picture of it is made of; for `respool._html`.
+    fn _portrait<'py>(
+        slf: &Bound<'py, Self>,
+        rows: usize,
+        columns: usize,
+    ) -> PyResult<Bound<'py, PyDict>> {
+        let py = slf.py();
+        let this = slf.get();
+        let portrait = detached(py, || Ok(Portrait::of(&this.view, rows, columns)))?;
+        portrait.into_dict(py, &this.schema(py)?)
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {

@@ -14,7 +14,7 @@ use crate::metrics::Metrics;
 use crate::options::Options;
 use crate::recode::recoded;
 use crate::source::Source;
-use crate::store::{Skip, Snapshot, Store, check_resumed};
+use crate::store::{Place, Skip, Snapshot, Store, check_resumed};
 use crate::view::View;
 
 /// Reads a source once and replays it for ever. Clones share one store.
@@ -257,6 +257,14 @@ impl Cache {
     pub fn log_directory(&self) -> Option<PathBuf> {
         let options = self.store().log_options();
         options.map(|options| options.directory.clone())
+    }
+
+    /// Where the stored batches are, in the order of the stream, told for so many parts of it at most.
+    ///
+    /// # Errors
+    /// [`Error::Forked`](crate::Error::Forked).
+    pub fn places(&self, parts: usize) -> Result<Vec<Place>> {
+        self.store().places(parts)
     }
 
     /// What was done so far, and what is held.

@@ -60,5 +60,5 @@ pub use crate::replay::{Brought, Polled, Reader};
 pub use crate::size::ByteSize;
 pub use crate::source::{Collected, SchemaMismatch, Source};
 pub use crate::spelled::spelled;
-pub use crate::store::{End, Mismatch, Skip, Snapshot};
+pub use crate::store::{End, Mismatch, Place, Skip, Snapshot};
 pub use crate::view::{Extent, Position, Residence, View};

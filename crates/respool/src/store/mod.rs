@@ -37,7 +37,7 @@ use respool_log::{LogOptions, Quota};
 pub use self::again::{Mismatch, Skip};
 pub(crate) use self::opened::check_resumed;
 pub use self::slots::End;
-pub use self::snapshot::Snapshot;
+pub use self::snapshot::{Place, Snapshot};
 
 use self::advice::Advice;
 use self::ahead::Ahead;
