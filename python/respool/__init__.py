@@ -24,6 +24,7 @@ from respool._named.fill import named
 from respool._named.listing import NamedCache, ls
 from respool._named.prune import prune, rm
 from respool._native import (
+    Budget,
     StreamCache,
     StreamCacheReader,
     StreamCacheView,
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
 # No module of `_LATER`: `from respool import *` must not load an engine, nor hide its name or `typing`; nor
 # `open`, which would hide Python's.
 __all__ = [
+    "Budget",
     "NamedCache",
     "StreamCache",
     "StreamCacheReader",

@@ -11,13 +11,16 @@ from respool.typing import (
     ArrowArrayExportable,
     ArrowSchemaExportable,
     BatchRows,
+    BudgetMetrics,
     ByteSize,
+    Event,
     Metrics,
     PathLike,
     Source,
 )
 
 __all__ = [
+    "Budget",
     "Predicate",
     "StreamCache",
     "StreamCacheReader",
@@ -27,6 +30,7 @@ __all__ = [
     "_bytes_of",
     "_check_options",
     "_check_place",
+    "_every_error",
     "_fill",
     "_peek",
     "_remove_log",
@@ -129,6 +133,7 @@ class StreamCacheView:
     def __arrow_c_stream__(self, requested_schema: object | None = None) -> object: ...
     def __arrow_c_schema__(self) -> object: ...
     def _repr_html_(self) -> str: ...
+    def _portrait(self, rows: int, columns: int) -> dict[str, Any]: ...
 
 @final
 class StreamCache(StreamCacheView):
@@ -147,6 +152,7 @@ class StreamCache(StreamCacheView):
         batch_rows: BatchRows | None = None,
         coalesce_rows: int | None = None,
         allow_tmpfs: bool = False,
+        on_event: Callable[[Event], object] | None = None,
     ) -> Self: ...
     @property
     def closed(self) -> bool: ...
@@ -188,6 +194,26 @@ class StreamCacheReader(Iterator[pa.RecordBatch]):
     def __next__(self) -> pa.RecordBatch: ...
     def __arrow_c_stream__(self, requested_schema: object | None = None) -> object: ...
     def __arrow_c_schema__(self) -> object: ...
+    def __enter__(self) -> Self: ...
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc_value: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> Literal[False] | None: ...
+
+@final
+class Budget:
+    def __new__(
+        cls,
+        *,
+        memory: ByteSize | None = "25%",
+        disk: ByteSize | None = "auto",
+        directory: PathLike | None = None,
+    ) -> Self: ...
+    def metrics(self) -> BudgetMetrics: ...
+    def resize(self, *, memory: ByteSize | None = ..., disk: ByteSize | None = ...) -> None: ...
+    def close(self) -> None: ...
     def __enter__(self) -> Self: ...
     def __exit__(
         self,
@@ -252,9 +278,16 @@ def cache(
     schema: ArrowSchemaExportable | Literal["first"] | None = None,
     optimize: Literal["duckdb", "polars", "views"] | None = None,
     allow_tmpfs: bool = False,
+    budget: Budget | None = None,
+    on_event: Callable[[Event], object] | None = None,
 ) -> StreamCache: ...
 def open(  # noqa: A001
-    path: PathLike, *, timeout: float | dt.timedelta | None = None, memory: ByteSize | None = "25%"
+    path: PathLike,
+    *,
+    timeout: float | dt.timedelta | None = None,
+    memory: ByteSize | None = "25%",
+    budget: Budget | None = None,
+    on_event: Callable[[Event], object] | None = None,
 ) -> StreamCache: ...
 def resume(
     path: PathLike,
@@ -267,6 +300,8 @@ def resume(
     batch_rows: BatchRows | None = None,
     coalesce_rows: int | None = None,
     schema: ArrowSchemaExportable | Literal["first"] | None = None,
+    budget: Budget | None = None,
+    on_event: Callable[[Event], object] | None = None,
 ) -> StreamCache: ...
 def _fill(
     source: Source,
@@ -283,6 +318,8 @@ def _fill(
     compression: Literal["lz4", "zstd"] | None = None,
     schema: ArrowSchemaExportable | Literal["first"] | None = None,
     allow_tmpfs: bool = False,
+    budget: Budget | None = None,
+    on_event: Callable[[Event], object] | None = None,
 ) -> StreamCache: ...
 def _check_options(
     *,
@@ -293,8 +330,11 @@ def _check_options(
     coalesce_rows: int | None,
     compression: Literal["lz4", "zstd"] | None,
     schema: ArrowSchemaExportable | Literal["first"] | None,
+    budget: Budget | None,
+    on_event: Callable[[Event], object] | None,
 ) -> None: ...
 def _check_place(directory: PathLike) -> None: ...
+def _every_error() -> list[tuple[str, BaseException]]: ...
 def _peek(path: PathLike) -> dict[str, Any]: ...
 def _bytes_of(size: ByteSize, whole: int) -> int: ...
 def _remove_log(path: PathLike) -> bool: ...

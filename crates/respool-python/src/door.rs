@@ -1,20 +1,18 @@
 //! `cache()`, the friendly door to a cache.
 
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
-
-use arrow_schema::Schema;
-use pyo3::exceptions::{PyOSError, PyValueError};
+use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
-use respool::{Encodings, Log, LogOptions, WritePolicy};
+use respool::{Encodings, WritePolicy};
 
 use crate::attach::detached;
+use crate::budget::{PyBudget, check_sizes};
 use crate::cache::PyCache;
 use crate::error::OrRaise;
+use crate::events::Events;
 use crate::feeding::{BatchRows, Feeding, Prefetch};
 use crate::metadata::entries_of;
 use crate::number::Number;
-use crate::options::{Disk, compression_of, log_in, named_log, options, room};
+use crate::options::{Disk, compression_of, disk_directory, log_in, named_log, options, room};
 use crate::path::PathArgument;
 use crate::size::SizeArgument;
 use crate::source::source_of;
@@ -50,6 +48,11 @@ use crate::source::source_of;
 ///     these engines gets it as it came. Not with ``path``.
 /// allow_tmpfs
 ///     Accept a ``directory`` or ``path`` on a memory file system.
+/// budget
+///     A :class:`respool.Budget` that bounds memory and log of this cache together with those of others, in place
+///     of ``memory`` and ``disk``.
+/// on_event
+///     As for :class:`StreamCache`.
 ///
 /// Returns
 /// -------
@@ -80,7 +83,7 @@ use crate::source::source_of;
 #[pyo3(signature = (
     source,
     *,
-    memory=Some(SizeArgument::share(0.25)),
+    memory=Some(SizeArgument::default_share()),
     disk=Some(Disk::Auto),
     directory=None,
     path=None,
@@ -92,9 +95,11 @@ use crate::source::source_of;
     schema=None,
     optimize=None,
     allow_tmpfs=false,
+    budget=None,
+    on_event=None,
 ))]
 #[pyo3(
-    text_signature = "(source, *, memory='25%', disk='auto', directory=None, path=None, metadata=None, prefetch=None, batch_rows=None, coalesce_rows=None, compression=None, schema=None, optimize=None, allow_tmpfs=False)"
+    text_signature = "(source, *, memory='25%', disk='auto', directory=None, path=None, metadata=None, prefetch=None, batch_rows=None, coalesce_rows=None, compression=None, schema=None, optimize=None, allow_tmpfs=False, budget=None, on_event=None)"
 )]
 #[expect(clippy::too_many_arguments, reason = "keywords of one door")]
 pub(crate) fn cache<'py>(
@@ -112,6 +117,8 @@ pub(crate) fn cache<'py>(
     schema: Option<&Bound<'py, PyAny>>,
     optimize: Option<&str>,
     allow_tmpfs: bool,
+    budget: Option<&Bound<'py, PyBudget>>,
+    on_event: Option<&Bound<'py, PyAny>>,
 ) -> PyResult<Bound<'py, PyCache>> {
     let encodings: Option<Encodings> = optimize
         .map(|optimize| optimize.parse().or_raise(py))
@@ -129,6 +136,9 @@ pub(crate) fn cache<'py>(
                 "directory is for a log that goes with the process, and path for one that is kept: give one of them",
             ));
         }
+        if budget.is_some() {
+            check_sizes(memory.as_ref(), disk.as_ref())?;
+        }
         let (key, ttl) = (None, None);
         return fill(
             py,
@@ -145,6 +155,8 @@ pub(crate) fn cache<'py>(
             compression,
             schema,
             allow_tmpfs,
+            budget,
+            on_event,
         );
     }
     if !entries_of(metadata)?.is_empty() {
@@ -165,19 +177,36 @@ pub(crate) fn cache<'py>(
     };
     let mut options =
         options(py, memory.as_ref(), &feeding)?.with_write_policy(WritePolicy::OnEviction);
+    let (disk, directory, quota) = match budget.map(Bound::get) {
+        None => (disk, directory.map(|it| it.0), None),
+        Some(budget) => {
+            check_sizes(memory.as_ref(), disk.as_ref())?;
+            options = budget.bound(py, options)?;
+            let directory = directory.map(|it| it.0);
+            let directory = directory.or_else(|| budget.directory().cloned());
+            let disk = disk.filter(|_| budget.has_logs());
+            (disk, directory, Some(budget.quota(py)?))
+        }
+    };
     if let Some(encodings) = encodings {
         options = options.with_encodings(encodings);
     }
     if let Some(disk) = disk {
         let directory = match directory {
-            Some(PathArgument(directory)) => directory,
+            Some(directory) => directory,
             None => disk_directory(py, allow_tmpfs)?,
         };
         let capacity = detached(py, || room(&disk, &directory))?;
         let log = log_in(&directory, capacity, compression).allow_tmpfs(allow_tmpfs);
-        options = options.with_log(log);
+        options = match &quota {
+            Some(quota) => options.with_log_within(log, quota),
+            None => options.with_log(log),
+        };
     }
-    Bound::new(py, PyCache::made(py, source_of(source, schema)?, &options)?)
+    let events = Events::of(on_event)?;
+    let made = PyCache::made(py, source_of(source, schema)?, options, events)?;
+    let cache = Bound::new(py, made)?;
+    joined(cache, budget)
 }
 
 /// As [`cache`] with a path, and what the log is known by and for how long it is good.
@@ -190,7 +219,7 @@ pub(crate) fn cache<'py>(
     key=None,
     ttl=None,
     metadata=None,
-    memory=Some(SizeArgument::share(0.25)),
+    memory=Some(SizeArgument::default_share()),
     disk=Some(Disk::Auto),
     prefetch=None,
     batch_rows=None,
@@ -198,9 +227,11 @@ pub(crate) fn cache<'py>(
     compression=None,
     schema=None,
     allow_tmpfs=false,
+    budget=None,
+    on_event=None,
 ))]
 #[pyo3(
-    text_signature = "(source, path, *, key=None, ttl=None, metadata=None, memory='25%', disk='auto', prefetch=None, batch_rows=None, coalesce_rows=None, compression=None, schema=None, allow_tmpfs=False)"
+    text_signature = "(source, path, *, key=None, ttl=None, metadata=None, memory='25%', disk='auto', prefetch=None, batch_rows=None, coalesce_rows=None, compression=None, schema=None, allow_tmpfs=False, budget=None, on_event=None)"
 )]
 #[expect(clippy::too_many_arguments, reason = "keywords of one door")]
 pub(crate) fn fill<'py>(
@@ -218,37 +249,46 @@ pub(crate) fn fill<'py>(
     compression: Option<&str>,
     schema: Option<&Bound<'py, PyAny>>,
     allow_tmpfs: bool,
+    budget: Option<&Bound<'py, PyBudget>>,
+    on_event: Option<&Bound<'py, PyAny>>,
 ) -> PyResult<Bound<'py, PyCache>> {
     let PathArgument(path) = path;
     let mut log = named_log(&path, metadata, key, ttl)?
         .compression(compression_of(compression)?)
         .allow_tmpfs(allow_tmpfs);
+    let is_sized = matches!(disk, Some(Disk::Capacity(_)));
     log.capacity = detached(py, || disk.map(|disk| room(&disk, &path)).transpose())?;
     let feeding = Feeding {
         prefetch,
         batch_rows,
         coalesce_rows,
     };
-    let options = options(py, memory.as_ref(), &feeding)?.with_named_log(log);
-    PyCache::entered(py, PyCache::made(py, source_of(source, schema)?, &options)?)
+    let mut options = options(py, memory.as_ref(), &feeding)?;
+    if let Some(budget) = budget.map(Bound::get) {
+        // A quota of named caches rules the disk then: it is that of a directory, and outlives the process.
+        check_sizes(memory.as_ref(), None)?;
+        options = budget.bound(py, options)?;
+        options = if is_sized {
+            options.with_named_log(log)
+        } else {
+            budget.with_named_log(py, options, log)?
+        };
+    } else {
+        options = options.with_named_log(log);
+    }
+    let events = Events::of(on_event)?;
+    let made = PyCache::made(py, source_of(source, schema)?, options, events)?;
+    let cache = PyCache::entered(py, made)?;
+    joined(cache, budget)
 }
 
-/// The first directory for temporary files that can be written, and is on a disk if it has to be.
-fn disk_directory(py: Python<'_>, allow_tmpfs: bool) -> PyResult<PathBuf> {
-    let system: PathBuf = py
-        .import("tempfile")?
-        .call_method0("gettempdir")?
-        .extract()?;
-    let candidates = [system, PathBuf::from("/var/tmp"), PathBuf::from(".")];
-    let usable = |directory: &Path| {
-        let log = LogOptions::new(directory).allow_tmpfs(allow_tmpfs);
-        Log::temporary(Arc::new(Schema::empty()), log).is_ok()
-    };
-    let found = detached(py, || Ok(candidates.into_iter().find(|path| usable(path))))?;
-    found.ok_or_else(|| {
-        PyOSError::new_err(
-            "no directory for a log: the temporary directory, /var/tmp and the current directory \
-             can't be written or are on a tmpfs; name one with directory=, or pass disk=None",
-        )
-    })
+/// A cache, known to the budget that it was made within.
+pub(crate) fn joined<'py>(
+    cache: Bound<'py, PyCache>,
+    budget: Option<&Bound<'py, PyBudget>>,
+) -> PyResult<Bound<'py, PyCache>> {
+    if let Some(budget) = budget {
+        budget.get().join(cache.as_any())?;
+    }
+    Ok(cache)
 }

@@ -15,10 +15,13 @@
 
 mod arrow;
 mod attach;
+mod budget;
 mod cache;
 mod describe;
 mod door;
 mod error;
+mod events;
+mod every_error;
 mod exit;
 mod feeding;
 mod frames;
@@ -50,9 +53,13 @@ mod _native {
     use pyo3::types::{PyCFunction, PyDict};
 
     #[pymodule_export]
+    use crate::budget::PyBudget;
+    #[pymodule_export]
     use crate::cache::PyCache;
     #[pymodule_export]
     use crate::door::{cache, fill};
+    #[pymodule_export]
+    use crate::every_error::every_error;
     #[pymodule_export]
     use crate::named::{bytes_of, check_options, check_place, remove_log};
     #[pymodule_export]

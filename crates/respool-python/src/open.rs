@@ -10,7 +10,10 @@ use pyo3::types::{PyBytes, PyDict, PyString};
 use respool::{Cache, Error, LogError, LogOptions, LogReader, LogState, Skip};
 
 use crate::attach::detached;
-use crate::cache::PyCache;
+use crate::budget::{PyBudget, check_sizes};
+use crate::cache::{PyCache, told};
+use crate::door::joined;
+use crate::events::Events;
 use crate::feeding::{BatchRows, Feeding, Prefetch};
 use crate::metadata::dict_of;
 use crate::number::Number;
@@ -35,6 +38,10 @@ use crate::source::{Sourced, source_of};
 ///     for a registered cache and Polars for a lazy one, sees it only between two batches: give it a timeout.
 /// memory
 ///     Bytes to hold of batches that have to be decoded (a compressed log), or text; None is no bound.
+/// budget
+///     A :class:`respool.Budget` that bounds this memory together with that of other caches.
+/// on_event
+///     As for :class:`StreamCache`: what comes of a log that is followed, and how it ends.
 ///
 /// Returns
 /// -------
@@ -68,16 +75,24 @@ use crate::source::{Sourced, source_of};
 /// >>> again.complete, pa.table(again)["x"].to_pylist()
 /// (True, [1, 2, 3])
 #[pyfunction]
-#[pyo3(signature = (path, *, timeout=None, memory=Some(SizeArgument::share(0.25))))]
-#[pyo3(text_signature = "(path, *, timeout=None, memory='25%')")]
+#[pyo3(signature = (path, *, timeout=None, memory=Some(SizeArgument::default_share()), budget=None, on_event=None))]
+#[pyo3(text_signature = "(path, *, timeout=None, memory='25%', budget=None, on_event=None)")]
 pub(crate) fn open<'py>(
     py: Python<'py>,
     path: PathArgument,
     timeout: Option<&Bound<'py, PyAny>>,
     memory: Option<SizeArgument>,
+    budget: Option<&Bound<'py, PyBudget>>,
+    on_event: Option<&Bound<'py, PyAny>>,
 ) -> PyResult<Bound<'py, PyCache>> {
     let timeout = timeout_of(timeout)?;
-    let options = options(py, memory.as_ref(), &Feeding::default())?;
+    let mut options = options(py, memory.as_ref(), &Feeding::default())?;
+    if let Some(budget) = budget.map(Bound::get) {
+        check_sizes(memory.as_ref(), None)?;
+        options = budget.bound(py, options)?;
+    }
+    let events = Events::of(on_event)?;
+    let options = told(options, events.as_ref());
     let PathArgument(path) = path;
     let opened = detached(py, || {
         let cache = Cache::open(&path, timeout, &options);
@@ -94,7 +109,10 @@ pub(crate) fn open<'py>(
             path.display()
         ))
     })?;
-    Bound::new(py, PyCache::of(&cache, None, false))
+    joined(
+        Bound::new(py, PyCache::of(&cache, None, events, false, None))?,
+        budget,
+    )
 }
 
 /// Go on with a log that was not filled to its end.
@@ -112,7 +130,7 @@ pub(crate) fn open<'py>(
 ///     What is done with what the log has already: ``"check"`` compares the first rows of the source with
 ///     it, ``"trust"`` leaves out as many rows unseen, and a number leaves out so many batches of the source:
 ///     0 where it begins behind what the log has.
-/// memory, disk, prefetch, batch_rows, coalesce_rows, schema
+/// memory, disk, prefetch, batch_rows, coalesce_rows, schema, budget, on_event
 ///     As for :func:`respool.cache`.
 ///
 /// Returns
@@ -154,15 +172,17 @@ pub(crate) fn open<'py>(
     source,
     *,
     skip=SkipArgument(Skip::Check),
-    memory=Some(SizeArgument::share(0.25)),
+    memory=Some(SizeArgument::default_share()),
     disk=Some(Disk::Auto),
     prefetch=None,
     batch_rows=None,
     coalesce_rows=None,
     schema=None,
+    budget=None,
+    on_event=None,
 ))]
 #[pyo3(
-    text_signature = "(path, source, *, skip='check', memory='25%', disk='auto', prefetch=None, batch_rows=None, coalesce_rows=None, schema=None)"
+    text_signature = "(path, source, *, skip='check', memory='25%', disk='auto', prefetch=None, batch_rows=None, coalesce_rows=None, schema=None, budget=None, on_event=None)"
 )]
 #[expect(clippy::too_many_arguments, reason = "keywords of one door")]
 pub(crate) fn resume<'py>(
@@ -176,6 +196,8 @@ pub(crate) fn resume<'py>(
     batch_rows: Option<BatchRows>,
     coalesce_rows: Option<Number>,
     schema: Option<&Bound<'py, PyAny>>,
+    budget: Option<&Bound<'py, PyBudget>>,
+    on_event: Option<&Bound<'py, PyAny>>,
 ) -> PyResult<Bound<'py, PyCache>> {
     let PathArgument(path) = path;
     let feeding = Feeding {
@@ -183,7 +205,15 @@ pub(crate) fn resume<'py>(
         batch_rows,
         coalesce_rows,
     };
-    let options = options(py, memory.as_ref(), &feeding)?;
+    let mut options = options(py, memory.as_ref(), &feeding)?;
+    let mut quota = None;
+    if let Some(budget) = budget.map(Bound::get) {
+        check_sizes(memory.as_ref(), disk.as_ref())?;
+        options = budget.bound(py, options)?;
+        quota = Some(budget.quota(py)?);
+    }
+    let events = Events::of(on_event)?;
+    let options = told(options, events.as_ref());
     let (of_log, there) = detached(py, || {
         let log = LogReader::open(&path);
         let log = log.map_err(|error| or_no_log(error.into(), &path))?;
@@ -194,16 +224,29 @@ pub(crate) fn resume<'py>(
         None if !is_stream && source.hasattr("__iter__")? => Some(schema_to_pyarrow(py, &of_log)?),
         _ => None,
     };
-    let Sourced { source, origin } = source_of(source, schema.or(known.as_ref()))?;
+    let Sourced {
+        source,
+        origin,
+        rows,
+    } = source_of(source, schema.or(known.as_ref()))?;
+    // Where it begins behind what the log has it does not know of all.
+    let rows = rows.filter(|_| !matches!(skip.0, Skip::Batches(_)));
     let mut log = LogOptions::new(&path).allow_tmpfs(true);
     let cache = detached(py, || {
         // What the log has already counts in its quota.
         log.capacity = disk
             .map(|disk| room_beside(&disk, &path, there))
             .transpose()?;
-        Cache::resume(source, log, skip.0, &options).map_err(|error| or_no_log(error, &path))
+        let resumed = match &quota {
+            Some(quota) => Cache::resume_within(source, log, skip.0, &options, quota),
+            None => Cache::resume(source, log, skip.0, &options),
+        };
+        resumed.map_err(|error| or_no_log(error, &path))
     })?;
-    PyCache::entered(py, PyCache::of(&cache, origin, true))
+    joined(
+        PyCache::entered(py, PyCache::of(&cache, origin, events, true, rows))?,
+        budget,
+    )
 }
 
 /// The error of opening a log, said in the caller's terms where there is none.

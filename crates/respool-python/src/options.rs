@@ -1,12 +1,15 @@
 //! What a cache may use, from the arguments of Python: memory, and a log with a name or without.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
-use pyo3::exceptions::PyValueError;
+use arrow_schema::Schema;
+use pyo3::exceptions::{PyOSError, PyValueError};
 use pyo3::prelude::*;
-use respool::{Compression, LogOptions, Options};
+use respool::{Compression, Log, LogOptions, Options};
 
+use crate::attach::detached;
 use crate::feeding::Feeding;
 use crate::metadata::entries_of;
 use crate::size::{SizeArgument, free};
@@ -123,5 +126,25 @@ pub(crate) fn room_beside(disk: &Disk, directory: &Path, bytes: u64) -> respool:
     Ok(match disk {
         Disk::Capacity(size) if !size.is_share() => room,
         Disk::Auto | Disk::Capacity(_) => room.saturating_add(bytes),
+    })
+}
+
+/// The first directory for temporary files that can be written, and is on a disk if it has to be.
+pub(crate) fn disk_directory(py: Python<'_>, allow_tmpfs: bool) -> PyResult<PathBuf> {
+    let system: PathBuf = py
+        .import("tempfile")?
+        .call_method0("gettempdir")?
+        .extract()?;
+    let candidates = [system, PathBuf::from("/var/tmp"), PathBuf::from(".")];
+    let usable = |directory: &Path| {
+        let log = LogOptions::new(directory).allow_tmpfs(allow_tmpfs);
+        Log::temporary(Arc::new(Schema::empty()), log).is_ok()
+    };
+    let found = detached(py, || Ok(candidates.into_iter().find(|path| usable(path))))?;
+    found.ok_or_else(|| {
+        PyOSError::new_err(
+            "no directory for a log: the temporary directory, /var/tmp and the current directory \
+             can't be written or are on a tmpfs; name one with directory=, or pass disk=None",
+        )
     })
 }

@@ -46,6 +46,16 @@ impl SizeArgument {
         Self(ByteSize::Share(share))
     }
 
+    /// The share of the machine's memory that a cache with a log holds where nothing is said.
+    pub(crate) fn default_share() -> Self {
+        Self::share(0.25)
+    }
+
+    /// Whether it is what is taken where nothing is said.
+    pub(crate) fn is_default(&self) -> bool {
+        self.0 == Self::default_share().0
+    }
+
     pub(crate) fn is_share(&self) -> bool {
         matches!(self.0, ByteSize::Share(_))
     }

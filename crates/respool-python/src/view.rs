@@ -19,7 +19,7 @@ use respool::{Brought, Position, Residence, View};
 
 use crate::arrow::{export_schema, export_stream, import_schema, schema_in};
 use crate::attach::{Detached, detached};
-use crate::describe::{describe, describe_in_html};
+use crate::describe::{Portrait, describe};
 use crate::error::{ENOENT, OrRaise};
 use crate::frames::PyFrames;
 use crate::number::Number;
@@ -67,21 +67,24 @@ pub(crate) struct PyView {
     owner: Option<Owner>,
     /// Whether a stream in C keeps the cache.
     is_kept: bool,
+    /// How many rows there will be, where the source knows that.
+    all_rows: Option<u64>,
 }
 
 impl PyView {
     /// The part of a cache that is a view.
-    pub(crate) fn whole(view: View, is_kept: bool) -> Self {
+    pub(crate) fn whole(view: View, is_kept: bool, all_rows: Option<u64>) -> Self {
         Self {
             view: Detached::new(view),
             owner: None,
             is_kept,
+            all_rows,
         }
     }
 
     /// The part of one more object of the same cache.
     pub(crate) fn again(&self) -> Self {
-        Self::whole(self.view.cache().view(), self.is_kept)
+        Self::whole(self.view.cache().view(), self.is_kept, self.all_rows)
     }
 
     pub(crate) fn view(&self) -> &View {
@@ -95,6 +98,7 @@ impl PyView {
             view: Detached::light(view),
             owner: Some(Self::owner(slf)),
             is_kept: slf.get().is_kept,
+            all_rows: None,
         }
     }
 
@@ -816,7 +820,7 @@ impl PyView {
         progress: Option<&Bound<'py, PyAny>>,
     ) -> PyResult<usize> {
         owed()?;
-        let progress = Progress::new(py, progress)?;
+        let progress = Progress::new(py, progress, self.all_rows)?;
         loop {
             // A look at signals and progress attaches to Python: not for every batch.
             let interval = progress.interval();
@@ -1104,8 +1108,23 @@ impl PyView {
         Ok(format!("<respool.StreamCacheView {text}>"))
     }
 
-    fn _repr_html_(&self, py: Python<'_>) -> PyResult<String> {
-        detached(py, || Ok(describe_in_html(&self.view)))
+    /// What it is, for notebooks. Asks the source for nothing.
+    fn _repr_html_<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        slf.py()
+            .import("respool._html")?
+            .call_method1("shown", (slf,))
+    }
+
+    /// What a picture of it is made of; for `respool._html`.
+    fn _portrait<'py>(
+        slf: &Bound<'py, Self>,
+        rows: usize,
+        columns: usize,
+    ) -> PyResult<Bound<'py, PyDict>> {
+        let py = slf.py();
+        let this = slf.get();
+        let portrait = detached(py, || Ok(Portrait::of(&this.view, rows, columns)))?;
+        portrait.into_dict(py, &this.schema(py)?)
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arrow_schema::SchemaRef;
-use respool_log::{Log, LogOptions, LogReader};
+use respool_log::{Log, LogOptions, LogReader, Quota};
 
 use crate::error::{Error, Result};
 use crate::interrupt::{Interrupt, Uninterrupted};
@@ -14,7 +14,7 @@ use crate::metrics::Metrics;
 use crate::options::Options;
 use crate::recode::recoded;
 use crate::source::Source;
-use crate::store::{Skip, Snapshot, Store, check_resumed};
+use crate::store::{Place, Skip, Snapshot, Store, check_resumed};
 use crate::view::View;
 
 /// Reads a source once and replays it for ever. Clones share one store.
@@ -101,6 +101,33 @@ impl Cache {
         skip: Skip,
         options: &Options,
     ) -> Result<Self> {
+        let quota = Quota::new(log.capacity);
+        let options = options.clone().with_named_log(log.clone());
+        Self::resume_with(source, log, skip, &options, &quota)
+    }
+
+    /// As [`Cache::resume`], with a quota that other logs share, whatever the log's options say of one.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn resume_within(
+        source: Box<dyn Source>,
+        log: LogOptions,
+        skip: Skip,
+        options: &Options,
+        quota: &Quota,
+    ) -> Result<Self> {
+        let options = options.clone().with_named_log_within(log.clone(), quota);
+        Self::resume_with(source, log, skip, &options, quota)
+    }
+
+    fn resume_with(
+        source: Box<dyn Source>,
+        log: LogOptions,
+        skip: Skip,
+        options: &Options,
+        quota: &Quota,
+    ) -> Result<Self> {
         let directory = log.directory.clone();
         // Before the log is claimed, and its end is taken off.
         check_resumed(
@@ -108,15 +135,14 @@ impl Cache {
             LogReader::open(&directory)?.schema(),
             &directory,
         )?;
-        let options = options.clone().with_named_log(log.clone());
-        let log = Log::resume(log).map_err(|error| match error {
+        let log = Log::resume_within(log, quota).map_err(|error| match error {
             respool_log::Error::Finished => Error::invalid(format!(
                 "cannot go on with the log in {}: it is complete; open it",
                 directory.display()
             )),
             error => Error::Log(error),
         })?;
-        let store = Store::resumed(source, log, skip, &options)?;
+        let store = Store::resumed(source, log, skip, options)?;
         Ok(Self { store })
     }
 
@@ -200,7 +226,28 @@ impl Cache {
     /// [`Error::Closed`](crate::Error::Closed); [`Error::Log`](crate::Error::Log) where the log can't take
     /// what memory gives up: the bounds are changed then too.
     pub fn resize(&self, memory: Option<u64>, disk: Option<u64>) -> Result<()> {
-        self.store().resize(memory, disk)
+        let store = self.store();
+        let resized = store.resize(memory, disk);
+        store.tell();
+        resized
+    }
+
+    /// Takes note that the budget, or the quota, that it shares with others has another size.
+    ///
+    /// # Errors
+    /// As [`Cache::resize`].
+    pub fn rebound(&self) -> Result<()> {
+        let store = self.store();
+        let (memory, disk) = store.capacities()?;
+        let rebound = store.resize(memory, disk);
+        store.tell();
+        rebound
+    }
+
+    /// Whether memory, and the log, are bounded together with those of other caches.
+    pub fn shares_bounds(&self) -> (bool, bool) {
+        let store = self.store();
+        (store.shares_budget, store.shares_quota)
     }
 
     /// The bounds now in force, in bytes: memory and log.
@@ -215,6 +262,20 @@ impl Cache {
     pub fn log_directory(&self) -> Option<PathBuf> {
         let options = self.store().log_options();
         options.map(|options| options.directory.clone())
+    }
+
+    /// Tells its listener what there is to be told; done by whatever asks the source too. To be called where the
+    /// listener may be.
+    pub fn tell(&self) {
+        self.store().tell();
+    }
+
+    /// Where the stored batches are, in the order of the stream, told for so many parts of it at most.
+    ///
+    /// # Errors
+    /// [`Error::Forked`](crate::Error::Forked).
+    pub fn places(&self, parts: usize) -> Result<Vec<Place>> {
+        self.store().places(parts)
     }
 
     /// What was done so far, and what is held.
@@ -245,6 +306,7 @@ impl Cache {
     pub fn close_with(&self, interrupt: &dyn Interrupt) -> Result<()> {
         let store = self.store();
         let closed = store.close();
+        store.tell();
         store.wait_for_reading_ahead(interrupt)?;
         closed
     }

@@ -21,8 +21,8 @@ pub struct Metrics {
     pub store_time: Duration,
     /// Batches with a copy on the heap.
     pub batches_in_memory: usize,
-    /// Bytes held in memory: heap copies, batches that wait to be joined, copies in other encodings, and what
-    /// other caches of the same budget hold.
+    /// Bytes held in memory: heap copies, copies in other encodings, and, where the budget is its own, batches that
+    /// wait to be joined. What caches of one budget share counts for the one that had it first.
     pub memory_bytes: u64,
     /// The bound of the memory tier.
     pub memory_capacity: Option<u64>,

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use arrow_schema::SchemaRef;
 use respool_log::{Log, LogOptions, Quota};
@@ -9,6 +10,7 @@ use respool_log::{Log, LogOptions, Quota};
 use crate::ahead::ReadAhead;
 use crate::batch_rows::BatchRows;
 use crate::error::{Error, Result};
+use crate::events::{Listener, Listening};
 use crate::ledger::Budget;
 use crate::pack::Encodings;
 
@@ -66,6 +68,7 @@ pub struct Options {
     batch_rows: Option<BatchRows>,
     read_ahead: Option<ReadAhead>,
     encodings: Option<Encodings>,
+    listening: Option<Listening>,
 }
 
 /// What log there is to be.
@@ -158,8 +161,9 @@ impl Options {
         self
     }
 
-    /// Adds a log with a name that shares a quota with others.
-    pub(crate) fn with_named_log_within(mut self, log: LogOptions, quota: &Quota) -> Self {
+    /// Adds a log with a name that shares a quota with others, whatever its options say of one.
+    #[must_use]
+    pub fn with_named_log_within(mut self, log: LogOptions, quota: &Quota) -> Self {
         self.log = Some(LogChoice {
             options: log,
             quota: Some(quota.clone()),
@@ -181,6 +185,8 @@ impl Options {
         Self {
             memory_capacity: self.memory_capacity(),
             budget: None,
+            // Who is told is of the process that the cache is of.
+            listening: None,
             ..self.clone()
         }
     }
@@ -235,6 +241,17 @@ impl Options {
         self
     }
 
+    /// Tells somebody what the cache does while it does it.
+    #[must_use]
+    pub fn with_listener(mut self, listener: Arc<dyn Listener>) -> Self {
+        self.listening = Some(Listening(listener));
+        self
+    }
+
+    pub(crate) fn listening(&self) -> Option<&Listening> {
+        self.listening.as_ref()
+    }
+
     /// See [`Options::with_encodings`].
     pub fn encodings(&self) -> Option<Encodings> {
         self.encodings
@@ -252,6 +269,16 @@ impl Options {
     pub(crate) fn budget(&self) -> Budget {
         let shared = self.budget.clone();
         shared.unwrap_or_else(|| Budget::new(self.memory_capacity))
+    }
+
+    /// Whether other caches have the same budget.
+    pub(crate) fn shares_budget(&self) -> bool {
+        self.budget.is_some()
+    }
+
+    /// Whether other logs have the same quota.
+    pub(crate) fn shares_quota(&self) -> bool {
+        self.log.as_ref().is_some_and(|log| log.quota.is_some())
     }
 
     /// The log, if there is to be one.

@@ -12,8 +12,8 @@ from respool._named.get import got
 from respool._named.hit import Wanted
 from respool._named.home import Home
 from respool._named.keys import Plain
-from respool._native import StreamCache
-from respool.typing import ArrowSchemaExportable, BatchRows, ByteSize, PathLike, Source
+from respool._native import Budget, StreamCache
+from respool.typing import ArrowSchemaExportable, BatchRows, ByteSize, Event, PathLike, Source
 
 
 def named(
@@ -33,7 +33,10 @@ def named(
     schema: ArrowSchemaExportable | Literal["first"] | None = None,
     metadata: dict[str, Any] | None = None,
     ingest: bool = False,
+    progress: bool | Callable[[int, int], object] = False,
     allow_tmpfs: bool = False,
+    budget: Budget | None = None,
+    on_event: Callable[[Event], object] | None = None,
 ) -> StreamCache:
     """Get the cache of a name, which any process of yours may have filled; fill it if there is none.
 
@@ -86,6 +89,13 @@ def named(
         True: read the source to its end, or wait until whoever fills it is there, before this returns.
         What ends that early, Ctrl-C or an error of the source, is raised, and nobody fills the name then, unless
         somebody else here has the cache.
+    progress
+        With ``ingest=True``: shows how far that is, as ``StreamCache.ingest_all(progress=...)`` does.
+    budget
+        A :class:`respool.Budget` that bounds memory together with that of other caches, in place of ``memory``;
+        and, where no quota does, the log for as long as it is filled.
+    on_event
+        As for :func:`respool.cache`. Of a cache that this process fills already who began it is told.
 
     Returns
     -------
@@ -159,12 +169,18 @@ def named(
             "fill is a callable without arguments that gives a source, as in named(name, lambda: source), "
             f"not {type(fill).__name__}: it is called only when the cache has to be filled"
         )
+    if progress and not ingest:
+        raise ValueError(
+            "progress shows how far ingest=True is: give that too, or call .ingest_all(progress=True) on the cache"
+        )
     wanted = Wanted(
         key=keys.encode(key),
         is_any_key=fill is None and key is None,
         ttl=ages.seconds(ttl, "ttl"),
         timeout=ages.seconds(timeout, "timeout"),
         memory=memory,
+        budget=budget,
+        on_event=on_event,
     )
     options: dict[str, Any] = {
         "metadata": metadata,
@@ -174,6 +190,8 @@ def named(
         "batch_rows": batch_rows,
         "coalesce_rows": coalesce_rows,
         "schema": schema,
+        "budget": budget,
+        "on_event": on_event,
     }
     # Everything that can be refused is, before a source is opened or a directory made.
     _native._check_options(**options)  # noqa: SLF001
@@ -183,15 +201,15 @@ def named(
     cache = got(home, fill, wanted, quota, options)
     if ingest:
         # Without the lock: others may have what is stored meanwhile.
-        _ingested(cache)
+        _ingested(cache, progress=progress)
         removal.tidy(home)
     return cache
 
 
-def _ingested(cache: StreamCache) -> None:
+def _ingested(cache: StreamCache, *, progress: bool | Callable[[int, int], object]) -> None:
     """Read to the end what somebody gets only then."""
     try:
-        cache.ingest_all()
+        cache.ingest_all(progress=progress)
     except BaseException:
         # As long as somebody keeps the exception, as a shell does, the frames in it keep the cache, which nobody can
         # close, read on or resume then; and others would follow it.

@@ -74,6 +74,12 @@ class NamedCache:
     failure: str | None = None
     kept: Path | None = None
 
+    def _repr_html_(self) -> str:
+        # Imported when a notebook asks.
+        from respool import _html  # noqa: PLC0415
+
+        return _html.named(self)
+
 
 def ls(directory: PathLike | None = None) -> list[NamedCache]:
     """List the named caches of a directory. Reads no data.

@@ -51,6 +51,11 @@ impl Budget {
     pub fn capacity(&self) -> Option<u64> {
         self.0.capacity()
     }
+
+    /// Changes the bound. Its caches take note by [`Cache::rebound`](crate::Cache::rebound).
+    pub fn set_capacity(&self, capacity: Option<u64>) {
+        self.0.set_capacity(capacity);
+    }
 }
 
 #[derive(Debug, Default)]

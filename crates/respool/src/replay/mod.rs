@@ -4,6 +4,7 @@ mod bring;
 mod coming;
 mod estimate;
 mod open;
+mod peek;
 mod reader;
 mod whole;
 

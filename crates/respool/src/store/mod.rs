@@ -37,7 +37,7 @@ use respool_log::{LogOptions, Quota};
 pub use self::again::{Mismatch, Skip};
 pub(crate) use self::opened::check_resumed;
 pub use self::slots::End;
-pub use self::snapshot::Snapshot;
+pub use self::snapshot::{Place, Snapshot};
 
 use self::advice::Advice;
 use self::ahead::Ahead;
@@ -54,6 +54,7 @@ use self::upstream::{Feed, Upstream};
 use crate::ahead::{Bell, Within};
 use crate::batch_rows::BatchRows;
 use crate::error::{Error, Result};
+use crate::events::{Event, Outbox};
 use crate::fork::Process;
 use crate::ledger::Budget;
 use crate::metrics::Counters;
@@ -83,6 +84,9 @@ pub(crate) struct Store {
     /// Signalled when a slot is published, the end is known, a puller leaves, or the cache is closed.
     pub(crate) advanced: Condvar,
     pub(crate) budget: Budget,
+    /// Whether the budget, and the quota of the log, are those of others too: who made them changes them.
+    pub(crate) shares_budget: bool,
+    pub(crate) shares_quota: bool,
     /// There with a bound and a log: only then is there something to choose.
     advice: RwLock<Option<Arc<Advice>>>,
     /// Held by who writes to the log: the puller, or who moves batches there to make room.
@@ -90,6 +94,8 @@ pub(crate) struct Store {
     /// Bytes of the ledger that the log holds beside its files.
     held_by_log: Mutex<u64>,
     pub(crate) counters: Counters,
+    /// Where somebody wants to be told.
+    pub(crate) outbox: Option<Outbox>,
     /// Computed column by column when a predicate first asks.
     pub(crate) zones: ZoneMaps,
     beside: Beside,
@@ -199,10 +205,13 @@ impl Store {
             state: Mutex::new(state),
             advanced: Condvar::new(),
             budget,
+            shares_budget: options.shares_budget(),
+            shares_quota: options.shares_quota(),
             advice: RwLock::new(advice),
             spilling: Mutex::new(()),
             held_by_log: Mutex::default(),
             counters: Counters::default(),
+            outbox: options.listening().map(Outbox::new),
             zones: ZoneMaps::new(),
             beside: Beside::default(),
             derived: Mutex::default(),
@@ -256,6 +265,20 @@ impl Store {
             Ok(())
         } else {
             Err(Error::Forked)
+        }
+    }
+
+    /// Takes note of an event, where somebody wants to be told. May be called under any lock of the store.
+    pub(crate) fn note(&self, event: impl FnOnce() -> Event) {
+        if let Some(outbox) = &self.outbox {
+            outbox.note(event());
+        }
+    }
+
+    /// Tells what was noted. To be called with no lock held, and without the turn.
+    pub(crate) fn tell(&self) {
+        if let Some(outbox) = &self.outbox {
+            outbox.tell();
         }
     }
 

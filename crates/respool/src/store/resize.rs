@@ -12,18 +12,22 @@ const CHUNK: usize = 1024;
 
 impl Store {
     /// Changes the bounds, in bytes; `None` is no bound. What memory then holds too much goes to the
-    /// log, the oldest batches first.
+    /// log, the oldest batches first. A bound that is shared with others stays as it is, and is taken note of.
     ///
     /// # Errors
     /// [`Error::Closed`](crate::Error::Closed); [`Error::Log`](crate::Error::Log) where the log can't take
     /// it: the bounds are changed then too, and the next attempt goes on.
     pub(crate) fn resize(&self, memory: Option<u64>, disk: Option<u64>) -> Result<()> {
         let log = self.look_open()?.log.clone();
-        if let Some(quota) = log.as_ref().and_then(Records::quota) {
+        if let Some(quota) = log.as_ref().and_then(Records::quota)
+            && !self.shares_quota
+        {
             quota.set_capacity(disk);
         }
-        self.budget.0.set_capacity(memory);
-        let advice = Advice::within(memory, log.is_some());
+        if !self.shares_budget {
+            self.budget.0.set_capacity(memory);
+        }
+        let advice = Advice::within(self.budget.capacity(), log.is_some());
         // In force before it knows what there is: a batch that comes from now on is proposed by who brings
         // it, or given up where it was proposed to the one before.
         (*self.advice.write()).clone_from(&advice);

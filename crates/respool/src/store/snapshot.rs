@@ -41,7 +41,53 @@ impl Snapshot {
     }
 }
 
+/// Where the batches of a part of the stream are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Place {
+    /// Batches of this part.
+    pub batches: usize,
+    /// Those with a copy on the heap.
+    pub in_memory: usize,
+    /// Those that are only in the log; the others were let go.
+    pub in_log: usize,
+}
+
 impl Store {
+    /// Where the stored batches are, in the order of the stream, told for so many parts of it at most.
+    ///
+    /// # Errors
+    /// [`Error::Forked`](crate::Error::Forked).
+    pub(crate) fn places(&self, parts: usize) -> Result<Vec<Place>> {
+        let state = self.look()?;
+        let batches = state.slots.len();
+        let parts = parts.min(batches);
+        let mut places = vec![Place::default(); parts];
+        // As wide: `usize` may overflow where a log has very many.
+        let part = |batch: usize| {
+            let part = batch as u128 * parts as u128 / batches.max(1) as u128;
+            usize::try_from(part).unwrap_or(usize::MAX)
+        };
+        let first = |part: usize| {
+            let first = (part as u128 * batches as u128).div_ceil(parts.max(1) as u128);
+            usize::try_from(first).unwrap_or(usize::MAX)
+        };
+        let written = if state.log.is_some() { state.clean } else { 0 };
+        for (number, place) in places.iter_mut().enumerate() {
+            let (from, to) = (first(number), first(number + 1));
+            place.batches = to - from;
+            place.in_log = to.min(written).saturating_sub(from);
+        }
+        for (batch, _) in state.slots.held(0..usize::MAX) {
+            if let Some(place) = places.get_mut(part(batch)) {
+                place.in_memory += 1;
+                if batch < written {
+                    place.in_log -= 1;
+                }
+            }
+        }
+        Ok(places)
+    }
+
     /// # Errors
     /// [`Error::Forked`](crate::Error::Forked).
     pub(crate) fn snapshot(&self) -> Result<Snapshot> {
@@ -65,18 +111,25 @@ impl Store {
     pub(crate) fn metrics(&self) -> Result<Metrics> {
         let (mut metrics, log) = {
             let state = self.look()?;
-            let held = state.slots.held(0..usize::MAX);
-            let metrics = Metrics {
+            let mut metrics = Metrics {
                 batches: state.slots.len(),
                 rows: state.rows,
                 bytes: state.bytes,
                 readers: state.readers.open,
-                batches_in_memory: held.count(),
                 ..Metrics::default()
             };
+            for (_, heap) in state.slots.held(0..usize::MAX) {
+                metrics.batches_in_memory += 1;
+                metrics.memory_bytes += heap.cost();
+            }
             (metrics, state.log.clone())
         };
-        metrics.memory_bytes = self.budget.used();
+        if self.shares_budget {
+            metrics.memory_bytes += *self.held_by_log.lock();
+        } else {
+            // What waits to be joined is in there too.
+            metrics.memory_bytes = self.budget.used();
+        }
         metrics.memory_capacity = self.budget.capacity();
         if let Some(log) = log {
             metrics.batches_in_log = log.len();
@@ -93,6 +146,9 @@ impl Store {
             metrics.encoded_log_bytes += log.as_ref().map_or(0, Records::bytes);
         }
         metrics.log_bytes += metrics.encoded_log_bytes;
+        if self.shares_budget {
+            metrics.memory_bytes += metrics.encoded_memory_bytes;
+        }
         Ok(self.counters.metrics(&metrics))
     }
 }

@@ -1,0 +1,67 @@
+"""One line that says what a cache is."""
+
+import re
+import threading
+import time
+
+import pyarrow as pa
+import pytest
+
+import respool
+from sources import SCHEMA, Source
+
+
+def test_the_line_tells_state_sizes_and_rate():
+    source = Source(3, pause=0.01)
+    cache = respool.cache(source, schema=SCHEMA, disk=None)
+    assert repr(cache) == (
+        "<respool.StreamCache filling, 0 batches, 0 rows, 2 columns, 0 B in memory, 0 B in the log>"
+    )
+    assert source.pulls == 0
+    next(iter(cache))
+    rate = r"filling at \d+\.\d KiB/s, 1 batches, 100 rows"
+    assert re.search(rate, repr(cache)), repr(cache)
+    cache.ingest_all()
+    assert re.fullmatch(
+        r"<respool\.StreamCache complete, 3 batches, 300 rows, 2 columns, "
+        r"\d+\.\d KiB in memory, 0 B in the log>",
+        repr(cache),
+    )
+    view = cache.select("n").filter([("n", ">", 5)])
+    assert "StreamCacheView complete, at most 3 batches, at most 300 rows, 1 columns" in repr(view)
+    cache.close()
+    assert "closed" in repr(cache)
+
+
+def test_the_rate_is_that_of_the_source_and_not_of_who_reads():
+    cache = respool.cache(Source(2), schema=SCHEMA)
+    next(iter(cache))
+    before = re.search(r"at (\S+ \S+)/s", repr(cache)).group(1)
+    time.sleep(0.05)
+    assert re.search(r"at (\S+ \S+)/s", repr(cache)).group(1) == before
+
+
+def test_a_kept_log_is_told_by_its_path(log_dir):
+    path = log_dir / "two\nlines"
+    with respool.cache(Source(3), schema=SCHEMA, path=path) as cache:
+        cache.ingest_all()
+        assert repr(cache).count("\n") == 0
+        assert "two\\nlines" in repr(cache)
+    with respool.named("orders", lambda: pa.table({"x": [1]}), directory=log_dir / "n") as cache:
+        assert f"in {log_dir}/n/orders/" in repr(cache)
+
+
+@pytest.mark.parametrize("show", [repr, lambda cache: cache._repr_html_()])
+def test_it_waits_for_nobody(show):
+    source = Source(5, stall_at=2, stall=20)
+    cache = respool.cache(source, schema=SCHEMA)
+    reading = threading.Thread(target=lambda: pa.table(cache))
+    reading.start()
+    assert source.stalling.wait(5)
+    begun = time.monotonic()
+    assert "filling" in show(cache)
+    assert "2" in show(cache)
+    assert time.monotonic() - begun < 1
+    source.released.set()
+    reading.join()
+    assert "complete" in show(cache)
