@@ -262,6 +262,11 @@ fn a_removal_that_is_killed_leaves_the_whole_log_or_none() -> Outcome {
         if !path.exists() {
             continue;
         }
+        if names(&path).is_empty() {
+            // Killed between its last two steps.
+            std::fs::remove_dir(&path)?;
+            continue;
+        }
         match Log::open(&path) {
             Ok(reader) => {
                 assert_eq!(reader.len(), SEGMENTS);

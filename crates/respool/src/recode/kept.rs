@@ -10,7 +10,7 @@ use respool_log::{Log, LogOptions, LogReader, State};
 use crate::error::Result;
 use crate::fork::Process;
 use crate::options::Options;
-use crate::store::{Snapshot, Store};
+use crate::store::{Location, Snapshot, Store};
 use crate::view::View;
 
 /// The directory below that of the log; who reads its segments skips names that begin so.
@@ -37,7 +37,7 @@ pub(super) fn kept(view: &View, cache: &Snapshot) -> Option<Arc<Store>> {
 
 /// Removes a copy that was found damaged, unless somebody reads it.
 pub(super) fn discard(store: &Store) {
-    if let Some(location) = store.location() {
+    if let Some(location) = store.location().filter(|location| is_there(location)) {
         let _gone = Log::remove(location.directory.join(NAME));
     }
 }
@@ -54,7 +54,11 @@ pub(super) struct Draft {
 impl Draft {
     /// `None` where the log goes with the process.
     pub(super) fn of(store: &Store) -> Option<Self> {
-        let of = store.location()?.directory.clone();
+        let location = store.location()?;
+        if !is_there(location) {
+            return None;
+        }
+        let of = location.directory.clone();
         sweep(&of);
         // Another process must not have the same: not one in another container, nor a child with the same state.
         let number = RandomState::new().build_hasher().finish();
@@ -85,6 +89,9 @@ impl Draft {
     /// Gives the whole copy its name, if no other has it, and opens the one that has.
     pub(super) fn publish(self, view: &View, cache: &Snapshot) -> Option<Arc<Store>> {
         let target = self.of.join(NAME);
+        if !view.store().location().is_some_and(is_there) {
+            return None;
+        }
         match std::fs::rename(&self.path, &target) {
             Ok(()) => {}
             Err(error) if is_taken(&error) => {
@@ -119,6 +126,11 @@ fn sweep(directory: &std::path::Path) {
             let _gone = Log::remove(entry.path());
         }
     }
+}
+
+/// Whether the directory is still that of the log: one that was removed may have been followed by another there.
+fn is_there(location: &Location) -> bool {
+    LogReader::open(&location.directory).is_ok_and(|log| log.identity() == location.identity)
 }
 
 fn is_taken(error: &io::Error) -> bool {

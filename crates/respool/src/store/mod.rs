@@ -46,7 +46,7 @@ use self::chain::Chain;
 use self::closing::Unclosed;
 use self::derived::Derived;
 use self::filling::Filling;
-use self::forked::Location;
+pub(crate) use self::forked::Location;
 use self::kept::Kept;
 use self::records::Records;
 use self::slots::State;

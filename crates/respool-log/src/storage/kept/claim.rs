@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::directory::Directory;
-use super::held::{Held, patiently};
+use super::held::{self, Held};
 use super::owner;
 use crate::{Error, Result};
 
@@ -131,7 +131,7 @@ pub(in crate::storage) fn lock(directory: &Directory) -> Result<Held> {
     let path = directory.path(LOCK);
     let opened = directory.open_or_create(LOCK);
     let lock = opened.map_err(|e| Error::io("cannot open the lock file", &path, e))?;
-    match patiently(|| lock.try_lock()) {
+    match held::alone(&lock) {
         Ok(()) => {}
         Err(TryLockError::WouldBlock) => {
             let owner = owner::read(&lock);

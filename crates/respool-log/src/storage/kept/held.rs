@@ -127,6 +127,24 @@ pub fn forked() {
     }
 }
 
+/// Takes a lock for itself. Who only looks whether there is a holder shares it for a moment, and is waited for; who has
+/// it alone writes or removes, and then that is told at once.
+pub(super) fn alone(lock: &File) -> Result<(), TryLockError> {
+    let begun = Instant::now();
+    loop {
+        match lock.try_lock() {
+            Err(TryLockError::WouldBlock) => {}
+            tried => return tried,
+        }
+        lock.try_lock_shared()?;
+        lock.unlock().map_err(TryLockError::Error)?;
+        if begun.elapsed() >= PATIENCE {
+            return Err(TryLockError::WouldBlock);
+        }
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
 /// Tries a lock that others may hold for a moment.
 pub(super) fn patiently(
     attempt: impl Fn() -> Result<(), TryLockError>,
@@ -171,6 +189,36 @@ mod tests {
         drop(Held::new(file));
         File::open(&path).unwrap().try_lock().unwrap();
         copy.write_all(b"still open").unwrap();
+    }
+
+    #[test]
+    fn who_shares_a_lock_for_a_moment_is_waited_for() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("lock");
+        let open = || File::create(&path).unwrap();
+        let (looks, lock) = (open(), open());
+        looks.lock_shared().unwrap();
+        let done = std::thread::spawn(move || {
+            std::thread::sleep(Duration::from_millis(3));
+            looks.unlock().unwrap();
+        });
+        alone(&lock).unwrap();
+        done.join().unwrap();
+        assert!(matches!(alone(&open()), Err(TryLockError::WouldBlock)));
+    }
+
+    #[test]
+    fn who_has_a_lock_alone_is_told_of_at_once() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("lock");
+        let open = || File::create(&path).unwrap();
+        let lock = open();
+        lock.lock().unwrap();
+        let attempts = || (0..100).map(|_| alone(&open()));
+        let begun = Instant::now();
+        assert!({ attempts() }.all(|tried| matches!(tried, Err(TryLockError::WouldBlock))));
+        // Not a measurement: with one wait it would be twenty times as long.
+        assert!(begun.elapsed() < 100 * PATIENCE);
     }
 
     #[test]
