@@ -6,9 +6,9 @@ use std::path::Path;
 
 use respool::LogError;
 
-use super::told::{EACCES, EAGAIN, EEXIST, EIO, Kind, Told};
 #[cfg(windows)]
-use super::told::{ENOENT, ENOSPC};
+use super::told::ENOSPC;
+use super::told::{EACCES, EAGAIN, EEXIST, EIO, ENOENT, Kind, Told};
 
 /// What the system says where there is no room.
 const FULL: [io::ErrorKind; 3] = [
@@ -152,20 +152,23 @@ fn of_io(error: &LogError, action: &str, path: &Path, source: &io::Error) -> Tol
 
 /// What to do where the system says no.
 fn next_step(action: &str, errno: i32) -> Option<&'static str> {
-    let step = match Errno::from_raw_os_error(errno) {
+    // The same numbers everywhere, too.
+    const EPERM: i32 = 1;
+    const ENFILE: i32 = 23;
+    const EMFILE: i32 = 24;
+    const EROFS: i32 = 30;
+    let step = match errno {
         // What it is to lie in is missing, which the path shows.
-        Errno::NOENT if action.starts_with("cannot create") => return None,
-        Errno::NOENT => {
+        ENOENT if action.starts_with("cannot create") => return None,
+        ENOENT => {
             "; if it was moved or removed, give its new path, or fill it again from its source"
         }
-        Errno::ACCESS | Errno::PERM => {
+        EACCES | EPERM => {
             "; see who owns it and may write there (ls -ld), or use another directory"
         }
-        Errno::ROFS => "; use a directory on a disk that can be written to",
-        Errno::MFILE | Errno::NFILE => {
-            "; close caches that nobody reads, or allow more open files (ulimit -n)"
-        }
-        Errno::IO => "; see what the system says of the disk (dmesg), and fill it again elsewhere",
+        EROFS => "; use a directory on a disk that can be written to",
+        EMFILE | ENFILE => "; close caches that nobody reads, or allow more open files (ulimit -n)",
+        EIO => "; see what the system says of the disk (dmesg), and fill it again elsewhere",
         _ => return None,
     };
     Some(step)
