@@ -20,10 +20,12 @@ import importlib
 from typing import TYPE_CHECKING
 
 from respool import exceptions
+from respool._epochs import epochs
 from respool._named.fill import named
 from respool._named.listing import NamedCache, ls
 from respool._named.prune import prune, rm
 from respool._native import (
+    Epochs,
     StreamCache,
     StreamCacheReader,
     StreamCacheView,
@@ -44,12 +46,14 @@ if TYPE_CHECKING:
 # No module of `_LATER`: `from respool import *` must not load an engine, nor hide its name or `typing`; nor
 # `open`, which would hide Python's.
 __all__ = [
+    "Epochs",
     "NamedCache",
     "StreamCache",
     "StreamCacheReader",
     "StreamCacheView",
     "__version__",
     "cache",
+    "epochs",
     "exceptions",
     "ls",
     "named",

@@ -18,6 +18,7 @@ mod attach;
 mod cache;
 mod describe;
 mod door;
+mod epochs;
 mod error;
 mod exit;
 mod feeding;
@@ -53,6 +54,8 @@ mod _native {
     use crate::cache::PyCache;
     #[pymodule_export]
     use crate::door::{cache, fill};
+    #[pymodule_export]
+    use crate::epochs::PyEpochs;
     #[pymodule_export]
     use crate::named::{bytes_of, check_options, check_place, remove_log};
     #[pymodule_export]
