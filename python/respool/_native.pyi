@@ -253,9 +253,7 @@ class Epochs:
     ) -> Literal[False] | None: ...
     def __reduce__(
         self,
-    ) -> tuple[
-        Callable[..., Epochs], tuple[StreamCacheView, dict[str, Any], dict[str, Any]]
-    ]: ...
+    ) -> tuple[Callable[..., Epochs], tuple[StreamCacheView, dict[str, Any], dict[str, Any]]]: ...
 
 @final
 class Term:

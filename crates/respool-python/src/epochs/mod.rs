@@ -8,7 +8,7 @@ mod rows;
 mod saved;
 mod steps;
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use arrow_array::RecordBatch;
 use parking_lot::Mutex;
@@ -68,8 +68,8 @@ pub(crate) struct PyEpochs {
 pub(crate) struct At {
     pub(crate) epoch: u64,
     pub(crate) steps_done: u64,
-    /// The iteration that goes on.
-    pub(crate) going: Option<Arc<Going>>,
+    /// The iteration that goes on, as long as somebody has it.
+    pub(crate) going: Weak<Going>,
     pub(crate) is_closed: bool,
 }
 
@@ -87,14 +87,17 @@ impl PyEpochs {
             return Ok(there);
         }
         let anew = made(py, self.view.get(), self.asked.options())?;
-        *self.epochs.lock() = (Process::here(), Arc::clone(&anew));
+        let fresh = (Process::here(), Arc::clone(&anew));
+        // Dropped after the lock is given back: that lets go of the GIL.
+        let old = std::mem::replace(&mut *self.epochs.lock(), fresh);
+        drop(old);
         Ok(anew)
     }
 
     /// Ends the iteration that goes on; waits for who is in the middle of a step.
     fn end_iteration(&self, py: Python<'_>) -> PyResult<()> {
-        let going = self.at.lock().going.take();
-        match going {
+        let going = std::mem::take(&mut self.at.lock().going);
+        match going.upgrade() {
             Some(going) => going.end(py),
             None => Ok(()),
         }
@@ -109,7 +112,7 @@ impl PyEpochs {
         let (epoch, steps_done) = this.place();
         let steps = detached(py, || epochs.begin(epoch, steps_done, form))?;
         let going = Arc::new(Going::new(steps));
-        this.at.lock().going = Some(Arc::clone(&going));
+        this.at.lock().going = Arc::downgrade(&going);
         let schema = this.schema(py)?.unbind();
         Ok(PySteps::new(slf.clone().unbind(), going, epochs, schema))
     }

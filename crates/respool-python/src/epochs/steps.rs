@@ -1,7 +1,7 @@
 //! One iteration over an epoch.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Weak};
 
 use pyo3::PyTraverseError;
 use pyo3::exceptions::PyRuntimeError;
@@ -93,8 +93,7 @@ impl PySteps {
     /// The step has been given, or, without a number, the last one.
     fn note(&self, done: Option<u64>) {
         let mut at = self.owner.get().at().lock();
-        let is_current = (at.going.as_ref()).is_some_and(|it| Arc::ptr_eq(it, &self.going));
-        if !is_current {
+        if at.going.as_ptr() != Arc::as_ptr(&self.going) {
             return;
         }
         if let Some(done) = done {
@@ -102,7 +101,7 @@ impl PySteps {
         } else {
             at.epoch += 1;
             at.steps_done = 0;
-            at.going = None;
+            at.going = Weak::new();
         }
     }
 
@@ -149,9 +148,14 @@ impl PySteps {
                 Ok(None)
             }
             Some((Some(made), done)) => {
-                let shown = self.shown(py, made)?;
-                self.note(Some(done));
-                Ok(Some(shown))
+                let shown = self.shown(py, made);
+                if shown.is_ok() {
+                    self.note(Some(done));
+                } else {
+                    // The step was not delivered, and this iteration has passed it.
+                    going.end(py)?;
+                }
+                shown.map(Some)
             }
         }
     }

@@ -31,17 +31,15 @@ impl Sum {
 /// rows are shown, the sum of that identity and of the view without its columns, as it is saved.
 pub(super) fn identity(view: &View) -> Result<[u8; 16]> {
     let cache = view.cache();
-    let of_cache = match cache.place() {
-        Some((_, identity)) => identity,
-        None => {
-            let mut sum = Sum(BASIS_128);
-            for field in cache.schema().fields() {
-                sum.add(field.name().as_bytes());
-                sum.add(&[0]);
-            }
-            sum.0.to_le_bytes()
+    let of_cache = cache.place().map(|(_, identity)| identity);
+    let of_cache = of_cache.unwrap_or_else(|| {
+        let mut sum = Sum(BASIS_128);
+        for field in cache.schema().fields() {
+            sum.add(field.name().as_bytes());
+            sum.add(&[0]);
         }
-    };
+        sum.0.to_le_bytes()
+    });
     let rows = view.select_indexes(&[])?;
     if rows.shows_all_rows() {
         return Ok(of_cache);

@@ -13,7 +13,7 @@
 //! 2. *The key* of an epoch is 32 bytes: the 16 of the identity, the seed and the number of the epoch, both as
 //!    64-bit little-endian numbers. The identity is that of the log; without a log that is kept it is
 //!    computed from the names of the cache's columns (see [`identity`](self::identity)).
-//! 3. *Draws* come from the keystream of ChaCha with 8 rounds under that key, with a nonce of 8 bytes that is a
+//! 3. *Draws* come from the keystream of `ChaCha` with 8 rounds under that key, with a nonce of 8 bytes that is a
 //!    stream number, little-endian, and a block counter of 64 bits from 0: its 32-bit words, one after the other.
 //!    A number below `n` is drawn as `x * n / 2^32` for the next word `x`, unless `x * n mod 2^32` is less than
 //!    `2^32 mod n`: then with the word after that (Lemire).
@@ -33,6 +33,7 @@
 //! is there once.
 
 mod columns;
+mod facade;
 mod gather;
 mod identity;
 mod index;
@@ -43,14 +44,15 @@ mod order;
 mod others;
 mod plan;
 mod room;
+mod shape;
 mod state;
 mod steps;
 mod take;
 mod window;
 
+pub use self::facade::Epochs;
 pub use self::layout::{Layout, Place};
-pub use self::making::{Form, Made};
 pub use self::options::{EpochOptions, Shuffle, Tail};
-pub use self::plan::Epochs;
+pub use self::shape::{Form, Made};
 pub use self::state::State;
 pub use self::steps::Steps;

@@ -129,7 +129,7 @@ impl EpochOptions {
                 world_size - 1
             )));
         }
-        if *batch_size == 0 || batch_size % world_size != 0 {
+        if *batch_size == 0 || !batch_size.is_multiple_of(*world_size) {
             return Err(Error::invalid(format!(
                 "batch_size counts the rows of all ranks together, so it is a multiple of world_size ({world_size}), \
                  not {batch_size}"

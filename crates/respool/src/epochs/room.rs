@@ -7,7 +7,8 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use super::making::{Made, Maker};
+use super::making::Maker;
+use super::shape::Made;
 use crate::ahead::{Bell, Within};
 use crate::error::{Error, Result};
 use crate::interrupt::{Interrupt, SLICE};

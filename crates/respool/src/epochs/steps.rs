@@ -3,9 +3,10 @@
 use std::fmt;
 use std::sync::Arc;
 
-use super::making::{Made, Maker};
+use super::making::Maker;
 use super::plan::Plan;
 use super::room::Room;
+use super::shape::Made;
 use crate::error::{Error, Result};
 use crate::fork::Process;
 use crate::interrupt::{Interrupt, Uninterrupted};

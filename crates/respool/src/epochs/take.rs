@@ -4,9 +4,9 @@ use std::collections::{HashMap, VecDeque};
 
 use arrow_array::RecordBatch;
 
-use super::making::{Form, Made, Shape};
 use super::order::Pick;
 use super::plan::Plan;
+use super::shape::{Form, Made, Shape};
 use super::window::{Window, read};
 use crate::error::{Error, Result};
 use crate::sync::Mutex;
