@@ -19,6 +19,7 @@ ROWS = int(os.environ.get("ROWS", "2_000_000"))
 COLUMNS = 16
 STEP = 1024
 BATCH_ROWS = 8192
+PLACES = {"first step": 0, "first step, resumed": ROWS // STEP // 2}
 
 
 def main() -> None:
@@ -50,10 +51,13 @@ def main() -> None:
         makers["NumPy gather"] = bare
         contenders = {name: lambda make=make: epoch(make) for name, make in makers.items()}
         seconds = rounds(contenders)
+        firsts = rounds({name: lambda done=done: first(log, done) for name, done in PLACES.items()})
         log.close()
     claims = [Claim(name, "NumPy gather", 1.5) for name in makers if name != "NumPy gather"]
     title = f"Per step: {STEP:,} of {ROWS:,} shuffled rows, {COLUMNS} columns of float32"
     table(title, seconds, claims, unit="us")
+    claims = [Claim("first step, resumed", "first step", 2.0)]
+    table("Until the first step: of an epoch, and of one that is taken up again", firsts, claims)
 
 
 def epoch(make: Callable[[], Iterable[object]]) -> float:
@@ -66,6 +70,16 @@ def epoch(make: Callable[[], Iterable[object]]) -> float:
             steps += 1
 
     return timed(read) / steps
+
+
+def first(cache: respool.StreamCache, done: int) -> float:
+    """Seconds until the first step behind so many."""
+    epochs = respool.epochs(cache, batch_size=STEP, seed=1)
+    state = epochs.state_dict()
+    epochs.load_state_dict({**state, "rows_done": done * STEP})
+    seconds = timed(lambda: next(iter(epochs)))
+    epochs.close()
+    return seconds
 
 
 if __name__ == "__main__":

@@ -34,6 +34,7 @@ SUBJECTS = [
     "growth",
     "overlap",
     "cold",
+    "epochs",
 ]
 PACKAGES = ["respool", "batchcorder", "datasets", "duckdb", "polars", "pyarrow"]
 

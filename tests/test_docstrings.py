@@ -11,6 +11,7 @@ from respool import _native
 
 MODULES = [
     "respool",
+    "respool._epochs",
     "respool._filters",
     "respool._named.fill",
     "respool._named.listing",
@@ -20,7 +21,13 @@ MODULES = [
     "respool.exceptions",
     "respool.polars",
 ]
-NATIVE = [_native.StreamCache, _native.StreamCacheReader, _native.StreamCacheView, _native.cache]
+NATIVE = [
+    _native.Epochs,
+    _native.StreamCache,
+    _native.StreamCacheReader,
+    _native.StreamCacheView,
+    _native.cache,
+]
 
 
 def examples() -> Iterator[doctest.DocTest]:
