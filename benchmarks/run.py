@@ -35,6 +35,7 @@ SUBJECTS = [
     "growth",
     "overlap",
     "cold",
+    "epochs",
 ]
 PACKAGES = ["respool", "batchcorder", "datasets", "duckdb", "polars", "pyarrow"]
 

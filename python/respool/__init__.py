@@ -20,11 +20,13 @@ import importlib
 from typing import TYPE_CHECKING
 
 from respool import exceptions
+from respool._epochs import epochs
 from respool._named.fill import named
 from respool._named.listing import NamedCache, ls
 from respool._named.prune import prune, rm
 from respool._native import (
     Budget,
+    Epochs,
     StreamCache,
     StreamCacheReader,
     StreamCacheView,
@@ -46,12 +48,14 @@ if TYPE_CHECKING:
 # `open`, which would hide Python's.
 __all__ = [
     "Budget",
+    "Epochs",
     "NamedCache",
     "StreamCache",
     "StreamCacheReader",
     "StreamCacheView",
     "__version__",
     "cache",
+    "epochs",
     "exceptions",
     "ls",
     "named",

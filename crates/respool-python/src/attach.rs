@@ -44,6 +44,13 @@ pub(crate) fn read_ahead(work: &mut (dyn FnMut() + Send)) {
     let _read = enter(|| exit::reading_ahead(work));
 }
 
+/// Runs all that a thread does which never comes to Python: the end waits for it, and it does not begin near the end.
+pub(crate) fn beside(work: &mut (dyn FnMut() + Send)) {
+    if let Some(_pass) = Pass::ask() {
+        work();
+    }
+}
+
 /// The GIL, asked of Python itself.
 struct Held(ffi::PyGILState_STATE);
 

@@ -19,6 +19,7 @@ mod budget;
 mod cache;
 mod describe;
 mod door;
+mod epochs;
 mod error;
 mod events;
 mod every_error;
@@ -60,6 +61,8 @@ mod _native {
     use crate::door::{cache, fill};
     #[pymodule_export]
     use crate::every_error::every_error;
+    #[pymodule_export]
+    use crate::epochs::PyEpochs;
     #[pymodule_export]
     use crate::named::{bytes_of, check_options, check_place, remove_log};
     #[pymodule_export]

@@ -17,6 +17,7 @@
 mod ahead;
 mod batch_rows;
 mod cache;
+pub mod epochs;
 mod error;
 mod events;
 pub mod fork;

@@ -37,6 +37,11 @@ pub(super) fn copied_rows(array: &ArrayRef) -> Result<ArrayRef, ArrowError> {
     Ok(make_array(copied(&array.to_data())?))
 }
 
+/// A gathered array without what it shares with its origin.
+pub(crate) fn owned(array: &ArrayRef) -> Result<ArrayRef, ArrowError> {
+    Ok(make_array(collected(array.to_data())?))
+}
+
 fn copied(data: &ArrayData) -> Result<ArrayData, ArrowError> {
     let mut copy = MutableArrayData::new(vec![data], false, data.len());
     copy.try_extend(0, 0, data.len())?;

@@ -21,7 +21,7 @@ use arrow_array::{ArrayRef, RecordBatch, RecordBatchOptions};
 use arrow_schema::{ArrowError, DataType, Schema, SchemaRef};
 
 use self::column::{Column, Progress};
-pub(crate) use self::copy::shrink;
+pub(crate) use self::copy::{owned, shrink};
 pub(crate) use self::unpack::{shown_as, unpacked};
 use crate::error::{Error, Result};
 use crate::panics::caught;

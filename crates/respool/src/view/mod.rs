@@ -120,6 +120,11 @@ impl View {
         !self.filters.is_empty()
     }
 
+    /// Whether every row is shown, of whatever columns.
+    pub(crate) fn shows_all_rows(&self) -> bool {
+        self.selection.is_all() && !self.is_filtered() && self.can_leave_out()
+    }
+
     /// Whether what the view shows of a batch is known only by going through those before it.
     pub(crate) fn is_counted(&self) -> bool {
         self.is_filtered() || !self.can_leave_out()

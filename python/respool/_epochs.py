@@ -1,0 +1,135 @@
+"""Epochs: what is easier said in Python than in the native module."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal
+
+from respool import _native
+from respool._native import Epochs, StreamCacheView
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    import numpy as np
+
+    from respool.typing import PathLike
+
+__all__ = ["arrays", "epochs", "restored"]
+
+
+def epochs(
+    source: StreamCacheView | PathLike,
+    *,
+    batch_size: int,
+    seed: int = 0,
+    shuffle: Literal["window", "batches"] | None = "window",
+    window: int | None = None,
+    rank: int | None = None,
+    world_size: int | None = None,
+    tail: Literal["drop", "pad"] = "drop",
+    columns: Sequence[str] | None = None,
+    prefetch: int = 2,
+    follow: bool = False,
+) -> Epochs:
+    """Read a cache in epochs: in steps of the same size, in another order each time, for training.
+
+    Every epoch has one global order, which depends on the data, ``seed`` and the number of the epoch, and not
+    on how many ranks read it. So a place in an epoch is a small dict (:meth:`Epochs.state_dict`), which any number of
+    ranks can go on from exactly. Rows are copied together natively, by a thread that reads ahead, into memory
+    that belongs to whoever gets them.
+
+    Parameters
+    ----------
+    source
+        A cache or a view of which everything is stored, or the path of a log that is kept. Of a filtered view the
+        rows are counted once, here; a slice of a filtered view is refused.
+    batch_size
+        Rows of a step, of all ranks together: a multiple of ``world_size``.
+    seed
+        A number from 0 to 2**64 - 1: one order of every epoch for each.
+    shuffle
+        ``"window"``: batches, and rows within windows of ``window`` batches. ``"batches"``: batches only. None: the
+        order of the source.
+    window
+        How many batches are read at a time, and their rows shuffled together. If None, as many as have about
+        262,144 rows, and 16 at least.
+    rank, world_size
+        Which part of each step, and of how many: ``batch_size / world_size`` rows that lie one after the other. If
+        None, all of it.
+    tail
+        Rows at the end that fill no step: ``"drop"`` leaves them out, ``"pad"`` fills the step up with rows
+        from the beginning of the epoch.
+    columns
+        Names of the columns wanted; all if None. They have no part in the order.
+    prefetch
+        How many steps are made ahead; 0 makes each when it is asked for, without a thread.
+    follow
+        Epoch 0 is in the order of the source, which may still be read: it begins with the first rows. From epoch 1 on
+        the order is as ``shuffle`` says. As every rank has to read the same order, epoch 0 is so also where the
+        source has come to its end.
+
+    Returns
+    -------
+    Epochs
+
+    Raises
+    ------
+    ValueError
+        If not everything is stored and ``follow`` is not given, readers use batches up (``max_readers``), or a number
+        makes no sense.
+
+    Examples
+    --------
+    >>> import pyarrow as pa, respool
+    >>> cache = respool.StreamCache(pa.table({"x": list(range(8))}))
+    >>> cache.ingest_all()
+    1
+    >>> ranks = [respool.epochs(cache, batch_size=4, rank=r, world_size=2) for r in (0, 1)]
+    >>> sorted(x for rank in ranks for batch in rank for x in batch["x"].to_pylist())
+    [0, 1, 2, 3, 4, 5, 6, 7]
+    """
+    if (rank is None) != (world_size is None):
+        raise ValueError("rank and world_size are given together or not at all")
+    is_ours = not isinstance(source, StreamCacheView)
+    view = source if isinstance(source, StreamCacheView) else _native.open(source)
+    try:
+        return Epochs(
+            view if columns is None else view.select(*columns),
+            batch_size=batch_size,
+            seed=seed,
+            shuffle=shuffle,
+            window=window,
+            rank=0 if rank is None else rank,
+            world_size=1 if world_size is None else world_size,
+            tail=tail,
+            prefetch=prefetch,
+            follow=follow,
+            owns=is_ours,
+        )
+    except BaseException:
+        if is_ours:
+            view.cache.close()
+        raise
+
+
+def arrays(epochs: Epochs) -> Iterator[dict[str, np.ndarray]]:
+    """Iterate over the steps that are left as dicts of arrays, each in memory of its own step."""
+    import numpy as np  # noqa: PLC0415  an extra
+
+    columns = [(name, np.dtype(kind), shape) for name, kind, shape in epochs._columns]  # noqa: SLF001
+
+    def shown(memory: object, rows: int, starts: list[int]) -> dict[str, np.ndarray]:
+        of_step = np.asarray(memory)
+        return {
+            name: np.ndarray((rows, *shape), kind, of_step, start)
+            for (name, kind, shape), start in zip(columns, starts, strict=True)
+        }
+
+    return (shown(*step) for step in epochs._memory())  # noqa: SLF001
+
+
+def restored(view: StreamCacheView, options: dict[str, Any], state: dict[str, Any]) -> Epochs:
+    """Make epochs that were pickled."""
+    epochs = Epochs(view, **options)
+    epochs.load_state_dict(state)
+    return epochs
