@@ -28,7 +28,9 @@ class Bearer(flight.ServerMiddlewareFactory):
     def start_call(self, info: object, headers: dict[str, list[str | bytes]]) -> None:
         """Refuse a call that has no token or another one."""
         del info
-        given = next((values for name, values in headers.items() if name.lower() == "authorization"), [])
+        given = next(
+            (values for name, values in headers.items() if name.lower() == "authorization"), []
+        )
         one = given[0] if len(given) == 1 else ""
         sent = one.encode("utf-8", "replace") if isinstance(one, str) else bytes(one)
         if not hmac.compare_digest(sent, self._expected):

@@ -12,7 +12,11 @@ from typing import Any
 import pyarrow as pa
 
 _NAMED = {
-    **{f"{sign}int{bits}": getattr(pa, f"{sign}int{bits}")() for sign in ("", "u") for bits in (8, 16, 32, 64)},
+    **{
+        f"{sign}int{bits}": getattr(pa, f"{sign}int{bits}")()
+        for sign in ("", "u")
+        for bits in (8, 16, 32, 64)
+    },
     "bool": pa.bool_(),
     "null": pa.null(),
     "float": pa.float32(),
@@ -27,7 +31,12 @@ _NAMED = {
     "date64": pa.date64(),
 }
 _PLAIN = {str(kind): name for name, kind in _NAMED.items()}
-_MEASURED = {"time32": pa.time32, "time64": pa.time64, "timestamp": pa.timestamp, "duration": pa.duration}
+_MEASURED = {
+    "time32": pa.time32,
+    "time64": pa.time64,
+    "timestamp": pa.timestamp,
+    "duration": pa.duration,
+}
 _DECIMALS = {"decimal128": pa.decimal128, "decimal256": pa.decimal256}
 
 
@@ -73,7 +82,9 @@ def _type_to_json(kind: Any) -> object:  # noqa: ANN401 - pyarrow's stubs know l
         return [f"decimal{kind.bit_width}", kind.precision, kind.scale]
     if pa.types.is_fixed_size_binary(kind):
         return ["fixed_size_binary", kind.byte_width]
-    raise ConstantError(f"cannot send a filter with a constant of {kind}: filter what comes instead")
+    raise ConstantError(
+        f"cannot send a filter with a constant of {kind}: filter what comes instead"
+    )
 
 
 def _type_from_json(form: object) -> Any:  # noqa: ANN401 - as above
@@ -120,7 +131,9 @@ def _array(kind: Any, values: list[Any]) -> pa.Array[Any]:  # noqa: ANN401 - as 
     known: list[Any]
     if pa.types.is_temporal(kind):
         width = pa.int32() if kind.bit_width == 32 else pa.int64()  # noqa: PLR2004
-        counted: Any = pa.array([None if value is None else _whole(value) for value in values], width)
+        counted: Any = pa.array(
+            [None if value is None else _whole(value) for value in values], width
+        )
         return counted.view(kind)  # type: ignore[no-any-return]
     if pa.types.is_floating(kind):
         known = [None if value is None else float.fromhex(value) for value in values]
@@ -128,7 +141,9 @@ def _array(kind: Any, values: list[Any]) -> pa.Array[Any]:  # noqa: ANN401 - as 
         text: Any = pa.array(values, pa.string())
         return text.cast(kind)  # type: ignore[no-any-return]
     elif _is_binary(kind):
-        known = [None if value is None else base64.b64decode(value, validate=True) for value in values]
+        known = [
+            None if value is None else base64.b64decode(value, validate=True) for value in values
+        ]
     elif pa.types.is_integer(kind):
         known = [None if value is None else _whole(value) for value in values]
     else:
@@ -138,5 +153,10 @@ def _array(kind: Any, values: list[Any]) -> pa.Array[Any]:  # noqa: ANN401 - as 
 
 def _is_binary(kind: Any) -> bool:  # noqa: ANN401 - as above
     types: Any = pa.types
-    tests = (types.is_binary, types.is_large_binary, types.is_binary_view, types.is_fixed_size_binary)
+    tests = (
+        types.is_binary,
+        types.is_large_binary,
+        types.is_binary_view,
+        types.is_fixed_size_binary,
+    )
     return any(test(kind) for test in tests)

@@ -66,7 +66,9 @@ class Server:
 
     def options(self, timeout: float | None = None) -> flight.FlightCallOptions:
         """Return the options of a call."""
-        headers = [] if self.token is None else [(b"authorization", f"Bearer {self.token}".encode())]
+        headers = (
+            [] if self.token is None else [(b"authorization", f"Bearer {self.token}".encode())]
+        )
         return flight.FlightCallOptions(timeout=timeout, headers=headers)
 
     def info(self, wanted: Wanted) -> Info:
@@ -109,7 +111,9 @@ def _info(given: flight.FlightInfo) -> Info:
         batches = about["batches"] if about["state"] == "complete" else None
         return Info(given.schema, str(about["name"]), str(about["identity"]), found, batches)
     except (LookupError, TypeError, ValueError) as error:
-        raise ValueError("what is there is no server of respool, or one of another version") from error
+        raise ValueError(
+            "what is there is no server of respool, or one of another version"
+        ) from error
 
 
 class Fetch:
@@ -273,7 +277,8 @@ class _Attempts:
             raise told.raised(said, batches, rows) from None
         if isinstance(error, _FINAL):
             raise PermissionError(
-                errno.EACCES, f"the server at {self._server.uri} does not let us in: {_short(error)}"
+                errno.EACCES,
+                f"the server at {self._server.uri} does not let us in: {_short(error)}",
             ) from None
         if time.monotonic() >= self._end:
             raise ConnectionError(

@@ -69,7 +69,9 @@ class Places:
             if self.are_closed:
                 raise told.refusal("the server is being closed", "closing")
             if self._used >= self._most:
-                raise told.refusal(f"all {self._most} places of this server are taken: try again later", "busy")
+                raise told.refusal(
+                    f"all {self._most} places of this server are taken: try again later", "busy"
+                )
             self._used += 1
         try:
             yield

@@ -85,11 +85,18 @@ def _form(node: Node, depth: int) -> list[Any]:
         case Call(function="starts_with", arguments=(operand,)):
             pattern = node.option("pattern")
             text = pattern.decode() if isinstance(pattern, bytes) else pattern
-            return ["starts_with", _form(operand, depth - 1), text, bool(node.option("ignore_case"))]
+            return [
+                "starts_with",
+                _form(operand, depth - 1),
+                text,
+                bool(node.option("ignore_case")),
+            ]
         case Call(function="is_in", arguments=(operand,)) if node.expression is not None:
             skips = node.option("null_matching_behavior") == 1
             return ["is_in", _form(operand, depth - 1), to_json(node.value_set()), skips]
-    raise PredicateError(f"cannot send a filter by {node}: this function is not known; filter what comes instead")
+    raise PredicateError(
+        f"cannot send a filter by {node}: this function is not known; filter what comes instead"
+    )
 
 
 def _parts(node: Call) -> list[Node]:

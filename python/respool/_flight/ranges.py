@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from respool._flight.served import Served
     from respool._flight.tickets import Shown
 
-_BYTES = 4 << 20
+_BYTES = 16 << 20
 _BATCHES = 64
 _TOP = (1 << 64) - 1
 
@@ -104,9 +104,7 @@ def _saved(first: int, end: int) -> bytes:
     numbers = (first, end - first, 0, _TOP, 0, _TOP)
     start, length, *rows = (_number(number) for number in numbers)
     no_fields, no_columns, no_filters, a_range = b"\0", b"\0", b"\0", b"\1"
-    return b"".join(
-        (b"rsview\1", no_fields, no_columns, no_filters, a_range, start, length, *rows)
-    )
+    return b"".join((b"rsview\1", no_fields, no_columns, no_filters, a_range, start, length, *rows))
 
 
 def _number(number: int) -> bytes:

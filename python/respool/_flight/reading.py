@@ -31,14 +31,16 @@ class Silent(Exception):  # noqa: N818 - it is caught here and becomes an error 
 class Reading:
     """The messages of a stream."""
 
-    def __init__(self, client: flight.FlightClient, ticket: bytes, options: flight.FlightCallOptions) -> None:
+    def __init__(
+        self, client: flight.FlightClient, ticket: bytes, options: flight.FlightCallOptions
+    ) -> None:
         from respool._flight.library import flight  # noqa: PLC0415 - for its class alone
 
         self._stream = client.do_get(flight.Ticket(ticket), options)
         fork.keep(self._stream)
-        self._messages: queue.Queue[tuple[pa.RecordBatch | None, bytes | None] | BaseException | None] = queue.Queue(
-            _AHEAD
-        )
+        self._messages: queue.Queue[
+            tuple[pa.RecordBatch | None, bytes | None] | BaseException | None
+        ] = queue.Queue(_AHEAD)
         self._is_over = threading.Event()
         self._thread = threading.Thread(target=self._read, name="respool-flight-read", daemon=True)
         self._thread.start()
@@ -91,7 +93,9 @@ class Reading:
             last = error
         self._put(last)
 
-    def _put(self, message: tuple[pa.RecordBatch | None, bytes | None] | BaseException | None) -> None:
+    def _put(
+        self, message: tuple[pa.RecordBatch | None, bytes | None] | BaseException | None
+    ) -> None:
         while not self._is_over.is_set():
             try:
                 self._messages.put(message, timeout=_LOOK)

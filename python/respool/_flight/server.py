@@ -87,7 +87,9 @@ class Server:
         self._places.close()
         self._shelf.close()
         # It waits for streams that nobody may read to their end.
-        ending = threading.Thread(target=self._service.shutdown, name="respool-flight-close", daemon=True)
+        ending = threading.Thread(
+            target=self._service.shutdown, name="respool-flight-close", daemon=True
+        )
         ending.start()
         ending.join(_PATIENCE)
 

@@ -14,7 +14,15 @@ from respool._flight import ranges, told
 from respool._flight.library import flight
 from respool._flight.limits import Limits, Places
 from respool._flight.stream import stream
-from respool._flight.tickets import Shown, Ticket, TicketError, Wanted, by_text, decode, decode_command
+from respool._flight.tickets import (
+    Shown,
+    Ticket,
+    TicketError,
+    Wanted,
+    by_text,
+    decode,
+    decode_command,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -45,7 +53,9 @@ def _guarded(
             raise
         except Exception as error:
             LOGGER.exception("a call failed")
-            raise told.refusal(f"the server could not do that ({type(error).__name__})", "trouble") from None
+            raise told.refusal(
+                f"the server could not do that ({type(error).__name__})", "trouble"
+            ) from None
 
     return answered
 
@@ -53,7 +63,9 @@ def _guarded(
 class Service(flight.FlightServerBase):
     """Serves a shelf."""
 
-    def __init__(self, shelf: Shelf, limits: Limits, places: Places, *, may_list: bool, **options: Any) -> None:  # noqa: ANN401 - pyarrow's
+    def __init__(
+        self, shelf: Shelf, limits: Limits, places: Places, *, may_list: bool, **options: Any
+    ) -> None:  # noqa: ANN401 - pyarrow's
         # Before the base class, which answers calls from then on.
         self._shelf = shelf
         self._limits = limits
@@ -106,7 +118,8 @@ class Service(flight.FlightServerBase):
         served = self._shelf.by_identity(asked.identity)
         if served is None:
             raise told.refusal(
-                "this server has no such log: it was replaced or removed, or another server gave the ticket", "another"
+                "this server has no such log: it was replaced or removed, or another server gave the ticket",
+                "another",
             )
         return stream(context, served, asked, self._limits, self._places)
 
@@ -122,12 +135,16 @@ class Service(flight.FlightServerBase):
         return []
 
     @_guarded
-    def do_put(self, context: object, descriptor: object, reader: object, writer: object) -> NoReturn:
+    def do_put(
+        self, context: object, descriptor: object, reader: object, writer: object
+    ) -> NoReturn:
         """Refuse all data."""
         raise told.refusal("this server only gives")
 
     @_guarded
-    def do_exchange(self, context: object, descriptor: object, reader: object, writer: object) -> NoReturn:
+    def do_exchange(
+        self, context: object, descriptor: object, reader: object, writer: object
+    ) -> NoReturn:
         """Refuse all data."""
         raise told.refusal("this server only gives")
 
@@ -156,7 +173,10 @@ class Service(flight.FlightServerBase):
         expires: Any = pa.scalar(dt.datetime.now(dt.UTC) + _VALID, pa.timestamp("us", "UTC"))
         endpoints = [
             flight.FlightEndpoint(
-                Ticket(served.identity, first, last, shown).encode(), [], expires, json.dumps([first, last])
+                Ticket(served.identity, first, last, shown).encode(),
+                [],
+                expires,
+                json.dumps([first, last]),
             )
             for first, last in _split(served, extent, self._limits)
         ]

@@ -32,7 +32,11 @@ class _Sent:
 
 
 def stream(
-    context: flight.ServerCallContext, served: Served, ticket: Ticket, limits: Limits, places: Places
+    context: flight.ServerCallContext,
+    served: Served,
+    ticket: Ticket,
+    limits: Limits,
+    places: Places,
 ) -> flight.GeneratorStream:
     """Make the stream of a ticket.
 

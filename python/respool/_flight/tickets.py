@@ -44,7 +44,12 @@ class Ticket:
 
     def encode(self) -> bytes:
         """Return it as a ticket."""
-        form = {"identity": self.identity, "first": self.first, "last": self.last, **asdict(self.shown)}
+        form = {
+            "identity": self.identity,
+            "first": self.first,
+            "last": self.last,
+            **asdict(self.shown),
+        }
         return _encode(form)
 
     def after(self, position: int) -> Ticket:
@@ -140,7 +145,9 @@ def _identity(value: object) -> str:
 
 def _name(value: object) -> str:
     if not isinstance(value, str) or not _NAME.fullmatch(value):
-        raise TicketError("a name is an id: up to 128 letters, digits, '.', '_' and '-', and not a path")
+        raise TicketError(
+            "a name is an id: up to 128 letters, digits, '.', '_' and '-', and not a path"
+        )
     return value
 
 

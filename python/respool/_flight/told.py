@@ -21,7 +21,11 @@ MAX_TEXT = 1500
 """Characters of a text that are sent: what tells an error has to fit a few KiB of gRPC's trailers."""
 
 Kind = Literal["refused", "another", "busy", "source", "trouble", "closing"]
-_MODULES: dict[str, Any] = {"builtins": builtins, "respool.exceptions": exceptions, "pyarrow.lib": pa}
+_MODULES: dict[str, Any] = {
+    "builtins": builtins,
+    "respool.exceptions": exceptions,
+    "pyarrow.lib": pa,
+}
 
 
 @dataclass(frozen=True)
@@ -39,11 +43,15 @@ class Told:
 
 def refusal(text: str, kind: Kind = "refused") -> flight.FlightError:
     """Make the error of what the server does not do."""
-    make = flight.FlightUnavailableError if kind in ("busy", "closing") else flight.FlightServerError
+    make = (
+        flight.FlightUnavailableError if kind in ("busy", "closing") else flight.FlightServerError
+    )
     return make(text, extra_info=_encode(Told(kind, text)))
 
 
-def of_source(error: BaseException, batches: int, rows: int, hidden: dict[str, str]) -> flight.FlightError:
+def of_source(
+    error: BaseException, batches: int, rows: int, hidden: dict[str, str]
+) -> flight.FlightError:
     """Make the error that tells what the source raised, after so many good batches."""
     told = _told("source", error, hidden)
     told = Told(**{**asdict(told), "batches": batches, "rows": rows})
@@ -87,7 +95,9 @@ def raised(told: Told, batches: int, rows: int) -> BaseException:
 def _made(kind: type[Exception], told: Told) -> Exception | None:
     try:
         if issubclass(kind, IncompleteStreamError):
-            counts = None if told.batches is None or told.rows is None else (told.batches, told.rows)
+            counts = (
+                None if told.batches is None or told.rows is None else (told.batches, told.rows)
+            )
             return kind(told.text, counts)
         if issubclass(kind, OSError) and told.number is not None:
             return kind(told.number, told.text)
