@@ -17,7 +17,7 @@ import pyarrow as pa
 
 from respool._flight import fork, marks, tickets, told
 from respool._flight.library import flight
-from respool._flight.reading import Reading, Silent
+from respool._flight.reading import ENDING, Closed, Reading, Silent
 from respool.exceptions import IncompleteStreamError
 
 if TYPE_CHECKING:
@@ -209,12 +209,11 @@ class Fetch:
                     yield batch
                 continue
             mark = _mark(beside)
-            if (mark.batches, mark.rows) != (batches, rows) or mark.next < place.position:
-                raise _CutShort(f"of {mark.batches} batches {batches} came")
-            if place.since < passed_over:
-                # Less than there was: what a range holds never changes.
+            if (mark.batches, mark.rows) != (batches, rows) or place.since < passed_over:
+                # No broken wire does that, and what came may be what is wrong.
                 raise IncompleteStreamError(
-                    "the server has less than it had", (self._got, self._rows)
+                    f"of {mark.batches} batches ({mark.rows} rows) of a range {batches} ({rows} rows) came",
+                    (self._got, self._rows),
                 )
             place.position, place.since, passed_over = mark.next, 0, 0
             if mark.how is not None:
@@ -227,7 +226,7 @@ class Fetch:
                 return reading.take(_LOOK)
             except Silent:
                 if self._is_unwanted():
-                    raise _Unwanted from None
+                    raise Closed from None
                 if time.monotonic() > end:
                     raise
 
@@ -243,10 +242,6 @@ class _Place:
 
 class _CutShort(Exception):  # noqa: N818 - it is caught here
     """A stream is not whole."""
-
-
-class _Unwanted(Exception):  # noqa: N818 - the cache that asked for it is closed, and nobody sees it
-    """Nobody waits for it any more."""
 
 
 def _mark(beside: bytes | None) -> Mark:
@@ -288,9 +283,8 @@ class _Attempts:
 
     def pause(self, is_unwanted: Callable[[], bool]) -> None:
         """Wait a little, longer from time to time."""
-        if is_unwanted():
-            raise _Unwanted
-        time.sleep(self._pause)
+        if is_unwanted() or ENDING.wait(self._pause):
+            raise Closed
         self._pause = min(2 * self._pause, _LONGEST_PAUSE)
 
 

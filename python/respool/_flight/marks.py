@@ -51,8 +51,4 @@ def decode(given: bytes) -> Mark:
 def empty(schema: pa.Schema) -> pa.RecordBatch:
     """Make a batch of no rows, of whatever types."""
     arrays: list[Any] = [pa.nulls(0, field.type) for field in schema]
-    if not arrays:
-        return pa.RecordBatch.from_struct_array(
-            pa.array([], pa.struct([]))
-        ).replace_schema_metadata(schema.metadata)
     return pa.RecordBatch.from_arrays(arrays, schema=schema)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import functools
+import itertools
 import json
 import logging
+import struct
+import time
 from typing import TYPE_CHECKING, Any, Concatenate, NoReturn, ParamSpec, TypeVar
 
 import pyarrow as pa
@@ -32,7 +34,8 @@ if TYPE_CHECKING:
 
 LOGGER = logging.getLogger("respool.flight")
 
-_VALID = dt.timedelta(hours=1)
+_VALID = 3600
+"""Seconds for which a range may be asked for again, as far as is promised; it holds for as long as the log is there."""
 _MOST_ENDPOINTS = 1024
 Asked = ParamSpec("Asked")
 Answer = TypeVar("Answer")
@@ -170,7 +173,7 @@ class Service(flight.FlightServerBase):
         is_all = shown == Shown() and extent.state == "complete"
         rows = served.view._rows if is_all and not served.view._is_filtered else -1  # noqa: SLF001
         size = served.cache.nbytes if is_all and served.is_whole else -1
-        expires: Any = pa.scalar(dt.datetime.now(dt.UTC) + _VALID, pa.timestamp("us", "UTC"))
+        expires = _in(_VALID)
         endpoints = [
             flight.FlightEndpoint(
                 Ticket(served.identity, first, last, shown).encode(),
@@ -190,6 +193,13 @@ class Service(flight.FlightServerBase):
         return flight.FlightInfo(
             schema, descriptor, endpoints, rows, size, ordered=True, app_metadata=json.dumps(about)
         )
+
+
+def _in(seconds: float) -> Any:  # noqa: ANN401 - a scalar of pyarrow
+    """Return a time from now. Made of bytes: from anything else pyarrow makes one with pandas, imported for that."""
+    microseconds = round((time.time() + seconds) * 1_000_000)
+    given = pa.py_buffer(struct.pack("=q", microseconds))
+    return pa.Array.from_buffers(pa.timestamp("us", "UTC"), 1, [None, given])[0]
 
 
 def _wanted(descriptor: flight.FlightDescriptor) -> Wanted:
@@ -213,6 +223,6 @@ def _split(served: Served, extent: Extent, limits: Limits) -> Iterator[tuple[int
     size = served.cache.prefix().nbytes if batches else 0
     ranges_wanted = max(1, min(size // limits.range_bytes, batches, _MOST_ENDPOINTS))
     bounds = [batches * i // ranges_wanted for i in range(ranges_wanted + 1)] if batches else [0]
-    yield from zip(bounds, bounds[1:], strict=False)
+    yield from itertools.pairwise(bounds)
     if extent.state != "complete" or not batches:
         yield batches, None

@@ -17,8 +17,8 @@ from respool import exceptions
 from respool._flight.library import flight
 from respool.exceptions import IncompleteStreamError
 
-MAX_TEXT = 1500
-"""Characters of a text that are sent: what tells an error has to fit a few KiB of gRPC's trailers."""
+MAX_TEXT, _MAX_MESSAGE = 1500, 400
+"""Bytes of a text that are sent, and of the message beside it: both have to fit the 8 KiB of gRPC's trailers."""
 
 Kind = Literal["refused", "another", "busy", "source", "trouble", "closing"]
 _MODULES: dict[str, Any] = {
@@ -46,7 +46,8 @@ def refusal(text: str, kind: Kind = "refused") -> flight.FlightError:
     make = (
         flight.FlightUnavailableError if kind in ("busy", "closing") else flight.FlightServerError
     )
-    return make(text, extra_info=_encode(Told(kind, text)))
+    text = _cut(text, MAX_TEXT)
+    return make(_cut(text, _MAX_MESSAGE), extra_info=_encode(Told(kind, text)))
 
 
 def of_source(
@@ -56,13 +57,14 @@ def of_source(
     told = _told("source", error, hidden)
     told = Told(**{**asdict(told), "batches": batches, "rows": rows})
     text = f"after {batches} batches ({rows} rows) the source failed: {told.name}: {told.text}"
-    return flight.FlightServerError(text, extra_info=_encode(told))
+    return flight.FlightServerError(_cut(text, _MAX_MESSAGE), extra_info=_encode(told))
 
 
 def of_trouble(error: BaseException, hidden: dict[str, str]) -> flight.FlightError:
     """Make the error of what went wrong on the server, with neither its source nor its client to blame."""
     told = _told("trouble", error, hidden)
-    return flight.FlightServerError(f"{told.name}: {told.text}", extra_info=_encode(told))
+    text = _cut(f"{told.name}: {told.text}", _MAX_MESSAGE)
+    return flight.FlightServerError(text, extra_info=_encode(told))
 
 
 def read(error: BaseException) -> Told | None:
@@ -120,12 +122,17 @@ def _told(kind: Kind, error: BaseException, hidden: dict[str, str]) -> Told:
         text = error.args[0]
     for path, name in hidden.items():
         text = text.replace(path, name)
-    if len(text) > MAX_TEXT:
-        text = f"{text[:MAX_TEXT]}..."
+    text = _cut(text, MAX_TEXT)
     batches, rows = getattr(error, "batches", None), getattr(error, "rows", None)
     counts = (batches, rows) if isinstance(error, IncompleteStreamError) else (None, None)
     return Told(kind, text, cls.__module__, cls.__qualname__, number, *counts)
 
 
 def _encode(told: Told) -> bytes:
-    return json.dumps(asdict(told)).encode()
+    return json.dumps(asdict(told), ensure_ascii=False).encode("utf-8", "replace")
+
+
+def _cut(text: str, most: int) -> str:
+    """Return a text of so many bytes at most, and some dots."""
+    encoded = text.encode("utf-8", "replace")
+    return text if len(encoded) <= most else f"{encoded[:most].decode('utf-8', 'ignore')}..."
