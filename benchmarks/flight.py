@@ -51,7 +51,7 @@ class Bare(flight.FlightServerBase):
         self.path = path
         super().__init__("grpc://127.0.0.1:0")
 
-    def do_get(self, context: object, ticket: object) -> flight.RecordBatchStream:
+    def do_get(self, _context: object, _ticket: object) -> flight.RecordBatchStream:
         return flight.RecordBatchStream(
             pa.RecordBatchReader.from_batches(SCHEMA, mapped(self.path))
         )

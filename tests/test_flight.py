@@ -18,7 +18,18 @@ from respool._flight import marks, predicates, ranges, tickets
 from respool._flight.constants import from_json, to_json
 from sources import SCHEMA, Source, batch, expected, rows_of
 
-OTHER_TYPES = {name: array for name, array in ARRAYS.items() if array.type != pa.null()}
+STRANGE = (
+    "dictionary",
+    "run_end",
+    "extension",
+    "uuid",
+    "month_day",
+    "float16",
+    "halffloat",
+    "decimal32",
+    "decimal64",
+)
+"""Types of which no constant is sent, beside nested ones."""
 
 
 @pytest.fixture(scope="module")
@@ -143,9 +154,9 @@ def test_filters_go_to_the_server_and_pass_the_same_rows():
 
 def test_filters_that_cannot_be_sent_say_so(numbers):
     uri, _ = numbers
-    with pytest.raises(TypeError, match="cannot send builtins.str as a filter"):
+    with pytest.raises(TypeError, match=r"cannot send builtins[.]str as a filter"):
         respool.flight.open(uri, filter="n > 1")
-    with pytest.raises(ValueError, match="cannot send a filter by add_checked"):
+    with pytest.raises(ValueError, match=r"cannot send a filter by add_checked"):
         respool.flight.open(uri, filter=pc.field("n") + 1 > 2)
     with pytest.raises(ValueError, match="65536 is the most"):
         respool.flight.open(uri, filter=[("n", "in", list(range(100_000)))])
@@ -158,14 +169,14 @@ def test_filters_that_cannot_be_sent_say_so(numbers):
         respool.flight.open(uri, filter=[("q", ">", 1)])
 
 
-@pytest.mark.parametrize("name", OTHER_TYPES)
+@pytest.mark.parametrize("name", ARRAYS)
 def test_constants_come_back_or_are_refused(name):
     array = ARRAYS[name]
-    try:
-        form = to_json(array)
-    except ValueError as error:
-        assert "cannot send a filter with a constant" in str(error)
+    if pa.types.is_nested(array.type) or name.startswith(STRANGE):
+        with pytest.raises(ValueError, match="cannot send a filter with a constant"):
+            to_json(array)
         return
+    form = to_json(array)
     again = from_json(json.loads(json.dumps(form)))
     assert again.type == array.type
     assert again.to_pylist() == array.to_pylist()
@@ -220,7 +231,7 @@ def test_endpoints_are_ranges_in_order_that_may_be_asked_for_again(numbers):
         assert info.ordered
         assert all(end.expiration_time is not None for end in info.endpoints)
         assert (info.total_records, info.total_bytes) == (500, cache.nbytes)
-        assert client.get_schema(flight.FlightDescriptor.for_path("it")).schema == SCHEMA
+        assert info.schema == SCHEMA
         assert pa.Table.from_batches(flying.plain(server.uri)).equals(expected(5))
         # The same range twice.
         again = [client.do_get(info.endpoints[1].ticket).read_all() for _ in range(2)]
@@ -305,12 +316,12 @@ assert not hasattr(respool, "flight")
 
 
 def test_a_batch_that_is_too_large_is_an_error_at_its_place():
-    with respool.cache(iter([batch(0), batch(1, 5000), batch(2)]), schema=SCHEMA) as cache:
-        with (
-            flying.served(cache, max_message=20_000) as server,
-            respool.flight.open(server.uri) as there,
-        ):
-            with pytest.raises(
-                respool.exceptions.IncompleteStreamError, match="sends no more than 20000"
-            ):
-                there.ingest_all()
+    with (
+        respool.cache(iter([batch(0), batch(1, 5000), batch(2)]), schema=SCHEMA) as cache,
+        flying.served(cache, max_message=20_000) as server,
+        respool.flight.open(server.uri) as there,
+    ):
+        batches, error = flying.batches_of(there)
+    assert len(batches) == 1
+    assert type(error) is respool.exceptions.IncompleteStreamError
+    assert "sends no more than 20000" in str(error)

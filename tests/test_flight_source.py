@@ -111,9 +111,11 @@ def test_pyarrows_own_client_gets_an_error_too(name):
 
 def test_a_view_gives_its_good_batches_before_the_error():
     source = Source(10, fail_at=4)
-    with respool.cache(source, schema=SCHEMA) as cache:
-        with flying.served(cache.filter([("n", ">", 150)])) as server:
-            ((batches, error),) = clients(server.uri, flying.batches_of, 1)
+    with (
+        respool.cache(source, schema=SCHEMA) as cache,
+        flying.served(cache.filter([("n", ">", 150)])) as server,
+    ):
+        ((batches, error),) = clients(server.uri, flying.batches_of, 1)
     assert pa.Table.from_batches(batches)["n"].to_pylist() == list(range(151, 400))
     assert isinstance(error, IncompleteStreamError)
 
@@ -139,7 +141,7 @@ def test_a_log_that_another_process_fills_is_followed(log_dir):
 import sys
 import respool
 from sources import SCHEMA, Source
-cache = respool.cache(Source(20, pause=0.05), schema=SCHEMA, path=sys.argv[1])
+cache = respool.cache(Source(20, pause=0.01), schema=SCHEMA, path=sys.argv[1])
 cache.batch(0)
 print("begun", flush=True)
 cache.ingest_all()
@@ -154,13 +156,15 @@ cache.ingest_all()
 
 def test_what_the_server_cannot_store_is_an_error_there_and_comes_after_a_resize():
     source = Source(4)
-    with respool.cache(source, schema=SCHEMA, memory=5000, disk=None) as cache:
-        with flying.served(cache) as server:
-            ((batches, error),) = clients(server.uri, flying.batches_of, 1)
-            assert len(batches) < 4
-            assert isinstance(error, MemoryCapacityError)
-            cache.resize(memory="1 MiB")
-            assert clients(server.uri, pa.table, 1)[0].equals(expected(4))
+    with (
+        respool.cache(source, schema=SCHEMA, memory=5000, disk=None) as cache,
+        flying.served(cache) as server,
+    ):
+        ((batches, error),) = clients(server.uri, flying.batches_of, 1)
+        assert len(batches) < 4
+        assert isinstance(error, MemoryCapacityError)
+        cache.resize(memory="1 MiB")
+        assert clients(server.uri, pa.table, 1)[0].equals(expected(4))
     assert source.pulls == 5
 
 

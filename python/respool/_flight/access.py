@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hmac
 import ipaddress
+import os
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from respool._flight.library import flight
@@ -25,12 +26,13 @@ class Bearer(flight.ServerMiddlewareFactory):
         super().__init__()
         self._expected = f"Bearer {token}".encode()
 
-    def start_call(self, info: object, headers: dict[str, list[str | bytes]]) -> None:
+    def start_call(self, info: object, headers: dict[str, Any]) -> None:
         """Refuse a call that has no token or another one."""
         del info
-        given = next(
-            (values for name, values in headers.items() if name.lower() == "authorization"), []
-        )
+        given: list[str | bytes] = []
+        for name, values in headers.items():
+            if name.lower() == "authorization":
+                given += values
         one = given[0] if len(given) == 1 else ""
         sent = one.encode("utf-8", "replace") if isinstance(one, str) else bytes(one)
         if not hmac.compare_digest(sent, self._expected):
@@ -105,4 +107,4 @@ def pem(given: bytes | PathLike) -> bytes:
         return given
     if isinstance(given, str) and given.lstrip().startswith("-----BEGIN"):
         return given.encode()
-    return Path(given.decode() if isinstance(given, bytes) else given).expanduser().read_bytes()
+    return Path(os.fsdecode(given)).expanduser().read_bytes()

@@ -7,9 +7,12 @@ from __future__ import annotations
 
 import base64
 import binascii
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 _NAMED = {
     **{
@@ -31,13 +34,16 @@ _NAMED = {
     "date64": pa.date64(),
 }
 _PLAIN = {str(kind): name for name, kind in _NAMED.items()}
-_MEASURED = {
+_MEASURED: dict[str, Callable[..., Any]] = {
     "time32": pa.time32,
     "time64": pa.time64,
     "timestamp": pa.timestamp,
     "duration": pa.duration,
 }
-_DECIMALS = {"decimal128": pa.decimal128, "decimal256": pa.decimal256}
+_DECIMALS: dict[str, Callable[..., Any]] = {
+    "decimal128": pa.decimal128,
+    "decimal256": pa.decimal256,
+}
 
 
 class ConstantError(ValueError):
@@ -50,7 +56,7 @@ def to_json(values: pa.Array[Any]) -> list[Any]:
     return [_type_to_json(kind), [_value_to_json(kind, value) for value in _plain(values)]]
 
 
-def from_json(form: object) -> pa.Array[Any]:
+def from_json(form: Any) -> pa.Array[Any]:  # noqa: ANN401 - anybody's JSON
     """Return the array that was written.
 
     Raises
@@ -59,7 +65,7 @@ def from_json(form: object) -> pa.Array[Any]:
         If it is none.
     """
     try:
-        kind, values = form  # type: ignore[misc]
+        kind, values = form
         if not isinstance(values, list):
             raise ConstantError("values are a list")
         return _array(_type_from_json(kind), values)
@@ -87,10 +93,10 @@ def _type_to_json(kind: Any) -> object:  # noqa: ANN401 - pyarrow's stubs know l
     )
 
 
-def _type_from_json(form: object) -> Any:  # noqa: ANN401 - as above
+def _type_from_json(form: Any) -> Any:  # noqa: ANN401 - anybody's JSON
     if isinstance(form, str):
         return _NAMED[form]
-    name, *details = form  # type: ignore[misc]
+    name, *details = form
     if name in _MEASURED:
         return _MEASURED[name](*details)
     if name in _DECIMALS:
@@ -128,27 +134,26 @@ def _value_to_json(kind: Any, value: Any) -> object:  # noqa: ANN401 - as above
 
 
 def _array(kind: Any, values: list[Any]) -> pa.Array[Any]:  # noqa: ANN401 - as above
-    known: list[Any]
+    known: Any = values
     if pa.types.is_temporal(kind):
         width = pa.int32() if kind.bit_width == 32 else pa.int64()  # noqa: PLR2004
-        counted: Any = pa.array(
-            [None if value is None else _whole(value) for value in values], width
-        )
-        return counted.view(kind)  # type: ignore[no-any-return]
-    if pa.types.is_floating(kind):
-        known = [None if value is None else float.fromhex(value) for value in values]
+        counted: Any = pa.array(_each(_whole, values), width)
+        known = counted.view(kind)
+    elif pa.types.is_floating(kind):
+        known = _each(float.fromhex, values)
     elif pa.types.is_decimal(kind):
         text: Any = pa.array(values, pa.string())
-        return text.cast(kind)  # type: ignore[no-any-return]
+        known = text.cast(kind)
     elif _is_binary(kind):
-        known = [
-            None if value is None else base64.b64decode(value, validate=True) for value in values
-        ]
+        known = _each(lambda value: base64.b64decode(value, validate=True), values)
     elif pa.types.is_integer(kind):
-        known = [None if value is None else _whole(value) for value in values]
-    else:
-        known = values
-    return pa.array(known, kind)
+        known = _each(_whole, values)
+    made: pa.Array[Any] = known if isinstance(known, pa.Array) else pa.array(known, kind)
+    return made
+
+
+def _each(read: Callable[[Any], object], values: list[Any]) -> list[object]:
+    return [None if value is None else read(value) for value in values]
 
 
 def _is_binary(kind: Any) -> bool:  # noqa: ANN401 - as above

@@ -21,7 +21,7 @@ from respool._flight.reading import ENDING, Closed, Reading, Silent
 from respool.exceptions import IncompleteStreamError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Generator, Iterator
 
     from respool._flight.marks import Mark
     from respool._flight.tickets import Ticket, Wanted
@@ -38,7 +38,7 @@ _FINAL = (
     pa.ArrowNotImplementedError,
     pa.ArrowTypeError,
 )
-_CHANNEL = [
+_CHANNEL: list[tuple[str, int | str]] = [
     # Of its own, as one that is shared waits for minutes once a server was gone.
     ("grpc.use_local_subchannel_pool", 1),
     ("grpc.initial_reconnect_backoff_ms", 100),
@@ -58,7 +58,8 @@ class Server:
 
     def connect(self) -> flight.FlightClient:
         """Make a client. Reaches for nothing yet."""
-        client = flight.FlightClient(
+        make: Any = flight.FlightClient
+        client: flight.FlightClient = make(
             self.uri, tls_root_certs=self.tls_root_certs, generic_options=_CHANNEL
         )
         fork.keep(client)
@@ -66,9 +67,9 @@ class Server:
 
     def options(self, timeout: float | None = None) -> flight.FlightCallOptions:
         """Return the options of a call."""
-        headers = (
-            [] if self.token is None else [(b"authorization", f"Bearer {self.token}".encode())]
-        )
+        headers: Any = []
+        if self.token is not None:
+            headers = [(b"authorization", f"Bearer {self.token}".encode())]
         return flight.FlightCallOptions(timeout=timeout, headers=headers)
 
     def info(self, wanted: Wanted) -> Info:
@@ -105,15 +106,15 @@ class Info:
 def _info(given: flight.FlightInfo) -> Info:
     try:
         about: Any = json.loads(given.app_metadata)
-        if about["respool"] != 1:
-            raise ValueError("another version")
         found = [tickets.decode(endpoint.ticket.ticket) for endpoint in given.endpoints]
-        batches = about["batches"] if about["state"] == "complete" else None
-        return Info(given.schema, str(about["name"]), str(about["identity"]), found, batches)
-    except (LookupError, TypeError, ValueError) as error:
-        raise ValueError(
-            "what is there is no server of respool, or one of another version"
-        ) from error
+        name, identity, state = (str(about[member]) for member in ("name", "identity", "state"))
+        is_ours = about["respool"] == 1
+        batches = int(about["batches"])
+    except (LookupError, TypeError, ValueError):
+        is_ours = False
+    if not is_ours:
+        raise ValueError("what is there is no server of respool, or one of another version")
+    return Info(given.schema, name, identity, found, batches if state == "complete" else None)
 
 
 class Fetch:
@@ -153,7 +154,7 @@ class Fetch:
                 f"the server ended after {position} of {wanted} batches", (self._got, self._rows)
             )
 
-    def _range(self, ticket: Ticket) -> Iterator[pa.RecordBatch]:
+    def _range(self, ticket: Ticket) -> Generator[pa.RecordBatch, None, Mark]:
         """Yield what a ticket gets, and return the mark at its end."""
         attempts = _Attempts(self._server)
         place = _Place(ticket.first)
@@ -180,7 +181,7 @@ class Fetch:
                 attempts.failed(error, self._got, self._rows)
             attempts.pause(self._is_unwanted)
 
-    def _read(self, reading: Reading, place: _Place) -> Iterator[pa.RecordBatch]:
+    def _read(self, reading: Reading, place: _Place) -> Generator[pa.RecordBatch, None, Mark]:
         """Yield what comes after a place in one stream, and return its last mark."""
         passed_over = place.since
         place.since = 0
@@ -192,7 +193,9 @@ class Fetch:
                 raise _CutShort("the stream ended without its end")
             batch, beside = message
             if is_first:
-                if not reading.schema.equals(self._info.schema, check_metadata=True):
+                if reading.schema is None or not reading.schema.equals(
+                    self._info.schema, check_metadata=True
+                ):
                     raise IncompleteStreamError(
                         "the server sends another schema than it said", (self._got, self._rows)
                     )

@@ -20,26 +20,39 @@ _MOST_OF_FLIGHT = (1 << 31) - (1 << 20)
 
 @dataclass(frozen=True)
 class Limits:
-    """`message`: bytes of a batch; `wait`: seconds after which a stream without news ends; `range_bytes`: of an endpoint."""
+    """What a server gives at most.
+
+    Attributes
+    ----------
+    message
+        Bytes of a batch.
+    wait
+        Seconds after which a stream without news ends.
+    range_bytes
+        Bytes of an endpoint, about.
+    """
 
     message: int = 1 << 30
     wait: float = 2.0
     range_bytes: int = 256 << 20
 
-    def check(self, batches: list[pa.RecordBatch]) -> None:
-        """Refuse a batch that is too large to be sent.
+    def fitting(self, batches: list[pa.RecordBatch]) -> list[pa.RecordBatch]:
+        """Return the batches before the first that is too large to be sent."""
+        for i, batch in enumerate(batches):
+            if batch.nbytes > self._most:
+                return batches[:i]
+        return batches
 
-        Raises
-        ------
-        FlightError
-        """
-        most = min(self.message, _MOST_OF_FLIGHT)
-        for batch in batches:
-            if batch.nbytes > most:
-                raise told.refusal(
-                    f"a batch has {batch.nbytes} bytes, and this server sends no more than {most} at once: select "
-                    "fewer columns, or cache it with batch_rows="
-                )
+    def refusal(self, batch: pa.RecordBatch) -> BaseException:
+        """Make the error of a batch that is too large."""
+        return told.refusal(
+            f"a batch has {batch.nbytes} bytes, and this server sends no more than {self._most} at once: select "
+            "fewer columns, or cache it with batch_rows="
+        )
+
+    @property
+    def _most(self) -> int:
+        return min(self.message, _MOST_OF_FLIGHT)
 
 
 class Places:
@@ -49,7 +62,7 @@ class Places:
         self._most = most
         self._lock = threading.Lock()
         self._used = 0
-        self.are_closed = False
+        self._are_closed = False
 
     @property
     def used(self) -> int:
@@ -66,8 +79,7 @@ class Places:
             If all are taken.
         """
         with self._lock:
-            if self.are_closed:
-                raise told.refusal("the server is being closed", "closing")
+            self.check_open()
             if self._used >= self._most:
                 raise told.refusal(
                     f"all {self._most} places of this server are taken: try again later", "busy"
@@ -79,7 +91,17 @@ class Places:
             with self._lock:
                 self._used -= 1
 
+    def check_open(self) -> None:
+        """Refuse what comes to a server that is being closed.
+
+        Raises
+        ------
+        FlightError
+        """
+        if self._are_closed:
+            raise told.refusal("the server is being closed", "closing")
+
     def close(self) -> None:
         """Give no place any more."""
         with self._lock:
-            self.are_closed = True
+            self._are_closed = True

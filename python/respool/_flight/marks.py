@@ -13,6 +13,8 @@ from typing import Any, Literal
 
 import pyarrow as pa
 
+How = Literal["range", "end", "wait"]
+
 
 @dataclass(frozen=True)
 class Mark:
@@ -24,7 +26,7 @@ class Mark:
     """
 
     next: int
-    how: Literal["range", "end", "wait"] | None
+    how: How | None
     batches: int
     rows: int
 

@@ -66,7 +66,9 @@ def to_expression(form: object) -> pc.Expression:
         raise PredicateError("the filter is none that is known") from error
 
 
-def _form(node: Node, depth: int) -> list[Any]:
+def _form(  # noqa: PLR0911 - one for each form
+    node: Node, depth: int
+) -> list[Any]:
     if depth == 0:
         raise PredicateError(
             f"cannot send a filter that is nested more than {MAX_DEPTH} deep: try isin, or filter what comes"
@@ -112,7 +114,10 @@ def _parts(node: Call) -> list[Node]:
     return found
 
 
-def _expression(form: Any, depth: int) -> pc.Expression:  # noqa: ANN401 - anybody's JSON
+def _expression(  # noqa: C901, PLR0911 - one for each form
+    form: Any,  # noqa: ANN401 - anybody's JSON
+    depth: int,
+) -> pc.Expression:
     if depth == 0 or not isinstance(form, list) or not form or not isinstance(form[0], str):
         raise PredicateError("the filter is none that is known, or too deep")
     match form:

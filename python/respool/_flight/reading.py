@@ -46,7 +46,10 @@ class Reading:
         self._schema: pa.Schema | None = None
         _OPEN.add(self)
         self._thread = threading.Thread(
-            target=self._read, args=(client, ticket, options), name="respool-flight-read", daemon=True
+            target=self._read,
+            args=(client, ticket, options),
+            name="respool-flight-read",
+            daemon=True,
         )
         self._thread.start()
 

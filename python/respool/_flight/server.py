@@ -8,12 +8,13 @@ import threading
 from typing import TYPE_CHECKING, Self
 from weakref import WeakSet
 
+import pyarrow as pa
+
 from respool._flight import access, fork
 from respool._flight.limits import Limits, Places
 from respool._flight.service import Service
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from types import TracebackType
 
     from respool._flight.shelf import Shelf
@@ -43,15 +44,22 @@ class Server:
         self._places = Places(max_streams)
         self._closed = threading.Event()
         middleware = None if token is None else {"token": access.Bearer(token)}
-        self._service = Service(
-            shelf,
-            limits,
-            self._places,
-            may_list=token is not None,
-            location=location,
-            middleware=middleware,
-            tls_certificates=None if tls is None else [tls],
-        )
+        try:
+            self._service = Service(
+                shelf,
+                limits,
+                self._places,
+                may_list=token is not None,
+                location=location,
+                middleware=middleware,
+                tls_certificates=None if tls is None else [tls],
+            )
+        except pa.ArrowException as error:
+            shelf.close()
+            raise OSError(
+                f"cannot listen at {location}: the port is taken, the address is not of this machine, or the "
+                f"certificate is none ({error})"
+            ) from None
         fork.keep(self._service)
         before, _, _ = location.rpartition(":")
         self._uri = f"{before}:{self._service.port}"

@@ -8,13 +8,12 @@ import json
 import logging
 import struct
 import time
-from typing import TYPE_CHECKING, Any, Concatenate, NoReturn, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar, cast
 
 import pyarrow as pa
 
 from respool._flight import ranges, told
 from respool._flight.library import flight
-from respool._flight.limits import Limits, Places
 from respool._flight.stream import stream
 from respool._flight.tickets import (
     Shown,
@@ -29,6 +28,7 @@ from respool._flight.tickets import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from respool._flight.limits import Limits, Places
     from respool._flight.served import Extent, Served
     from respool._flight.shelf import Shelf
 
@@ -37,38 +37,43 @@ LOGGER = logging.getLogger("respool.flight")
 _VALID = 3600
 """Seconds for which a range may be asked for again, as far as is promised; it holds for as long as the log is there."""
 _MOST_ENDPOINTS = 1024
-Asked = ParamSpec("Asked")
-Answer = TypeVar("Answer")
+Call = TypeVar("Call", bound="Callable[..., Any]")
 
 
-def _guarded(
-    call: Callable[Concatenate[Service, Asked], Answer],
-) -> Callable[Concatenate[Service, Asked], Answer]:
+def _guarded(call: Call) -> Call:
     """Tell a client of an error only what was made for it to see; the others name files and lines."""
 
     @functools.wraps(call)
-    def answered(self: Service, *args: Asked.args, **kwargs: Asked.kwargs) -> Answer:
+    def answered(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - those of the call
         try:
-            return call(self, *args, **kwargs)
+            return call(*args, **kwargs)
         except TicketError as error:
             raise told.refusal(str(error)) from None
         except flight.FlightError:
             raise
         except Exception as error:
             LOGGER.exception("a call failed")
-            raise told.refusal(
-                f"the server could not do that ({type(error).__name__})", "trouble"
-            ) from None
+            raise told.of_trouble(error) from None
 
-    return answered
+    return cast("Call", answered)
 
 
 class Service(flight.FlightServerBase):
-    """Serves a shelf."""
+    """Serves a shelf.
+
+    Not ``get_schema``: pyarrow tells its caller where in which file an error of that call arose. The schema is in
+    what ``get_flight_info`` gives.
+    """
 
     def __init__(
-        self, shelf: Shelf, limits: Limits, places: Places, *, may_list: bool, **options: Any
-    ) -> None:  # noqa: ANN401 - pyarrow's
+        self,
+        shelf: Shelf,
+        limits: Limits,
+        places: Places,
+        *,
+        may_list: bool,
+        **options: Any,  # noqa: ANN401 - those of pyarrow
+    ) -> None:
         # Before the base class, which answers calls from then on.
         self._shelf = shelf
         self._limits = limits
@@ -78,7 +83,7 @@ class Service(flight.FlightServerBase):
 
     @_guarded
     def list_flights(
-        self, context: flight.ServerCallContext, criteria: bytes
+        self, context: flight.ServerCallContext, criteria: object
     ) -> Iterator[flight.FlightInfo]:
         """List the names, for who has a token."""
         del context
@@ -104,15 +109,6 @@ class Service(flight.FlightServerBase):
         return self._info(self._found(wanted), wanted.shown, descriptor)
 
     @_guarded
-    def get_schema(
-        self, context: flight.ServerCallContext, descriptor: flight.FlightDescriptor
-    ) -> flight.SchemaResult:
-        """Tell the schema of a cache."""
-        del context
-        wanted = _wanted(descriptor)
-        return flight.SchemaResult(_schema(self._found(wanted), wanted.shown))
-
-    @_guarded
     def do_get(
         self, context: flight.ServerCallContext, ticket: flight.Ticket
     ) -> flight.FlightDataStream:
@@ -129,10 +125,11 @@ class Service(flight.FlightServerBase):
     @_guarded
     def do_action(self, context: flight.ServerCallContext, action: flight.Action) -> NoReturn:
         """Refuse all actions."""
+        del context, action
         raise told.refusal("this server has no actions")
 
     @_guarded
-    def list_actions(self, context: flight.ServerCallContext) -> list[flight.ActionType]:
+    def list_actions(self, context: flight.ServerCallContext) -> list[Any]:
         """Return no actions: there are none."""
         del context
         return []
@@ -142,6 +139,7 @@ class Service(flight.FlightServerBase):
         self, context: object, descriptor: object, reader: object, writer: object
     ) -> NoReturn:
         """Refuse all data."""
+        del context, descriptor, reader, writer
         raise told.refusal("this server only gives")
 
     @_guarded
@@ -149,6 +147,7 @@ class Service(flight.FlightServerBase):
         self, context: object, descriptor: object, reader: object, writer: object
     ) -> NoReturn:
         """Refuse all data."""
+        del context, descriptor, reader, writer
         raise told.refusal("this server only gives")
 
     def _found(self, wanted: Wanted) -> Served:
@@ -204,9 +203,10 @@ def _in(seconds: float) -> Any:  # noqa: ANN401 - a scalar of pyarrow
 
 def _wanted(descriptor: flight.FlightDescriptor) -> Wanted:
     if descriptor.descriptor_type == flight.DescriptorType.CMD:
-        return decode_command(descriptor.command)
-    if descriptor.descriptor_type == flight.DescriptorType.PATH and len(descriptor.path) == 1:
-        return by_text(descriptor.path[0].decode("utf-8", "replace"))
+        return decode_command(descriptor.command or b"")
+    path = descriptor.path or []
+    if len(path) == 1:
+        return by_text(path[0].decode("utf-8", "replace"))
     raise TicketError("a descriptor is a name, an identity or a command of respool")
 
 
@@ -220,7 +220,7 @@ def _schema(served: Served, shown: Shown) -> pa.Schema:
 def _split(served: Served, extent: Extent, limits: Limits) -> Iterator[tuple[int, int | None]]:
     """Yield ranges of about so many bytes; the last one of what is not complete follows it."""
     batches = extent.batches
-    size = served.cache.prefix().nbytes if batches else 0
+    size = served.cache.nbytes
     ranges_wanted = max(1, min(size // limits.range_bytes, batches, _MOST_ENDPOINTS))
     bounds = [batches * i // ranges_wanted for i in range(ranges_wanted + 1)] if batches else [0]
     yield from itertools.pairwise(bounds)

@@ -10,12 +10,12 @@ import pyarrow as pa
 
 from respool._flight import marks, told
 from respool._flight.library import flight
-from respool._flight.marks import Mark
+from respool._flight.marks import How, Mark
 from respool._flight.ranges import Range
 from respool.exceptions import RespoolError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator, Iterator
 
     from respool._flight.limits import Limits, Places
     from respool._flight.served import Served
@@ -96,7 +96,7 @@ def _batches(
     places: Places,
     sent: _Sent,
     empty: pa.RecordBatch,
-) -> Iterator[Any]:
+) -> Generator[Any, None, How]:
     """Yield what there is and what comes; return how that ended."""
     last_sent = time.monotonic()
     while True:
@@ -104,27 +104,32 @@ def _batches(
         end = extent.batches if ticket.last is None else min(extent.batches, ticket.last)
         if batches.position < end:
             for chunk, position in batches.take(end, ticket.last):
-                if chunk:
-                    limits.check(chunk)
-                    yield pa.RecordBatchReader.from_batches(batches.schema, chunk)
-                    sent.batches += len(chunk)
-                    sent.rows += sum(batch.num_rows for batch in chunk)
+                yield from _chunk(batches.schema, limits, chunk, sent)
                 yield empty, Mark(position, None, sent.batches, sent.rows).encode()
             last_sent = time.monotonic()
-        elif ticket.last is not None and batches.position >= ticket.last:
+            continue
+        if ticket.last is not None and batches.position >= ticket.last:
             return "range"
-        elif extent.state == "complete":
+        if extent.state == "complete":
             return "end"
-        elif extent.state == "failed":
+        if extent.state == "failed":
             raise _failure(served)
-        elif places.are_closed:
-            raise told.refusal("the server is being closed", "closing")
-        elif context.is_cancelled():
+        places.check_open()
+        if context.is_cancelled() or time.monotonic() - last_sent > limits.wait:
             return "wait"
-        elif time.monotonic() - last_sent > limits.wait:
-            return "wait"
-        else:
-            served.pull.wait_for(batches.position, _LOOK)
+        served.pull.wait_for(batches.position, _LOOK)
+
+
+def _chunk(
+    schema: pa.Schema, limits: Limits, chunk: list[pa.RecordBatch], sent: _Sent
+) -> Iterator[pa.RecordBatchReader]:
+    good = limits.fitting(chunk)
+    if good:
+        yield pa.RecordBatchReader.from_batches(schema, good)
+        sent.batches += len(good)
+        sent.rows += sum(batch.num_rows for batch in good)
+    if len(good) < len(chunk):
+        raise limits.refusal(chunk[len(good)])
 
 
 def _failure(served: Served) -> flight.FlightError:

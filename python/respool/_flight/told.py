@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from respool import exceptions
 from respool._flight.library import flight
-from respool.exceptions import IncompleteStreamError
+from respool.exceptions import IncompleteStreamError, RespoolError
 
 MAX_TEXT, _MAX_MESSAGE = 1500, 400
 """Bytes of a text that are sent, and of the message beside it: both have to fit the 8 KiB of gRPC's trailers."""
@@ -43,11 +43,10 @@ class Told:
 
 def refusal(text: str, kind: Kind = "refused") -> flight.FlightError:
     """Make the error of what the server does not do."""
-    make = (
-        flight.FlightUnavailableError if kind in ("busy", "closing") else flight.FlightServerError
-    )
+    is_for_now = kind in ("busy", "closing")
+    make = flight.FlightUnavailableError if is_for_now else flight.FlightServerError
     text = _cut(text, MAX_TEXT)
-    return make(_cut(text, _MAX_MESSAGE), extra_info=_encode(Told(kind, text)))
+    return _error(make, text, Told(kind, text))
 
 
 def of_source(
@@ -57,14 +56,23 @@ def of_source(
     told = _told("source", error, hidden)
     told = Told(**{**asdict(told), "batches": batches, "rows": rows})
     text = f"after {batches} batches ({rows} rows) the source failed: {told.name}: {told.text}"
-    return flight.FlightServerError(_cut(text, _MAX_MESSAGE), extra_info=_encode(told))
+    return _error(flight.FlightServerError, text, told)
 
 
-def of_trouble(error: BaseException, hidden: dict[str, str]) -> flight.FlightError:
-    """Make the error of what went wrong on the server, with neither its source nor its client to blame."""
-    told = _told("trouble", error, hidden)
-    text = _cut(f"{told.name}: {told.text}", _MAX_MESSAGE)
-    return flight.FlightServerError(text, extra_info=_encode(told))
+def of_trouble(error: BaseException, hidden: dict[str, str] | None = None) -> flight.FlightError:
+    """Make the error of what went wrong on the server, with neither its source nor its client to blame.
+
+    What is none of respool or of the system has a text that may say anything, so it is not told.
+    """
+    if isinstance(error, (RespoolError, OSError)):
+        told = _told("trouble", error, hidden or {})
+    else:
+        told = Told(
+            "trouble",
+            "the server could not do that; its own log says why",
+            name=type(error).__name__,
+        )
+    return _error(flight.FlightServerError, f"{told.name}: {told.text}", told)
 
 
 def read(error: BaseException) -> Told | None:
@@ -83,6 +91,8 @@ def raised(told: Told, batches: int, rows: int) -> BaseException:
         if batches or told.kind == "another":
             return IncompleteStreamError(told.text, (batches, rows))
         return ValueError(told.text)
+    if told.kind == "trouble" and told.module == "builtins" and not told.number:
+        return RuntimeError(f"{told.name}: {told.text}")
     kind = getattr(_MODULES.get(told.module), told.name, None)
     if isinstance(kind, type) and issubclass(kind, Exception):
         made = _made(kind, told)
@@ -128,8 +138,10 @@ def _told(kind: Kind, error: BaseException, hidden: dict[str, str]) -> Told:
     return Told(kind, text, cls.__module__, cls.__qualname__, number, *counts)
 
 
-def _encode(told: Told) -> bytes:
-    return json.dumps(asdict(told), ensure_ascii=False).encode("utf-8", "replace")
+def _error(kind: Any, text: str, told: Told) -> flight.FlightError:  # noqa: ANN401 - the stubs know of no `extra_info`
+    info = json.dumps(asdict(told), ensure_ascii=False).encode("utf-8", "replace")
+    made: flight.FlightError = kind(_cut(text, _MAX_MESSAGE), extra_info=info)
+    return made
 
 
 def _cut(text: str, most: int) -> str:
