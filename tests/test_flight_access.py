@@ -216,9 +216,9 @@ def refusal_of(client: flight.FlightClient, i: int, given: bytes) -> pa.ArrowExc
         lambda: client.do_get(flight.Ticket(given)).read_all(),
         lambda: client.get_flight_info(descriptor),
         lambda: client.get_flight_info(by_name),
-        lambda: list(client.do_action(flight.Action(given[:20].hex(), given))),  # noqa: PLW0108
+        lambda: list(client.do_action(flight.Action(given[:20].hex(), given))),
         lambda: client.get_schema(descriptor),
-        lambda: client.do_put(descriptor, SCHEMA)[0].close(),
+        lambda: client.do_put(descriptor, SCHEMA)[0].close(),  # noqa: PLW0108 - asks first
     )
     try:
         calls[i % 3 and i % len(calls)]()

@@ -7,12 +7,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import pyarrow as pa
+
 from respool._flight import told
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-    import pyarrow as pa
 
 _MOST_OF_FLIGHT = (1 << 31) - (1 << 20)
 """A message of Flight has less than 2 GiB."""
@@ -39,20 +39,28 @@ class Limits:
     def fitting(self, batches: list[pa.RecordBatch]) -> list[pa.RecordBatch]:
         """Return the batches before the first that is too large to be sent."""
         for i, batch in enumerate(batches):
-            if batch.nbytes > self._most:
+            if size_of(batch) > self._most:
                 return batches[:i]
         return batches
 
     def refusal(self, batch: pa.RecordBatch) -> BaseException:
         """Make the error of a batch that is too large."""
         return told.refusal(
-            f"a batch has {batch.nbytes} bytes, and this server sends no more than {self._most} at once: select "
+            f"a batch has {size_of(batch)} bytes, and this server sends no more than {self._most} at once: select "
             "fewer columns, or cache it with batch_rows="
         )
 
     @property
     def _most(self) -> int:
         return min(self.message, _MOST_OF_FLIGHT)
+
+
+def size_of(batch: pa.RecordBatch) -> int:
+    """Return the bytes that a batch shows; where an older pyarrow can't tell for a type, those that it holds."""
+    try:
+        return batch.nbytes
+    except pa.ArrowException:
+        return batch.get_total_buffer_size()
 
 
 class Places:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from respool._flight.limits import size_of
 from respool._flight.predicates import to_expression
 
 if TYPE_CHECKING:
@@ -87,7 +88,7 @@ class Range:
             if position <= first:
                 continue
             chunk.append(batch)
-            size += batch.nbytes
+            size += size_of(batch)
             if size >= _BYTES or len(chunk) >= _BATCHES:
                 self.position = position
                 yield chunk, position

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from respool._flight.served import Served
     from respool._flight.tickets import Ticket
 
+LOGGER = logging.getLogger("respool.flight")
 _LOOK = 0.25
 """Seconds after which a stream that waits looks whether its client is still there."""
 
@@ -62,10 +64,11 @@ def _told_apart(served: Served, parts: Iterator[Any]) -> Iterator[Any]:
         yield from parts
     except (flight.FlightError, GeneratorExit):
         raise
-    except BaseException as error:  # noqa: BLE001 - a thread of the server, which goes on
+    except BaseException as error:
         if served.cache.error is not None and not isinstance(error, RespoolError):
             # A view met it by itself.
             raise _failure(served) from None
+        LOGGER.exception("a stream failed")
         raise told.of_trouble(error, served.hidden) from None
 
 
