@@ -269,7 +269,7 @@ def test_a_directory_of_names_and_a_log_are_served_as_they_are(log_dir):
         with pytest.raises(ValueError, match="nothing by that name"):
             respool.flight.open(server.uri, "three")
     path = respool.ls(root)[1].path
-    with respool.flight.serve(path) as server, respool.flight.open(server.uri, path.name) as there:
+    with respool.flight.serve(path) as server, respool.flight.open(server.uri, "two") as there:
         assert pa.table(there).equals(expected(5))
 
 

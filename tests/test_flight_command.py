@@ -30,10 +30,15 @@ def root(log_dir, monkeypatch):
 
 @pytest.mark.parametrize(
     ("what", "token", "number"),
-    [("directory", "", signal.SIGTERM), ("names", TOKEN, signal.SIGINT)],
+    [
+        ("directory", "", signal.SIGTERM),
+        ("names", TOKEN, signal.SIGINT),
+        ("logs", "", signal.SIGINT),
+    ],
 )
 def test_it_serves_until_it_is_told_to_stop(root, what, token, number):
-    given = [root] if what == "directory" else ["one", "two"]
+    logs = [one.path for one in respool.ls(root)]
+    given = {"directory": [root], "names": ["one", "two"], "logs": logs}[what]
     child = processes.start(COMMAND, *given, token)
     with processes.killed_at_the_end(child):
         uri = child.stdout.readline().strip()

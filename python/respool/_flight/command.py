@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 import respool
 from respool import flight
-from respool._named import names, place
+from respool._flight.shelf import called
+from respool._named import place
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -67,12 +68,14 @@ def _caches(paths: Sequence[PathLike]) -> PathLike | dict[str, respool.StreamCac
     found: dict[str, respool.StreamCacheView] = {}
     for one in paths:
         text = os.fsdecode(one)
-        directory = Path(text).expanduser()
-        name = directory.name if directory.is_dir() else text
+        directory = Path(text).expanduser().absolute()
+        is_directory = directory.is_dir()
+        name = called(directory) if is_directory else text
         if name in found:
             raise ValueError(f"two of what is to be served are called {name!r}")
-        if directory.is_dir():
-            found[names.check(name)] = respool.open(directory)
-        else:
-            found[name] = respool.named(name, directory=place.root(None))
+        found[name] = (
+            respool.open(directory)
+            if is_directory
+            else respool.named(name, directory=place.root(None))
+        )
     return found

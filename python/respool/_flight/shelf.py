@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 import respool
 from respool import _native, _ours
 from respool._flight.served import Served
-from respool._named import names, place
+from respool._named import layout, names, place
 from respool._native import StreamCacheView
 from respool.exceptions import RespoolError
 
@@ -112,12 +112,21 @@ class _Opened:
             self._served.clear()
 
 
+def called(path: Path) -> str:
+    """Return the name of a log: that of the named cache that it is of, or of its directory, as an id."""
+    if layout.is_home(path.parent):
+        name = names.name_of(path.parent.name)
+        if name is not None:
+            return name
+    return (_NO_LETTER.sub("_", path.name).lstrip(".-") or "log")[:128]
+
+
 class Log:
     """One kept log, under the name of its directory."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._name = (_NO_LETTER.sub("_", path.name).lstrip(".-") or "log")[:128]
+        self._name = called(path)
         self._opened = _Opened()
 
     def names(self) -> list[str]:
