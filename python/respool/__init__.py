@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 
     # Written twice, a name is public to type checkers without being in `__all__`.
     from respool import duckdb as duckdb
+    from respool import flight as flight
     from respool import polars as polars
     from respool import typing as typing
 
@@ -66,7 +67,7 @@ __all__ = [
 
 _ENGINES = {"duckdb": "DuckDB", "polars": "Polars"}
 
-_LATER = frozenset({*_ENGINES, "typing"})
+_LATER = frozenset({*_ENGINES, "flight", "typing"})
 """Modules that are imported when somebody asks for them: no engine is loaded for nothing."""
 
 
@@ -78,9 +79,11 @@ if not TYPE_CHECKING:
         try:
             return importlib.import_module(f"respool.{name}")
         except ImportError as error:
-            if name not in _ENGINES:
+            if name == "typing":
                 raise
             # What asks for every attribute, such as `help`, goes on without this one.
+            if name not in _ENGINES:
+                raise AttributeError(str(error)) from error
             raise AttributeError(
                 f"respool.{name} needs {_ENGINES[name]}, which can't be imported ({error}): "
                 f"pip install 'respool[{name}]'"

@@ -1,0 +1,110 @@
+"""Who may ask, and at which addresses."""
+
+from __future__ import annotations
+
+import hmac
+import ipaddress
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from respool._flight.library import flight
+
+if TYPE_CHECKING:
+    from respool.typing import PathLike
+
+_PLAIN = frozenset({"grpc", "grpc+tcp"})
+_LEAST = 16
+"""Characters of a token."""
+
+
+class Bearer(flight.ServerMiddlewareFactory):
+    """Lets in who has the token, whatever is asked for."""
+
+    def __init__(self, token: str) -> None:
+        super().__init__()
+        self._expected = f"Bearer {token}".encode()
+
+    def start_call(self, info: object, headers: dict[str, Any]) -> None:
+        """Refuse a call that has no token or another one."""
+        del info
+        given: list[str | bytes] = []
+        for name, values in headers.items():
+            if name.lower() == "authorization":
+                given += values
+        one = given[0] if len(given) == 1 else ""
+        sent = one.encode("utf-8", "replace") if isinstance(one, str) else bytes(one)
+        if not hmac.compare_digest(sent, self._expected):
+            raise flight.FlightUnauthenticatedError("the token is missing or wrong")
+
+
+def checked_token(token: str) -> str:
+    """Return a token, if it can be sent and is not too short.
+
+    Raises
+    ------
+    ValueError
+        If it can't, or is.
+    """
+    if len(token) < _LEAST or not token.isascii() or not token.isprintable() or " " in token:
+        raise ValueError(
+            f"a token has at least {_LEAST} characters of ASCII and no spaces, such as those of "
+            "secrets.token_urlsafe()"
+        )
+    return token
+
+
+def checked_location(
+    location: str, *, has_token: bool, tls: tuple[object, object] | bool | None
+) -> str:
+    """Return where to listen, with the scheme that says whether it is encrypted.
+
+    Raises
+    ------
+    ValueError
+        If it is no location; if it is not of this machine alone and there is no token, or nothing about TLS.
+    """
+    parts = urlsplit(location)
+    try:
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        host = port = None
+    if parts.scheme not in {*_PLAIN, "grpc+tls"} or not host or port is None or parts.path:
+        raise ValueError(
+            f"a location is grpc://HOST:PORT, or grpc+tls:// with tls=, not {location!r}; port 0 is a free one"
+        )
+    has_tls = isinstance(tls, tuple)
+    if parts.scheme == "grpc+tls" and not has_tls:
+        raise ValueError("grpc+tls needs tls=(certificate, key)")
+    if not is_loopback(host):
+        if not has_token:
+            raise ValueError(
+                f"without a token only this machine is served, at 127.0.0.1, and not {host}: give token="
+            )
+        if not has_tls and tls is not False:
+            raise ValueError(
+                f"at {host} a token would go over the network for all to read: give tls=(certificate, key), or "
+                "tls=False where something else encrypts"
+            )
+    shown = f"[{host}]" if ":" in host else host
+    return f"{'grpc+tls' if has_tls else 'grpc'}://{shown}:{port}"
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether only this machine reaches an address."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def pem(given: bytes | PathLike) -> bytes:
+    """Return a certificate or a key, of which this is the text or the path."""
+    if isinstance(given, bytes) and given.lstrip().startswith(b"-----BEGIN"):
+        return given
+    if isinstance(given, str) and given.lstrip().startswith("-----BEGIN"):
+        return given.encode()
+    return Path(os.fsdecode(given)).expanduser().read_bytes()

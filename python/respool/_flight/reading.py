@@ -1,0 +1,138 @@
+"""One stream, read by a thread of its own.
+
+Who waits for it can be interrupted, can give up, and can be gone: a read of Flight can't be interrupted by Ctrl-C. The
+thread holds a few messages at most.
+"""
+
+from __future__ import annotations
+
+import atexit
+import queue
+import threading
+from typing import TYPE_CHECKING
+from weakref import WeakSet
+
+from respool._flight import fork
+from respool._flight.library import flight
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+_AHEAD = 2
+"""Messages that are read before somebody asks."""
+_LOOK = 0.5
+
+
+class Silent(Exception):  # noqa: N818 - it is caught, and becomes an error of ours
+    """Nothing came for too long."""
+
+
+class Closed(Exception):  # noqa: N818 - nobody sees it
+    """The stream was closed, or Python ends."""
+
+
+Message = tuple["pa.RecordBatch | None", bytes | None]
+
+
+class Reading:
+    """The messages of a stream."""
+
+    def __init__(
+        self, client: flight.FlightClient, ticket: bytes, options: flight.FlightCallOptions
+    ) -> None:
+        self._messages: queue.Queue[Message | BaseException | None] = queue.Queue(_AHEAD)
+        self._is_over = threading.Event()
+        self._stream: flight.FlightStreamReader | None = None
+        self._schema: pa.Schema | None = None
+        _OPEN.add(self)
+        self._thread = threading.Thread(
+            target=self._read,
+            args=(client, ticket, options),
+            name="respool-flight-read",
+            daemon=True,
+        )
+        self._thread.start()
+
+    @property
+    def schema(self) -> pa.Schema | None:
+        """The schema of the stream, once a message came."""
+        return self._schema
+
+    def take(self, patience: float) -> Message | None:
+        """Return the next batch and what stands beside it; None at the end.
+
+        Raises
+        ------
+        Silent
+            If nothing came for so many seconds.
+        Closed
+            If it was closed.
+        BaseException
+            What ended the stream.
+        """
+        if self._is_over.is_set() or ENDING.is_set():
+            raise Closed
+        try:
+            message = self._messages.get(timeout=patience)
+        except queue.Empty:
+            raise Silent from None
+        if isinstance(message, BaseException):
+            raise message
+        return message
+
+    def close(self) -> None:
+        """End the stream, wherever it is."""
+        self._is_over.set()
+        stream = self._stream
+        if stream is not None:
+            stream.cancel()
+        _OPEN.discard(self)
+
+    def join(self, seconds: float) -> None:
+        """Wait for the thread."""
+        self._thread.join(seconds)
+
+    def _read(
+        self, client: flight.FlightClient, ticket: bytes, options: flight.FlightCallOptions
+    ) -> None:
+        last: BaseException | None = None
+        try:
+            stream = client.do_get(flight.Ticket(ticket), options)
+            fork.keep(stream)
+            self._stream = stream
+            if self._is_over.is_set():
+                stream.cancel()
+            self._schema = stream.schema
+            while not self._is_over.is_set():
+                chunk = stream.read_chunk()
+                beside = chunk.app_metadata
+                self._put((chunk.data, None if beside is None else beside.to_pybytes()))
+        except StopIteration:
+            pass
+        except BaseException as error:  # noqa: BLE001 - it is for who takes
+            last = error
+        self._put(last)
+
+    def _put(self, message: Message | BaseException | None) -> None:
+        while not self._is_over.is_set():
+            try:
+                self._messages.put(message, timeout=_LOOK)
+            except queue.Full:
+                continue
+            return
+
+
+ENDING = threading.Event()
+"""Whether Python ends: a thread that is in it then must not stay, as it could not come back from where it waits."""
+
+_OPEN: WeakSet[Reading] = WeakSet()
+
+
+@atexit.register
+def _close_all() -> None:
+    ENDING.set()
+    reading = list(_OPEN)
+    for one in reading:
+        one.close()
+    for one in reading:
+        one.join(2)

@@ -1,0 +1,81 @@
+"""One cache or view that is served: which it is, and how far it has come."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from respool._flight.pull import Pull
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from respool import StreamCache, StreamCacheView
+
+
+@dataclass(frozen=True)
+class Extent:
+    """How far a source has come: its batches, and whether they are all."""
+
+    state: Literal["growing", "complete", "failed"]
+    batches: int
+
+
+class Served:
+    """A cache or a view under a name.
+
+    Attributes
+    ----------
+    identity
+        Of a kept log its own, so that it is the same after a restart; of a view of one, made of that and of what
+        is shown; of what has no path, one of chance.
+    """
+
+    def __init__(self, name: str, view: StreamCacheView, *, is_ours: bool) -> None:
+        self.name = name
+        self.view = view
+        self.cache: StreamCache = view.cache
+        self.is_whole = view is self.cache
+        self.is_ours = is_ours
+        self.identity = _identity(view)
+        self.pull = Pull(self.cache)
+        place = self.cache._place_of_log  # noqa: SLF001
+        self.hidden: dict[str, str] = {} if place is None else {str(place[0]): f"{name!r}"}
+
+    @property
+    def schema(self) -> pa.Schema:
+        """The schema of every batch, before columns are selected."""
+        return self.view.schema
+
+    def extent(self) -> Extent:
+        """Return how far the source has come. A slice may be complete before its source is."""
+        cache = self.cache
+        # How it ended first: what is stored by then is all.
+        is_complete, error = self.view.complete, cache.error
+        batches = cache.ingested_count
+        if is_complete:
+            return Extent("complete", batches)
+        return Extent("growing" if error is None else "failed", batches)
+
+    def is_over(self) -> bool:
+        """Tell whether it will never be more than it is, though somebody may go on with its log."""
+        return self.is_ours and (self.cache.closed or self.cache.error is not None)
+
+    def stop(self) -> None:
+        """End what waits for the source; close what was opened for this server."""
+        self.pull.stop()
+        if self.is_ours:
+            self.cache.close()
+
+
+def _identity(view: StreamCacheView) -> str:
+    place = view.cache._place_of_log  # noqa: SLF001
+    if place is None:
+        return secrets.token_hex(16)
+    identity = place[1]
+    if view is view.cache:
+        return identity.hex()
+    saved = view.__reduce__()[1][2]
+    return hashlib.blake2b(identity + (saved or b""), digest_size=16).hexdigest()

@@ -1,0 +1,125 @@
+"""A server that runs until it is closed."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import threading
+from typing import TYPE_CHECKING, Self
+from weakref import WeakSet
+
+import pyarrow as pa
+
+from respool._flight import access, fork
+from respool._flight.limits import Limits, Places
+from respool._flight.service import Service
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from respool._flight.shelf import Shelf
+
+_PATIENCE = 5.0
+"""Seconds that streams have to end when the server is closed."""
+
+
+class Server:
+    """What :func:`respool.flight.serve` returns: a running server.
+
+    A context manager that closes it. Caches that were handed over stay open.
+    """
+
+    def __init__(
+        self,
+        shelf: Shelf,
+        location: str,
+        *,
+        token: str | None,
+        tls: tuple[bytes, bytes] | None,
+        limits: Limits,
+        max_streams: int,
+    ) -> None:
+        self._process = os.getpid()
+        self._shelf = shelf
+        self._places = Places(max_streams)
+        self._closed = threading.Event()
+        middleware = None if token is None else {"token": access.Bearer(token)}
+        try:
+            self._service = Service(
+                shelf,
+                limits,
+                self._places,
+                may_list=token is not None,
+                location=location,
+                middleware=middleware,
+                tls_certificates=None if tls is None else [tls],
+            )
+        except pa.ArrowException as error:
+            shelf.close()
+            raise OSError(
+                f"cannot listen at {location}: the port is taken, the address is not of this machine, or the "
+                f"certificate is none ({error})"
+            ) from None
+        fork.keep(self._service)
+        before, _, _ = location.rpartition(":")
+        self._uri = f"{before}:{self._service.port}"
+        _RUNNING.add(self)
+
+    @property
+    def uri(self) -> str:
+        """Where it is reached, for :func:`respool.flight.open`."""
+        return self._uri
+
+    @property
+    def closed(self) -> bool:
+        """Whether it was closed, or is the server of the parent process."""
+        return self._closed.is_set() or os.getpid() != self._process
+
+    @property
+    def streams(self) -> int:
+        """How many streams are being sent."""
+        return self._places.used
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Wait until it is closed, or so many seconds; tell whether it is closed. Ctrl-C ends the waiting."""
+        return self._closed.wait(timeout)
+
+    def close(self) -> None:
+        """End it. Streams that are being sent end with an error that tells their clients to ask again.
+
+        Waits for that 5 seconds at most: for a client that does not read, or a source that a view waits for.
+        """
+        if self.closed:
+            return
+        self._closed.set()
+        self._places.close()
+        self._shelf.close()
+        # It waits for streams that nobody may read to their end.
+        ending = threading.Thread(
+            target=self._service.shutdown, name="respool-flight-close", daemon=True
+        )
+        ending.start()
+        ending.join(_PATIENCE)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc_value: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"<respool.flight.Server {'closed' if self.closed else self._uri}>"
+
+
+_RUNNING: WeakSet[Server] = WeakSet()
+
+
+@atexit.register
+def _close_all() -> None:
+    for server in list(_RUNNING):
+        server.close()

@@ -1,0 +1,182 @@
+"""Caches over Arrow Flight: one machine reads a stream once, many replay it.
+
+Examples
+--------
+>>> import pyarrow as pa, respool, respool.flight
+>>> source = (pa.record_batch({"n": [i]}) for i in range(3))
+>>> numbers = respool.cache(source, schema=pa.schema({"n": pa.int64()}))
+>>> with respool.flight.serve({"numbers": numbers}) as server:
+...     with respool.flight.open(server.uri, "numbers") as there:
+...         pa.table(there)["n"].to_pylist()
+[0, 1, 2]
+>>> numbers.close()
+"""
+
+from __future__ import annotations
+
+import weakref
+from typing import TYPE_CHECKING, Literal
+
+import respool
+from respool._flight import access, fetch, predicates, tickets
+from respool._flight.limits import Limits
+from respool._flight.server import Server
+from respool._flight.shelf import shelf_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    import pyarrow.compute as pc
+
+    from respool import StreamCache, StreamCacheView
+    from respool.typing import ByteSize, PathLike
+
+__all__ = ["Server", "open", "serve"]
+
+_WHOLE = 1 << 62
+
+
+def serve(
+    caches: Mapping[str, StreamCacheView] | PathLike,
+    location: str = "grpc://127.0.0.1:0",
+    *,
+    tls: tuple[bytes | PathLike, bytes | PathLike] | Literal[False] | None = None,
+    token: str | None = None,
+    max_streams: int = 64,
+    max_message: ByteSize = "1 GiB",
+    range_bytes: ByteSize = "256 MiB",
+) -> Server:
+    """Serve caches to other machines, also while they are being filled.
+
+    The source of a cache is read once, as far as the client that is furthest asks for. Clients are those of
+    :func:`respool.flight.open`, and any that speaks Arrow Flight.
+
+    Parameters
+    ----------
+    caches
+        Caches and views by the names that they are to be known by; they stay yours to close. Or a directory: of
+        a kept log, which is known by the name of the directory, or of named caches, as :func:`respool.named`
+        has them.
+    location
+        ``grpc://HOST:PORT``; port 0 is a free one.
+    tls
+        A certificate and its key, as files or text in PEM. False serves a token without encryption on an
+        address that other machines reach; None refuses that.
+    token
+        What a client has to show, for all it asks. Without one only the loopback addresses are served, and
+        nothing is listed.
+    max_streams
+        How many replays may run at once; a client that finds none left tries again.
+    max_message
+        The largest batch that is sent; a larger one is an error. Flight itself ends at 2 GiB.
+    range_bytes
+        About how much one endpoint gives.
+
+    Returns
+    -------
+    Server
+        Which runs until it is closed. A context manager.
+
+    Raises
+    ------
+    FileNotFoundError
+        If the directory is not there.
+    ValueError
+        If a name is none, the location is none, or it is one that others reach and there is no token or no TLS.
+    TypeError
+        If something is no cache.
+    OSError
+        If it can't listen there.
+    """
+    secret = None if token is None else access.checked_token(token)
+    where = access.checked_location(location, has_token=secret is not None, tls=tls)
+    if max_streams < 1:
+        raise ValueError(f"max_streams is at least 1, not {max_streams}")
+    limits = Limits(
+        message=respool._native._bytes_of(max_message, _WHOLE),  # noqa: SLF001
+        range_bytes=max(1, respool._native._bytes_of(range_bytes, _WHOLE)),  # noqa: SLF001
+    )
+    pair = (access.pem(tls[0]), access.pem(tls[1])) if isinstance(tls, tuple) else None
+    shelf = shelf_of(caches)
+    return Server(shelf, where, token=secret, tls=pair, limits=limits, max_streams=max_streams)
+
+
+def open(  # noqa: A001 - as `respool.open`
+    uri: str,
+    name: str | None = None,
+    *,
+    columns: Sequence[str | int] | None = None,
+    filter: pc.Expression | Sequence[object] | None = None,  # noqa: A002 - as the method
+    token: str | None = None,
+    tls_root_certs: bytes | PathLike | None = None,
+    retry: float = 60.0,
+    memory: ByteSize | None = "25%",
+    disk: ByteSize | None = "auto",
+    directory: PathLike | None = None,
+    path: PathLike | None = None,
+    prefetch: ByteSize | None = "16 MiB",
+) -> StreamCache:
+    """Open a cache that another machine serves: a cache here too, filled as it is read.
+
+    Each batch comes over the network once, and is then in the memory or the log of this cache. Where the connection
+    breaks it is made again, and goes on at the batch where it was. The first read asks for the first batch.
+
+    Parameters
+    ----------
+    uri
+        What ``server.uri`` says; ``grpc+tls://HOST:PORT`` with TLS.
+    name
+        Of the cache, or its identity; None if there is but one.
+    columns
+        Names or numbers of the columns that are wanted. The others do not go over the network.
+    filter
+        As for ``filter`` of a cache, in pyarrow's forms: rows that do not pass don't go over the network.
+    token
+        The server's.
+    tls_root_certs
+        The certificate that the server's is signed with, as a file or text in PEM; None for those of the system.
+    retry
+        Seconds for which a server that can't be reached is tried again, since the last batch.
+    memory, disk, directory, path, prefetch
+        As for :func:`respool.cache`. With ``prefetch`` Ctrl-C ends a read and not the cache.
+
+    Returns
+    -------
+    StreamCache
+
+    Raises
+    ------
+    ConnectionError
+        If the server can't be reached for so long; also from a read.
+    PermissionError
+        If the token is missing or wrong.
+    ValueError
+        If the server has nothing by that name, or a column or a filter is none of it.
+    TypeError
+        If the filter has none of pyarrow's forms.
+
+    Notes
+    -----
+    What the source raised comes after the last good batch: as the same class where that is one of Python, pyarrow
+    or respool, and else as :class:`~respool.exceptions.IncompleteStreamError` with its name and text. If another log
+    has taken the place of the one that was read, that is such an error too.
+    """
+    named = tickets.Wanted(None, None, tickets.Shown()) if name is None else tickets.by_text(name)
+    form = None if filter is None else predicates.to_form(filter)
+    shown = tickets.Shown(None if columns is None else list(columns), form)
+    certs = None if tls_root_certs is None else access.pem(tls_root_certs)
+    server = fetch.Server(uri, token, certs, retry)
+    info = server.info(tickets.Wanted(named.name, named.identity, shown))
+    fetched = fetch.Fetch(server, info)
+    cache = respool.cache(
+        fetched.batches(),
+        schema=info.schema,
+        memory=memory,
+        disk=disk,
+        directory=directory,
+        path=path,
+        prefetch=prefetch,
+    )
+    there = weakref.ref(cache)
+    fetched.until(lambda: (cache := there()) is None or cache.closed)
+    return cache

@@ -1,0 +1,223 @@
+"""One source, read once, for clients that follow it; and how its end reaches each of them."""
+
+import os
+import time
+from functools import partial
+
+import pyarrow as pa
+import pytest
+from pyarrow import flight
+
+import flying
+import processes
+import respool
+import respool.flight
+from respool.exceptions import IncompleteStreamError, MemoryCapacityError
+from sources import SCHEMA, Source, SourceBrokeError, batch, expected
+
+CLIENTS = 8
+
+
+def clients(uri, task, count=CLIENTS):
+    def one():
+        with respool.flight.open(uri) as there:
+            return task(there)
+
+    return processes.in_threads(*[one] * count, timeout=40)
+
+
+def test_eight_clients_over_a_source_that_is_filling(long):
+    source = Source(400 if long else 60, pause=0.002)
+    with respool.cache(source, schema=SCHEMA) as cache, flying.served(cache) as server:
+        tables = clients(server.uri, pa.table)
+        assert source.pulls == source.batches + 1
+    wanted = expected(source.batches)
+    assert [table.equals(wanted) for table in tables] == [True] * CLIENTS
+
+
+def test_a_client_gets_a_batch_as_soon_as_it_is_there():
+    source = Source(3, stall_at=2, stall=10)
+    with respool.cache(source, schema=SCHEMA) as cache, flying.served(cache) as server:
+        assert source.pulls == 0
+        with respool.flight.open(server.uri, prefetch=None) as there:
+            assert source.pulls == 0
+            began = time.monotonic()
+            assert there.batch(1).equals(batch(1))
+            assert time.monotonic() - began < 5
+            assert source.stalling.wait(5) or source.pulls == 2
+            source.released.set()
+            assert pa.table(there).equals(expected(3))
+
+
+def test_a_stream_without_news_is_asked_for_again(monkeypatch):
+    source = Source(3, stall_at=1, stall=20)
+    with respool.cache(source, schema=SCHEMA) as cache, flying.served(cache) as server:
+        object.__setattr__(server._service._limits, "wait", 0.2)
+        given = flying.ticket(server.uri)
+        with flight.connect(server.uri) as client:
+            chunks = [chunk.app_metadata for chunk in client.do_get(flight.Ticket(given))]
+        assert b'"how":"wait"' in chunks[-1].to_pybytes()
+        with respool.flight.open(server.uri) as there:
+            reading = processes.in_threads(
+                partial(pa.table, there), lambda: (time.sleep(1), source.released.set())
+            )
+            assert reading[0].equals(expected(3))
+
+
+ERRORS = {
+    "of Python": (ValueError("not so"), ValueError, "not so"),
+    "with one text": (KeyError("a key"), KeyError, "a key"),
+    "of the system": (ConnectionResetError(104, "gone"), ConnectionResetError, "gone"),
+    "of pyarrow": (pa.ArrowInvalid("no such thing"), pa.ArrowInvalid, "no such thing"),
+    "of somebody": (
+        SourceBrokeError("no batch"),
+        IncompleteStreamError,
+        "SourceBrokeError: no batch",
+    ),
+    "that ends programs": (SystemExit(3), IncompleteStreamError, "3"),
+    "that takes more": (
+        UnicodeDecodeError("utf-8", b"\xff", 0, 1, "bad"),
+        IncompleteStreamError,
+        "UnicodeDecodeError",
+    ),
+    "that is long": (ValueError("é" * 100_000), ValueError, "é" * 100),
+}
+
+
+@pytest.mark.parametrize("name", ERRORS)
+def test_the_error_of_the_source_comes_to_every_client_after_the_good_batches(name):
+    error, kind, text = ERRORS[name]
+    source = Source(10, fail_at=4, error=error)
+    with respool.cache(source, schema=SCHEMA) as cache, flying.served(cache) as server:
+        ended = clients(server.uri, flying.batches_of, 3)
+        again = clients(server.uri, flying.batches_of, 1)
+    for batches, raised in [*ended, *again]:
+        assert pa.Table.from_batches(batches).equals(expected(4))
+        assert type(raised) is kind
+        assert text in str(raised)
+        if kind is IncompleteStreamError:
+            assert (raised.batches, raised.rows) == (4, 400)
+
+
+@pytest.mark.parametrize("name", ["all", "view"])
+def test_pyarrows_own_client_gets_an_error_too(name):
+    source = Source(10, fail_at=4)
+    with respool.cache(source, schema=SCHEMA) as cache:
+        view = cache if name == "all" else cache.filter([("n", ">", 150)])
+        with flying.served(view) as server, pytest.raises(flight.FlightServerError) as caught:
+            flying.plain(server.uri)
+    assert "after 4 batches (400 rows) the source failed: SourceBrokeError" in str(caught.value)
+
+
+def test_a_view_gives_its_good_batches_before_the_error():
+    source = Source(10, fail_at=4)
+    with (
+        respool.cache(source, schema=SCHEMA) as cache,
+        flying.served(cache.filter([("n", ">", 150)])) as server,
+    ):
+        ((batches, error),) = clients(server.uri, flying.batches_of, 1)
+    assert pa.Table.from_batches(batches)["n"].to_pylist() == list(range(151, 400))
+    assert isinstance(error, IncompleteStreamError)
+
+
+def test_a_log_that_its_writer_left_is_not_whole_there_either(log_dir):
+    cache = respool.cache(Source(), schema=SCHEMA, path=log_dir / "log")
+    cache.batch(2)
+    cache.close()
+    with respool.flight.serve(log_dir / "log") as server:
+        ((batches, error),) = clients(server.uri, flying.batches_of, 1)
+        assert len(batches) == 3
+        assert type(error) is IncompleteStreamError
+        assert (error.batches, error.rows) == (3, 300)
+        assert str(log_dir) not in str(error)
+        # Somebody goes on with it.
+        with respool.resume(log_dir / "log", Source(), schema=SCHEMA) as again:
+            again.ingest_all()
+        assert clients(server.uri, pa.table, 1)[0].equals(expected(5))
+
+
+def test_a_log_that_another_process_fills_is_followed(log_dir):
+    code = """
+import sys
+import respool
+from sources import SCHEMA, Source
+cache = respool.cache(Source(20, pause=0.01), schema=SCHEMA, path=sys.argv[1])
+cache.batch(0)
+print("begun", flush=True)
+cache.ingest_all()
+"""
+    child = processes.start(code, log_dir / "log")
+    with processes.killed_at_the_end(child):
+        processes.wait_for_line(child, "begun")
+        with respool.flight.serve(log_dir / "log") as server:
+            tables = clients(server.uri, pa.table, 2)
+    assert [table.equals(expected(20)) for table in tables] == [True, True]
+
+
+def test_what_the_server_cannot_store_is_an_error_there_and_comes_after_a_resize():
+    source = Source(4)
+    with (
+        respool.cache(source, schema=SCHEMA, memory=5000, disk=None) as cache,
+        flying.served(cache) as server,
+    ):
+        ((batches, error),) = clients(server.uri, flying.batches_of, 1)
+        assert len(batches) < 4
+        assert isinstance(error, MemoryCapacityError)
+        cache.resize(memory="1 MiB")
+        assert clients(server.uri, pa.table, 1)[0].equals(expected(4))
+    assert source.pulls == 5
+
+
+def test_closing_a_cache_there_ends_what_it_waits_for():
+    source = Source(3, stall_at=1, stall=30)
+    with respool.cache(source, schema=SCHEMA) as cache, flying.served(cache) as server:
+        there = respool.flight.open(server.uri)
+        waiting = processes.in_threads(
+            lambda: there.batch(2), lambda: (source.stalling.wait(10), there.close())
+        )
+        assert isinstance(waiting[0], ValueError)
+        flying.until(lambda: server.streams == 0)
+        source.released.set()
+
+
+def test_closing_the_server_ends_its_streams_and_leaves_caches_open():
+    source = Source(3, stall_at=1, stall=30)
+    with respool.cache(source, schema=SCHEMA) as cache:
+        server = flying.served(cache)
+        there = respool.flight.open(server.uri, retry=0.5)
+        began = time.monotonic()
+        got = processes.in_threads(
+            partial(flying.batches_of, there), lambda: (source.stalling.wait(10), server.close())
+        )
+        assert time.monotonic() - began < 10
+        batches, error = got[0]
+        assert len(batches) == 1
+        assert isinstance(error, ConnectionError)
+        assert server.closed
+        assert server.wait(0)
+        source.released.set()
+        assert pa.table(cache).equals(expected(3))
+    server.close()
+
+
+def test_a_forked_child_leaves_the_server_and_its_clients_alone():
+    source = Source()
+    with respool.cache(source, schema=SCHEMA) as cache, flying.served(cache) as server:
+        there = respool.flight.open(server.uri)
+        there.batch(0)
+        child = os.fork()
+        if child == 0:
+            # Its end runs as that of any program.
+            try:
+                server.close()
+                del there
+            finally:
+                os._exit(7 if server.closed else 1)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
+        assert pa.table(there).equals(expected(5))
+        there.close()
+
+
+@pytest.fixture
+def long(request):
+    return request.config.getoption("--long")
