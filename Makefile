@@ -5,7 +5,9 @@
 #   .venv-oldest    the oldest DuckDB, Polars and pyarrow that are supported
 #   .venv-polars20  the first Polars 2
 # and, for `make test-workers` alone, into
-#   .venv-workers   PyTorch and Dask
+#   .venv-workers   PyTorch, Grain, JAX and Dask
+# and, for `make bench-epochs` alone, without the wheel, into
+#   .venv-streaming MosaicML Streaming
 
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
@@ -24,7 +26,7 @@ RUST := $(shell find crates -name '*.rs' -o -name 'Cargo.toml') Cargo.toml Cargo
 PACKAGE := $(shell find python -name '*.py' -o -name '*.pyi' -o -name py.typed)
 LINTED := python tests benchmarks docs
 
-.PHONY: help build demo test test-rust test-shuttle test-python test-oldest test-polars20 test-workers promises lint deny bench format clean
+.PHONY: help build demo test test-rust test-shuttle test-python test-oldest test-polars20 test-workers promises lint deny bench bench-epochs format clean
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /\1\t/' | expand -t 16
@@ -55,7 +57,7 @@ test-oldest: .venv-oldest/installed ## the engine tests with the oldest engines
 test-polars20: .venv-polars20/installed ## the engine tests with the first Polars 2
 	.venv-polars20/bin/python -m pytest tests/engines $(PYTEST_ARGS)
 
-test-workers: .venv-workers/installed ## workers of PyTorch and Dask; not in `test`: it downloads gigabytes
+test-workers: .venv-workers/installed ## training with PyTorch, Grain and JAX, workers of Dask; not in `test`: it downloads gigabytes
 	.venv-workers/bin/python -m pytest tests/workers $(PYTEST_ARGS)
 
 lint: .venv/installed ## format, clippy, ruff, mypy and the stub against the module
@@ -74,13 +76,16 @@ deny: ## advisories, licences, doubles and origins of the dependencies (DENY="li
 bench: .venv/installed .venv/bench ## ratios against pyarrow and batchcorder, one table per subject
 	$(BIN)/python benchmarks/run.py
 
+bench-epochs: .venv/installed .venv/bench .venv-workers/installed .venv-workers/bench .venv-streaming/tools ## epochs against Hugging Face datasets and MosaicML Streaming; downloads gigabytes twice
+	$(BIN)/python benchmarks/run.py epochs_torch
+
 format: .venv/tools ## rewrite the sources as `make lint` wants them
 	cargo fmt --all
 	$(BIN)/ruff check --fix $(LINTED) notebooks
 	$(BIN)/ruff format $(LINTED) notebooks
 
 clean: ## remove the environments, the wheel and the build
-	rm -rf .venv .venv-oldest .venv-polars20 .venv-workers dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-oldest .venv-polars20 .venv-workers .venv-streaming dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	cargo clean
 
 # --- environments: each stamp is a file, so a second run does nothing ---
@@ -93,6 +98,10 @@ clean: ## remove the environments, the wheel and the build
 
 .venv/bench: .venv/tools
 	$(BIN)/python $(PIP) install --group bench
+	touch $@
+
+.venv-workers/bench: .venv-workers/tools
+	.venv-workers/bin/python $(PIP) install --group bench-epochs
 	touch $@
 
 .venv-%/tools: pyproject.toml
