@@ -5,9 +5,11 @@
 #   .venv-oldest    the oldest DuckDB, Polars and pyarrow that are supported
 #   .venv-polars20  the first Polars 2
 # and, for `make test-workers` alone, into
-#   .venv-workers   PyTorch and Dask
+#   .venv-workers   PyTorch, Grain, JAX and Dask
 # and, for `make docs`, `make test-docs` and `make docs-check`, into
 #   .venv-docs      Sphinx, and the engines and formats that only pages of the site use
+# and, for `make bench-epochs` alone, without the wheel, into
+#   .venv-streaming MosaicML Streaming
 
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
@@ -26,7 +28,7 @@ RUST := $(shell find crates -name '*.rs' -o -name 'Cargo.toml') Cargo.toml Cargo
 PACKAGE := $(shell find python -name '*.py' -o -name '*.pyi' -o -name py.typed)
 LINTED := python tests benchmarks docs
 
-.PHONY: help build demo test test-rust test-shuttle test-python test-oldest test-polars20 test-workers test-docs docs docs-check promises lint deny bench format clean
+.PHONY: help build demo test test-rust test-shuttle test-python test-oldest test-polars20 test-workers test-docs docs docs-check promises lint deny bench bench-epochs format clean
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /\1\t/' | expand -t 16
@@ -58,7 +60,7 @@ test-oldest: .venv-oldest/installed ## the engine tests with the oldest engines
 test-polars20: .venv-polars20/installed ## the engine tests with the first Polars 2
 	.venv-polars20/bin/python -m pytest tests/engines $(PYTEST_ARGS)
 
-test-workers: .venv-workers/installed ## workers of PyTorch and Dask; not in `test`: it downloads gigabytes
+test-workers: .venv-workers/installed ## training with PyTorch, Grain and JAX, workers of Dask; not in `test`: it downloads gigabytes
 	.venv-workers/bin/python -m pytest tests/workers tests/test_docs.py --environment workers $(PYTEST_ARGS)
 
 docs: .venv-docs/installed ## build the site into build/docs; a warning is an error
@@ -89,13 +91,16 @@ deny: ## advisories, licences, doubles and origins of the dependencies (DENY="li
 bench: .venv/installed .venv/bench ## ratios against pyarrow and batchcorder, one table per subject
 	$(BIN)/python benchmarks/run.py
 
+bench-epochs: .venv/installed .venv/bench .venv-workers/installed .venv-workers/bench .venv-streaming/tools ## epochs against Hugging Face datasets and MosaicML Streaming; downloads gigabytes twice
+	$(BIN)/python benchmarks/run.py epochs_torch
+
 format: .venv/tools ## rewrite the sources as `make lint` wants them
 	cargo fmt --all
 	$(BIN)/ruff check --fix $(LINTED) notebooks
 	$(BIN)/ruff format $(LINTED) notebooks
 
 clean: ## remove the environments, the wheel and the build
-	rm -rf .venv .venv-oldest .venv-polars20 .venv-workers .venv-docs dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-oldest .venv-polars20 .venv-workers .venv-docs .venv-streaming dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	cargo clean
 
 # --- environments: each stamp is a file, so a second run does nothing ---
@@ -108,6 +113,10 @@ clean: ## remove the environments, the wheel and the build
 
 .venv/bench: .venv/tools
 	$(BIN)/python $(PIP) install --group bench
+	touch $@
+
+.venv-workers/bench: .venv-workers/tools
+	.venv-workers/bin/python $(PIP) install --group bench-epochs
 	touch $@
 
 .venv-%/tools: pyproject.toml

@@ -114,9 +114,10 @@ WITHOUT_ENGINES = """
 import inspect
 import pydoc
 import sys
-sys.modules["duckdb"] = sys.modules["polars"] = None
+for name in ("duckdb", "grain", "polars", "torch"):
+    sys.modules[name] = None
 import respool
-for name in ("duckdb", "polars"):
+for name in ("duckdb", "grain", "polars", "torch"):
     assert not hasattr(respool, name)
     assert name in dir(respool)
     assert name not in dict(inspect.getmembers(respool))
@@ -130,11 +131,15 @@ assert "Read an Arrow stream once" in pydoc.render_doc(respool)
 
 
 def test_without_engines_their_modules_are_missing_attributes_that_name_the_extra():
-    duckdb, polars = processes.run(WITHOUT_ENGINES).strip().splitlines()
+    duckdb, grain, polars, torch = processes.run(WITHOUT_ENGINES).strip().splitlines()
     assert duckdb.startswith("respool.duckdb needs DuckDB")
     assert duckdb.endswith("pip install 'respool[duckdb]'")
     assert polars.startswith("respool.polars needs Polars")
     assert polars.endswith("pip install 'respool[polars]'")
+    assert grain.startswith("respool.grain needs Grain")
+    assert grain.endswith("pip install 'respool[grain]'")
+    assert torch.startswith("respool.torch needs PyTorch")
+    assert torch.endswith("pip install 'respool[torch]'")
 
 
 STUB = Path(respool.__file__).with_name("_native.pyi")

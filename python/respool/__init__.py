@@ -42,7 +42,9 @@ if TYPE_CHECKING:
     # Written twice, a name is public to type checkers without being in `__all__`.
     from respool import duckdb as duckdb
     from respool import flight as flight
+    from respool import grain as grain
     from respool import polars as polars
+    from respool import torch as torch
     from respool import typing as typing
 
 # No module of `_LATER`: `from respool import *` must not load an engine, nor hide its name or `typing`; nor
@@ -65,7 +67,7 @@ __all__ = [
     "rm",
 ]
 
-_ENGINES = {"duckdb": "DuckDB", "polars": "Polars"}
+_ENGINES = {"duckdb": "DuckDB", "grain": "Grain", "polars": "Polars", "torch": "PyTorch"}
 
 _LATER = frozenset({*_ENGINES, "flight", "typing"})
 """Modules that are imported when somebody asks for them: no engine is loaded for nothing."""

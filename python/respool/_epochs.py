@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import starmap
 from typing import TYPE_CHECKING, Any, Literal
 
 from respool import _native
@@ -125,7 +126,8 @@ def arrays(epochs: Epochs) -> Iterator[dict[str, np.ndarray]]:
             for (name, kind, shape), start in zip(columns, starts, strict=True)
         }
 
-    return (shown(*step) for step in epochs._memory())  # noqa: SLF001
+    # No generator: one that has raised an error looks as if it had come to its end.
+    return starmap(shown, epochs._memory())  # noqa: SLF001
 
 
 def restored(view: StreamCacheView, options: dict[str, Any], state: dict[str, Any]) -> Epochs:

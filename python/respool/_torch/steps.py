@@ -1,0 +1,55 @@
+"""The steps of one epoch, one after the other."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+__all__ = ["Steps"]
+
+
+class Steps:
+    """Gives every so many steps of an epoch, and knows which is next.
+
+    A generator would do but for errors: it ends with one, and whoever asks it again takes that for the end of the
+    epoch.
+    """
+
+    def __init__(
+        self,
+        made: Iterator[Any],
+        tensors: Callable[[Any], dict[str, Any]],
+        epoch: int,
+        first: int,
+        end: int | None,
+        every: int,
+    ) -> None:
+        self.epoch = epoch
+        self.next = first
+        self._end = end
+        self._every = every
+        self._made = made
+        self._tensors = tensors
+        # A step that could not be made tensors of comes again, or it would be missing.
+        self._pending: Any = None
+
+    def __iter__(self) -> Steps:
+        """Return itself."""
+        return self
+
+    def __next__(self) -> dict[str, Any]:
+        """Return the next step. It counts when it is handed out."""
+        if self._end is not None and self.next >= self._end:
+            raise StopIteration
+        try:
+            if self._pending is None:
+                self._pending = next(self._made)
+            tensors = self._tensors(self._pending)
+        except ValueError as error:
+            error.add_note("Of nulls: null_value={...} says what stands for those of a column.")
+            raise
+        self._pending = None
+        self.next += self._every
+        return tensors
