@@ -37,8 +37,10 @@ if TYPE_CHECKING:
     from types import ModuleType
 
     # Written twice, a name is public to type checkers without being in `__all__`.
+    from respool import daft as daft
     from respool import duckdb as duckdb
     from respool import polars as polars
+    from respool import ray as ray
     from respool import typing as typing
 
 # No module of `_LATER`: `from respool import *` must not load an engine, nor hide its name or `typing`; nor
@@ -58,7 +60,7 @@ __all__ = [
     "rm",
 ]
 
-_ENGINES = {"duckdb": "DuckDB", "polars": "Polars"}
+_ENGINES = {"daft": "Daft", "duckdb": "DuckDB", "polars": "Polars", "ray": "Ray Data"}
 
 _LATER = frozenset({*_ENGINES, "typing"})
 """Modules that are imported when somebody asks for them: no engine is loaded for nothing."""
