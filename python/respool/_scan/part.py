@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from respool import _ours, _pickle
 from respool._filters import predicate
+from respool._scan.kept import keep
 from respool.exceptions import IncompleteStreamError
 
 if TYPE_CHECKING:
@@ -83,7 +84,7 @@ class Part:
         if filling is not None:
             return filling
         try:
-            return _pickle.reopen(self.path, self.identity, None, None, 0)
+            cache = _pickle.reopen(self.path, self.identity, None, None, 0)
         except FileNotFoundError as error:
             reason = "another log is there than the one that was planned to be read"
             if "another one" not in str(error):
@@ -91,3 +92,5 @@ class Part:
             raise FileNotFoundError(
                 errno.ENOENT, f"on {platform.node()}, {reason}", self.path
             ) from error
+        keep(cache)
+        return cache

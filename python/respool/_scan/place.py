@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import respool
-from respool import _native, _ours
+from respool import _native, _ours, _pickle
 from respool._named import layout, whole
 from respool.exceptions import CorruptLogError, IncompleteStreamError
 
@@ -73,6 +73,8 @@ def found(where: PathLike, directory: PathLike | None, *, prefix: bool) -> Log:
     there = cache._place_of_log  # noqa: SLF001
     if there is None or there[1] != about["identity"]:
         raise FileNotFoundError(2, "another log was put in its place just now", os.fspath(path))
+    # What is read in this process is read through this cache.
+    _pickle.share(cache, *there)
     return Log(cache, there[0], there[1], batches, rows, state == "complete")
 
 
