@@ -75,6 +75,8 @@ def read(
         If the log is not whole, and ``prefix`` is false.
     ValueError
         If a column is not there, or the filter can't be told exactly.
+    TypeError
+        If a column is a union or has an extension type, which Daft does not take from Arrow.
 
     Examples
     --------
@@ -144,12 +146,22 @@ class LogTask(DataSourceTask):  # type: ignore[misc]
 
     async def read(self) -> AsyncIterator[RecordBatch]:
         for batch in self._part.batches():
-            yield RecordBatch.from_arrow_record_batches([batch], batch.schema)
+            yield _converted(pa.Table.from_batches([batch]))
 
 
 def _schema_of(log: Log, columns: list[str]) -> Schema:
     fields = [log.cache.schema.field(name) for name in columns]
-    return Schema.from_pyarrow_schema(pa.schema(fields))
+    for field in fields:
+        if pa.types.is_union(field.type) or isinstance(field.type, pa.BaseExtensionType):
+            raise TypeError(
+                f"Daft can't read column {field.name!r} ({field.type}) from Arrow: leave it out with columns="
+            )
+    # As of rows, since Daft makes other types of some: of views, run ends, dictionaries.
+    return _converted(pa.schema(fields).empty_table()).schema()
+
+
+def _converted(table: pa.Table) -> RecordBatch:
+    return RecordBatch.from_arrow_table(table)
 
 
 def _expressions(pushdowns: Pushdowns) -> list[object]:
