@@ -4,8 +4,10 @@
 #   .venv           the newest engines: tests, lint, demo, benchmarks
 #   .venv-oldest    the oldest DuckDB, Polars and pyarrow that are supported
 #   .venv-polars20  the first Polars 2
-# and, for `make test-workers` alone, into
+# and, for `make test-workers` and `make test-scale` alone, into
 #   .venv-workers   PyTorch and Dask
+#   .venv-scale     Ray, Dask and Spark
+#   .venv-daft      Daft, which wants an older pyarrow
 
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
@@ -24,7 +26,7 @@ RUST := $(shell find crates -name '*.rs' -o -name 'Cargo.toml') Cargo.toml Cargo
 PACKAGE := $(shell find python -name '*.py' -o -name '*.pyi' -o -name py.typed)
 LINTED := python tests benchmarks docs
 
-.PHONY: help build demo test test-rust test-shuttle test-python test-oldest test-polars20 test-workers promises lint deny bench format clean
+.PHONY: help build demo test test-rust test-shuttle test-python test-oldest test-polars20 test-workers test-scale promises lint deny bench format clean
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /\1\t/' | expand -t 16
@@ -58,6 +60,10 @@ test-polars20: .venv-polars20/installed ## the engine tests with the first Polar
 test-workers: .venv-workers/installed ## workers of PyTorch and Dask; not in `test`: it downloads gigabytes
 	.venv-workers/bin/python -m pytest tests/workers $(PYTEST_ARGS)
 
+test-scale: .venv-scale/installed .venv-daft/installed ## Ray, Daft, Dask, Spark; not in `test`: gigabytes (PYTEST_ARGS=--long: a log of 4 GiB)
+	.venv-scale/bin/python -m pytest --override-ini filterwarnings=default --timeout 120 tests/scale $(PYTEST_ARGS)
+	.venv-daft/bin/python -m pytest --override-ini filterwarnings=default --timeout 120 tests/scale $(PYTEST_ARGS)
+
 lint: .venv/installed ## format, clippy, ruff, mypy and the stub against the module
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
@@ -65,7 +71,7 @@ lint: .venv/installed ## format, clippy, ruff, mypy and the stub against the mod
 	$(BIN)/ruff check $(LINTED) notebooks
 	$(BIN)/ruff format --check $(LINTED) notebooks
 	$(BIN)/mypy
-	$(BIN)/python -m mypy.stubtest respool --mypy-config-file pyproject.toml
+	$(BIN)/python -m mypy.stubtest respool --mypy-config-file pyproject.toml --allowlist .ci/stubtest.txt
 
 deny: ## advisories, licences, doubles and origins of the dependencies (DENY="licenses bans sources" without a network)
 	@command -v cargo-deny >/dev/null || { echo 'nothing was checked: cargo install --locked cargo-deny'; exit 1; }
@@ -80,7 +86,7 @@ format: .venv/tools ## rewrite the sources as `make lint` wants them
 	$(BIN)/ruff format $(LINTED) notebooks
 
 clean: ## remove the environments, the wheel and the build
-	rm -rf .venv .venv-oldest .venv-polars20 .venv-workers dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-oldest .venv-polars20 .venv-workers .venv-scale .venv-daft dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	cargo clean
 
 # --- environments: each stamp is a file, so a second run does nothing ---
@@ -106,7 +112,7 @@ dist/built: .venv/tools $(RUST) $(PACKAGE) README.md
 	$(BIN)/maturin build --release --out dist
 	touch $@
 
-.venv/installed .venv-oldest/installed .venv-polars20/installed .venv-workers/installed: %/installed: %/tools dist/built
+.venv/installed .venv-oldest/installed .venv-polars20/installed .venv-workers/installed .venv-scale/installed .venv-daft/installed: %/installed: %/tools dist/built
 	$*/bin/python $(PIP) install --force-reinstall --no-deps dist/*.whl
 	$*/bin/python $(PIP) check
 	touch $@
