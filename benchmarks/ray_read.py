@@ -162,7 +162,10 @@ class Files(Datasource):
         return self.size
 
     def get_read_tasks(
-        self, parallelism: int, per_task_row_limit: int | None = None, data_context: object = None
+        self,
+        parallelism: int,
+        per_task_row_limit: int | None = None,  # noqa: ARG002 - part of the interface
+        data_context: object = None,  # noqa: ARG002
     ) -> list[ReadTask]:
         count = min(parallelism, len(self.parts))
         tasks = []

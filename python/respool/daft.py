@@ -9,11 +9,9 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-import daft
 import pyarrow as pa
 from daft.io.source import DataSource, DataSourceTask
 from daft.recordbatch import RecordBatch
-from daft.schema import Schema
 
 from respool._filters import predicate
 from respool._scan.agreed import agreed
@@ -25,7 +23,9 @@ from respool._scan.plan import Plan
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
 
+    import daft
     from daft.io.pushdowns import Pushdowns
+    from daft.schema import Schema
 
     from respool._scan.place import Log
     from respool.typing import PathLike
@@ -80,11 +80,13 @@ def read(
 
     Examples
     --------
-    >>> import pyarrow as pa, respool.daft
-    >>> path = getfixture("tmp_path") / "log"
-    >>> respool.cache(pa.table({"id": [1, 2, 3]}), path=path).ingest_all()
+    >>> import tempfile
+    >>> import daft, pyarrow as pa, respool.daft
+    >>> with tempfile.TemporaryDirectory() as directory:
+    ...     orders = respool.named("orders", lambda: pa.table({"id": [1, 2, 3]}), directory=directory)
+    ...     orders.ingest_all()
+    ...     respool.daft.read(orders.path).where(daft.col("id") > 1).to_pydict()
     1
-    >>> respool.daft.read(path).where(daft.col("id") > 1).to_pydict()
     {'id': [2, 3]}
     """
     if tasks is not None and tasks < 1:

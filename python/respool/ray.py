@@ -86,11 +86,13 @@ def read(
 
     Examples
     --------
+    >>> import tempfile
     >>> import pyarrow as pa, respool.ray
-    >>> path = getfixture("tmp_path") / "log"
-    >>> respool.cache(pa.table({"id": [1, 2, 3]}), path=path).ingest_all()
+    >>> with tempfile.TemporaryDirectory() as directory:
+    ...     orders = respool.named("orders", lambda: pa.table({"id": [1, 2, 3]}), directory=directory)
+    ...     orders.ingest_all()
+    ...     respool.ray.read(orders.path, filter=[("id", ">", 1)]).count()
     1
-    >>> respool.ray.read(path, filter=[("id", ">", 1)]).count()
     2
     """
     if "override_num_blocks" in options or "parallelism" in options:
@@ -106,7 +108,11 @@ def read(
 
 
 def cache(
-    source: ray.data.Dataset | Source, path: PathLike, *, ingest: bool = False, **options: Any  # noqa: ANN401
+    source: ray.data.Dataset | Source,
+    path: PathLike,
+    *,
+    ingest: bool = False,
+    **options: Any,  # noqa: ANN401
 ) -> StreamCache:
     """Keep what can be read once, or what a Dataset computes, in a log that all nodes read.
 
@@ -131,10 +137,12 @@ def cache(
 
     Examples
     --------
-    >>> import respool.ray
-    >>> squares = ray.data.range(100).map_batches(lambda b: {"n": b["id"] ** 2})
-    >>> kept = respool.ray.cache(squares, getfixture("tmp_path") / "log", ingest=True)
-    >>> kept.num_rows, respool.ray.read(kept.path).sum("n")
+    >>> import tempfile
+    >>> import ray, respool.ray
+    >>> squares = ray.data.range(100).map_batches(lambda batch: {"n": batch["id"] ** 2})
+    >>> with tempfile.TemporaryDirectory() as directory:
+    ...     kept = respool.ray.cache(squares, directory + "/squares", ingest=True)
+    ...     kept.num_rows, respool.ray.read(kept.path).sum("n")
     (100, 328350)
     """
     if isinstance(source, ray.data.Dataset):

@@ -28,7 +28,7 @@ def test_page(page, tmp_path):
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     script = tmp_path / "page.py"
     script.write_text("\n".join(blocks))
-    run = subprocess.run(
+    run = subprocess.run(  # noqa: PLW1510 - what it said is in the assertion
         [sys.executable, script],
         cwd=tmp_path,
         env=environment,

@@ -7,11 +7,11 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from work import dies_once
 
 import processes
 import respool
 from conftest import eventually
-from work import dies_once
 
 pytest.importorskip("ray.data")
 
@@ -50,7 +50,7 @@ respool.ray.read(sys.argv[1], blocks=4).map_batches(
 
 
 def shared_memory():
-    return {path.name for path in Path("/dev/shm").iterdir()}
+    return {path.name for path in Path("/dev/shm").iterdir()}  # noqa: S108 - looked at
 
 
 def inside(directory):

@@ -2,13 +2,12 @@
 
 import itertools
 
-import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
+from work import where
 
 import respool
 from conftest import batches, kept
-from work import where
 
 pytest.importorskip("ray.data")
 
@@ -56,7 +55,6 @@ def test_a_fused_aggregate_sees_the_segments_and_leaves_the_object_store_alone(r
     assert {block["places"] for block in seen} == {"segment"}
     assert len({block["node"] for block in seen}) == 2
     put = created(ray) - before
-    print(f"{size} bytes of log, {len(seen)} blocks, {put} bytes into the object store")
     assert put < size / 100
 
 
@@ -68,7 +66,7 @@ def test_what_is_not_fused_is_counted_as_it_should_be(ray, log):
 
 
 def test_tasks_are_small_whatever_the_log(ray, large):
-    import ray.cloudpickle as cloudpickle
+    from ray import cloudpickle
 
     from respool._ray.datasource import LogDatasource
     from respool._scan.place import found

@@ -2,11 +2,11 @@
 
 import pyarrow as pa
 import pytest
+from work import followed
 
 import respool
 from conftest import eventually
 from sources import SCHEMA, Source, rows_of
-from work import followed
 
 pytest.importorskip("ray.data")
 

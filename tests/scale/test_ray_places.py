@@ -5,11 +5,11 @@ import time
 
 import pyarrow as pa
 import pytest
+from work import where
 
 import respool
 from conftest import batches, kept
 from respool.exceptions import CorruptLogError, IncompleteStreamError
-from work import where
 
 pytest.importorskip("ray.data")
 

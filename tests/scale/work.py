@@ -33,7 +33,12 @@ def where(table: pa.Table) -> pa.Table:
     node = ray.get_runtime_context().get_node_id()
     total = pc.sum(table["x"]).as_py()
     return pa.table(
-        {"rows": [table.num_rows], "places": [" ".join(sorted(places))], "node": [node], "x": [total]}
+        {
+            "rows": [table.num_rows],
+            "places": [" ".join(sorted(places))],
+            "node": [node],
+            "x": [total],
+        }
     )
 
 

@@ -73,7 +73,9 @@ class LogDatasource(Datasource):  # type: ignore[misc]  # Ray has no types
         return clone
 
     def estimate_inmemory_data_size(self) -> int:
-        return int(sum(self._plan.batches.sizes[number] for number in self._plan.kept) * self._share)
+        return int(
+            sum(self._plan.batches.sizes[number] for number in self._plan.kept) * self._share
+        )
 
     @property
     def _share(self) -> float:
@@ -110,7 +112,8 @@ class LogDatasource(Datasource):  # type: ignore[misc]  # Ray has no types
             return schema
         if not columns:
             return pa.schema([(STUB, pa.null())])
-        return pa.schema([schema.field(name) for name in columns], schema.metadata)
+        fields = pa.schema([schema.field(name) for name in columns])
+        return fields.with_metadata(schema.metadata)
 
 
 def blocks(part: Part, schema: pa.Schema) -> Iterator[pa.Table]:

@@ -64,4 +64,6 @@ def batches_of(log: Log) -> Batches:
 
 
 def _changed(path: Path) -> CorruptLogError:
-    return CorruptLogError(5, "the index does not say what it said when it was opened", os.fspath(path))
+    return CorruptLogError(
+        5, "the index does not say what it said when it was opened", os.fspath(path)
+    )

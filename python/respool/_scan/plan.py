@@ -13,8 +13,6 @@ from respool._scan.index import Batches, batches_of
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    import pyarrow as pa
-
     from respool._native import Predicate
     from respool._scan.place import Log
 
@@ -49,7 +47,8 @@ class Plan:
             self._kept = [
                 number
                 for number in every
-                if number not in ruled_out and self.batches.end(number) > self.batches.firsts[number]
+                if number not in ruled_out
+                and self.batches.end(number) > self.batches.firsts[number]
             ]
         return self._kept
 
@@ -91,7 +90,10 @@ def spans(batches: Batches, numbers: Iterable[int]) -> list[Span]:
             joined.append([first, end])
     step = -(-len(joined) // MOST_SPANS) or 1
     if step > 1:
-        joined = [[joined[i][0], joined[min(i + step, len(joined)) - 1][1]] for i in range(0, len(joined), step)]
+        joined = [
+            [joined[i][0], joined[min(i + step, len(joined)) - 1][1]]
+            for i in range(0, len(joined), step)
+        ]
     assert all(left[1] <= right[0] for left, right in pairwise(joined))  # noqa: S101
     return [(first, end - first) for first, end in joined]
 
