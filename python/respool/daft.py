@@ -110,6 +110,7 @@ class LogSource(DataSource):  # type: ignore[misc]  # Daft's classes are partly 
         self._columns = columns
         self._tasks = tasks or TASKS_PER_CPU * (os.cpu_count() or 1)
         self._schema = _schema_of(log, columns)
+        self._plan = Plan(log, filters)
 
     @property
     def name(self) -> str:
@@ -122,7 +123,9 @@ class LogSource(DataSource):  # type: ignore[misc]  # Daft's classes are partly 
     async def get_tasks(self, pushdowns: Pushdowns) -> AsyncIterator[DataSourceTask]:
         columns = self._wanted(pushdowns)
         schema = _schema_of(self._log, columns)
-        plan = Plan(self._log, (*self._filters, *agreed(_expressions(pushdowns), self._log.cache)))
+        plan = self._plan.filtered(
+            (*self._filters, *agreed(_expressions(pushdowns), self._log.cache))
+        )
         count = max(1, min(len(plan.kept), self._tasks))
         for spans, _, _ in plan.parts(count):
             yield LogTask(Part.of(self._log, spans, self._filters, columns), schema)

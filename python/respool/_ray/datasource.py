@@ -69,7 +69,7 @@ class LogDatasource(Datasource):  # type: ignore[misc]  # Ray has no types
             return self
         clone: LogDatasource = super().apply_predicate(predicate_expr)
         clone._filters = (*self._filters, expression)
-        clone._plan = Plan(self._log, clone._filters)
+        clone._plan = self._plan.filtered(clone._filters)
         return clone
 
     def estimate_inmemory_data_size(self) -> int:

@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from respool._scan.place import Log
 
 # See the format of logs: entries of 64 bytes, those of kind 1 are batches. As eight numbers of 64 bits each:
-_NUMBERS, _KIND, _ROW, _COUNT, _SHOWN = 8, 0, 4, 6, 7
+_ENTRY = 64
+_NUMBERS, _ROW, _COUNT, _SHOWN = 8, 4, 6, 7
 _BATCH = 1
 _SIX_BYTES = (1 << 48) - 1
 
@@ -44,23 +45,25 @@ def batches_of(log: Log) -> Batches:
     """
     path = Path(log.path) / "_index"
     content = path.read_bytes()
-    numbers = memoryview(content)[: len(content) // 64 * 64].cast("Q")
-    firsts: list[int] = []
-    sizes: list[int] = []
-    row = 0
-    for at in range(_NUMBERS, len(numbers), _NUMBERS):
-        if len(firsts) == log.batches:
-            break
-        if numbers[at + _KIND] & 0xFF != _BATCH:
-            continue
-        if numbers[at + _ROW] != row:
-            raise _changed(path)
-        firsts.append(row)
-        row += numbers[at + _COUNT] & _SIX_BYTES
-        sizes.append((numbers[at + _COUNT] >> 48) | (numbers[at + _SHOWN] & 0xFFFF_FFFF) << 16)
-    if len(firsts) != log.batches or row != log.rows:
+    content = content[: len(content) // _ENTRY * _ENTRY]
+    numbers = memoryview(content).cast("Q")
+
+    def column(at: int) -> list[int]:
+        every: list[int] = numbers[_NUMBERS + at :: _NUMBERS].tolist()
+        return every if not others else [every[i] for i in wanted]
+
+    # Whole columns at a time: there may be millions.
+    kinds = content[_ENTRY::_ENTRY]
+    wanted = [i for i, kind in enumerate(kinds) if kind == _BATCH][: log.batches]
+    others = len(wanted) != len(kinds)
+    firsts, counts, rest = column(_ROW), column(_COUNT), column(_SHOWN)
+    ends = [first + (count & _SIX_BYTES) for first, count in zip(firsts, counts, strict=True)]
+    if len(firsts) != log.batches or [0, *ends] != [*firsts, log.rows]:
         raise _changed(path)
-    return Batches(firsts, sizes, row)
+    sizes = [
+        count >> 48 | (more & 0xFFFF_FFFF) << 16 for count, more in zip(counts, rest, strict=True)
+    ]
+    return Batches(firsts, sizes, log.rows)
 
 
 def _changed(path: Path) -> CorruptLogError:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from respool._filters import predicate
 from respool._scan.columns import spoken_of
@@ -23,14 +23,29 @@ MOST_SPANS = 10_000
 """Spans of one part: with more, neighbours are joined over what lies between them, and filtered there."""
 
 
+class Planned(NamedTuple):
+    """What one part is: its spans, and how many rows and bytes are in them."""
+
+    spans: list[Span]
+    rows: int
+    size: int
+
+
 class Plan:
-    """What is to be read of a log, computed once for each set of filters."""
+    """What is to be read of a log, computed once for each set of filters and number of parts: engines ask often."""
 
     def __init__(self, log: Log, filters: Sequence[object]) -> None:
         self._log = log
         self._filters = filters
-        self._kept: list[int] | None = None
         self._batches: Batches | None = None
+        self._kept: list[int] | None = None
+        self._parts: dict[int, list[Planned]] = {}
+
+    def filtered(self, filters: Sequence[object]) -> Plan:
+        """Return the plan with other filters; the index is not read again."""
+        other = Plan(self._log, filters)
+        other._batches = self._batches
+        return other
 
     @property
     def batches(self) -> Batches:
@@ -42,40 +57,41 @@ class Plan:
     def kept(self) -> list[int]:
         """The numbers of the batches in which rows may pass."""
         if self._kept is None:
-            every = range(len(self.batches))
+            batches = self.batches
             ruled_out = _ruled_out(self._log, self._filters)
             self._kept = [
                 number
-                for number in every
-                if number not in ruled_out
-                and self.batches.end(number) > self.batches.firsts[number]
+                for number in range(len(batches))
+                if number not in ruled_out and batches.end(number) > batches.firsts[number]
             ]
         return self._kept
 
-    @property
-    def rows(self) -> int:
-        return sum(self.batches.end(number) - self.batches.firsts[number] for number in self.kept)
+    def parts(self, count: int) -> list[Planned]:
+        """Cut into exactly so many parts of about as many bytes; some may be empty."""
+        if count not in self._parts:
+            self._parts[count] = self._cut(count)
+        return self._parts[count]
 
-    def parts(self, count: int) -> list[tuple[list[Span], int, int]]:
-        """Cut into exactly so many parts of about as many bytes: spans, rows and bytes of each; some may be empty."""
+    def _cut(self, count: int) -> list[Planned]:
         batches = self.batches
-        sizes = [max(batches.sizes[number], 1) for number in self.kept]
-        whole = sum(sizes)
-        parts: list[list[int]] = [[] for _ in range(count)]
-        before = 0
-        for number, size in zip(self.kept, sizes, strict=True):
-            # Where its middle lies; as many batches as parts give one each.
-            parts[min((2 * before + size) * count // (2 * whole), count - 1)].append(number)
-            before += size
+        numbers: list[list[int]] = [[] for _ in range(count)]
         if len(self.kept) <= count:
-            parts = [self.kept[i : i + 1] for i in range(count)]
+            for part, number in zip(numbers, self.kept, strict=False):
+                part.append(number)
+        else:
+            sizes = [max(batches.sizes[number], 1) for number in self.kept]
+            whole, before = sum(sizes), 0
+            for number, size in zip(self.kept, sizes, strict=True):
+                # Where its middle lies.
+                numbers[min((2 * before + size) * count // (2 * whole), count - 1)].append(number)
+                before += size
         return [
-            (
+            Planned(
                 spans(batches, part),
                 sum(batches.end(number) - batches.firsts[number] for number in part),
                 sum(batches.sizes[number] for number in part),
             )
-            for part in parts
+            for part in numbers
         ]
 
 
