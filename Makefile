@@ -10,6 +10,9 @@
 #   .venv-docs      Sphinx, and the engines and formats that only pages of the site use
 # and, for `make bench-epochs` alone, without the wheel, into
 #   .venv-streaming MosaicML Streaming
+# and, for `make test-scale` alone, into
+#   .venv-scale     Ray, Dask and Spark
+#   .venv-daft      Daft, which wants an older pyarrow
 
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
@@ -28,7 +31,7 @@ RUST := $(shell find crates -name '*.rs' -o -name 'Cargo.toml') Cargo.toml Cargo
 PACKAGE := $(shell find python -name '*.py' -o -name '*.pyi' -o -name py.typed)
 LINTED := python tests benchmarks docs
 
-.PHONY: help build demo test test-rust test-shuttle test-python test-oldest test-polars20 test-workers test-docs docs docs-check promises lint deny bench bench-epochs format clean
+.PHONY: help build demo test test-rust test-shuttle test-python test-oldest test-polars20 test-workers test-scale test-docs docs docs-check promises lint deny bench bench-epochs format clean
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /\1\t/' | expand -t 16
@@ -73,6 +76,10 @@ docs-check: docs ## look at every page of the site in Debian's chromium: widths,
 test-docs: .venv-docs/installed ## the pages about DataFusion, Ibis, ADBC, Lance and Delta; not in `test`: half a gigabyte
 	.venv-docs/bin/python -m pytest tests/test_docs.py --environment docs $(PYTEST_ARGS)
 
+test-scale: .venv-scale/installed .venv-daft/installed ## Ray, Daft, Dask, Spark; not in `test`: gigabytes (PYTEST_ARGS=--long: a log of 4 GiB)
+	.venv-scale/bin/python -m pytest --override-ini filterwarnings=default --timeout 120 tests/scale $(PYTEST_ARGS)
+	.venv-daft/bin/python -m pytest --override-ini filterwarnings=default --timeout 120 tests/scale $(PYTEST_ARGS)
+
 lint: .venv/installed ## format, clippy, ruff, mypy, the stub against the module, and the workflows
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
@@ -82,7 +89,7 @@ lint: .venv/installed ## format, clippy, ruff, mypy, the stub against the module
 	$(BIN)/mypy
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
 	$(BIN)/zizmor --offline --quiet .github
-	$(BIN)/python -m mypy.stubtest respool --mypy-config-file pyproject.toml
+	$(BIN)/python -m mypy.stubtest respool --mypy-config-file pyproject.toml --allowlist .ci/stubtest.txt
 
 deny: ## advisories, licences, doubles and origins of the dependencies (DENY="licenses bans sources" without a network)
 	@command -v cargo-deny >/dev/null || { echo 'nothing was checked: cargo install --locked cargo-deny'; exit 1; }
@@ -100,7 +107,7 @@ format: .venv/tools ## rewrite the sources as `make lint` wants them
 	$(BIN)/ruff format $(LINTED) notebooks
 
 clean: ## remove the environments, the wheel and the build
-	rm -rf .venv .venv-oldest .venv-polars20 .venv-workers .venv-docs .venv-streaming dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-oldest .venv-polars20 .venv-workers .venv-scale .venv-daft .venv-docs .venv-streaming dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	cargo clean
 
 # --- environments: each stamp is a file, so a second run does nothing ---
@@ -130,7 +137,7 @@ dist/built: .venv/tools $(RUST) $(PACKAGE) README.md
 	$(BIN)/maturin build --release --out dist
 	touch $@
 
-.venv/installed .venv-oldest/installed .venv-polars20/installed .venv-workers/installed .venv-docs/installed: %/installed: %/tools dist/built
+.venv/installed .venv-oldest/installed .venv-polars20/installed .venv-workers/installed .venv-scale/installed .venv-daft/installed .venv-docs/installed: %/installed: %/tools dist/built
 	$*/bin/python $(PIP) install --force-reinstall --no-deps dist/*.whl
 	$*/bin/python $(PIP) check
 	touch $@

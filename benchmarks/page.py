@@ -83,7 +83,7 @@ def draw(path: Path, measured: dict) -> None:
 
 PEERS = (
     "batchcorder", "pa.Table", "pyarrow", "polars", "ipc", "parquet", "duckdb", "native", "arrow",
-    "dataframe", "scan_ipc", "hugging", "write()", "stream", "bare",
+    "dataframe", "scan_ipc", "hugging", "write()", "stream", "bare", "read_datasource",
 )  # fmt: skip
 
 

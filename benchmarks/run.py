@@ -37,6 +37,9 @@ SUBJECTS = [
     "cold",
     "epochs",
 ]
+ELSEWHERE = {"ray_read": ".venv-scale"}
+"""Subjects with an environment of their own, which run only when they are named."""
+
 PACKAGES = ["respool", "batchcorder", "datasets", "duckdb", "polars", "pyarrow"]
 
 
@@ -67,9 +70,12 @@ def main() -> int:
 def run(subject: str) -> tuple[str, list[object], int]:
     """Return what a subject printed and measured, and how it ended."""
     script = Path(__file__).with_name(f"{subject}.py")
+    python = sys.executable
+    if subject in ELSEWHERE:
+        python = script.parent.parent / ELSEWHERE[subject] / "bin" / "python"
     with tempfile.NamedTemporaryFile("r") as lines:
         child = subprocess.Popen(
-            [sys.executable, script],
+            [python, script],
             env={**os.environ, "BENCH_RECORD": lines.name, "PYTHONUNBUFFERED": "1"},
             stdout=subprocess.PIPE,
             text=True,

@@ -40,10 +40,12 @@ if TYPE_CHECKING:
     from types import ModuleType
 
     # Written twice, a name is public to type checkers without being in `__all__`.
+    from respool import daft as daft
     from respool import duckdb as duckdb
     from respool import flight as flight
     from respool import grain as grain
     from respool import polars as polars
+    from respool import ray as ray
     from respool import torch as torch
     from respool import typing as typing
 
@@ -67,7 +69,14 @@ __all__ = [
     "rm",
 ]
 
-_ENGINES = {"duckdb": "DuckDB", "grain": "Grain", "polars": "Polars", "torch": "PyTorch"}
+_ENGINES = {
+    "daft": "Daft",
+    "duckdb": "DuckDB",
+    "grain": "Grain",
+    "polars": "Polars",
+    "ray": "Ray Data",
+    "torch": "PyTorch",
+}
 
 _LATER = frozenset({*_ENGINES, "flight", "typing"})
 """Modules that are imported when somebody asks for them: no engine is loaded for nothing."""

@@ -115,6 +115,8 @@ def test_constants_of_other_types_are_compared_by_value_or_refused(cache, rows, 
 def test_null_and_nan_tests_are_those_of_pyarrow(cache, rows, name):
     field = pc.field(name)
     tests = [field.is_null(), field.is_valid(), ~field.is_null(), ~field.is_valid()]
+    # As a function, without options, which is another form when it is pickled.
+    tests += [pc.is_null(field), pc.invert(pc.is_null(field))]
     if name != "coded":  # pyarrow 18 does not look for NaN in a dictionary
         tests += [field.is_null(nan_is_null=True), ~field.is_null(nan_is_null=True)]
     if name in ORDINAL:

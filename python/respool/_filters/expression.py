@@ -204,7 +204,10 @@ def _built(
     match function:
         case plain if plain in PLAIN and not given:
             built = getattr(functions, plain)(*operands)
-        case "is_null" if given:
+        case "is_null" if not given:
+            # Written as a function of a field, and not as a method of it.
+            built = functions.is_null(*operands)
+        case "is_null":
             built = functions.is_null(*operands, nan_is_null=given["nan_is_null"])
         case "is_in" if options is not None and given["null_matching_behavior"] in (0, 1):
             skip = given["null_matching_behavior"] == 1

@@ -1,0 +1,1 @@
+"""What `respool.ray` is made of."""

@@ -1,0 +1,92 @@
+"""Two raylets on this machine, and logs to read. Each engine has an environment of its own: see the Makefile."""
+
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+import respool
+
+HERE = Path(__file__).parent
+# Workers import what they run by name.
+sys.path.insert(0, str(HERE))
+os.environ["PYTHONPATH"] = os.pathsep.join([str(HERE), str(HERE.parent)])
+
+STORE = 400 << 20
+"""Bytes of the object store of each node."""
+
+
+@pytest.fixture(scope="session")
+def ray() -> Iterator[object]:
+    """Ray on two nodes of one CPU, with a directory of its own for what it leaves."""
+    ray = pytest.importorskip("ray")
+    from ray.cluster_utils import Cluster
+
+    with tempfile.TemporaryDirectory(dir="/tmp", prefix="rs") as directory:
+        node = {"num_cpus": 1, "object_store_memory": STORE}
+        head = {**node, "include_dashboard": False, "temp_dir": directory}
+        cluster = Cluster(initialize_head=True, head_node_args=head)
+        cluster.add_node(**node)
+        cluster.wait_for_nodes()
+        ray.init(address=cluster.address, log_to_driver=False, logging_level="error")
+        context = ray.data.DataContext.get_current()
+        context.enable_progress_bars = False
+        try:
+            yield ray
+        finally:
+            ray.shutdown()
+            cluster.shutdown()
+
+
+def batches(count: int, rows: int) -> Iterator[pa.RecordBatch]:
+    """Batches whose ids go up, so that zone maps tell them apart."""
+    random = np.random.default_rng(0)
+    for i in range(count):
+        first = i * rows
+        columns = {
+            "id": np.arange(first, first + rows),
+            "x": random.random(rows),
+            "k": random.integers(0, 1000, rows, dtype=np.int32),
+            "s": pa.array([f"w{n % 97:04}" for n in range(rows)]),
+        }
+        yield pa.record_batch(columns)
+
+
+def kept(path: Path, source: object, **options: object) -> Path:
+    if not hasattr(source, "schema"):
+        options["schema"] = "first"
+    with respool.cache(source, path=path, **options) as cache:
+        cache.ingest_all()
+    return path
+
+
+@pytest.fixture(scope="session")
+def scratch() -> Iterator[Path]:
+    """A directory on a disk for the whole session."""
+    with tempfile.TemporaryDirectory(dir="/var/tmp") as name:
+        yield Path(name)
+
+
+@pytest.fixture(scope="session")
+def log(scratch: Path) -> Path:
+    """Ten batches of 20,000 rows, with the zone maps of the ids beside them."""
+    path = kept(scratch / "log", batches(10, 20_000))
+    with respool.open(path) as cache:
+        assert cache.filter([("id", "<", 0)]).num_rows == 0
+    assert (path / "_zones.0").exists()
+    return path
+
+
+def eventually(is_so: object, seconds: float = 30) -> bool:
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if is_so():
+            return True
+        time.sleep(0.1)
+    return bool(is_so())
