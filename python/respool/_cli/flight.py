@@ -1,0 +1,65 @@
+"""``respool flight``: logs over Arrow Flight."""
+
+import importlib
+from pathlib import Path
+
+import click
+
+from respool._cli import options, targets
+from respool._cli.endings import Exit
+from respool._named import place
+
+
+@click.group("flight")
+def command() -> None:
+    """Serve logs to other machines."""
+
+
+@command.command("serve")
+@options.targets(required=False)
+@click.option(
+    "--location",
+    metavar="URI",
+    default="grpc://127.0.0.1:8815",
+    show_default=True,
+    help="Where to listen.",
+)
+@click.option(
+    "--token",
+    envvar="RESPOOL_FLIGHT_TOKEN",
+    show_envvar=True,
+    help="What clients have to send. As a variable it is not seen in the list of processes.",
+)
+@click.option(
+    "--cert",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Certificate, for TLS.",
+)
+@click.option(
+    "--key", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Its key."
+)
+@options.directory
+def serve(
+    words: tuple[str, ...],
+    location: str,
+    token: str | None,
+    cert: Path | None,
+    key: Path | None,
+    directory: str | None,
+) -> Exit:
+    """Serve logs by Arrow Flight, until Ctrl-C.
+
+    NAME may also be a directory of logs or of names; without any, all names are served.
+    """
+    # It loads gRPC, which nobody else wants to wait for.
+    serve_logs = importlib.import_module("respool._flight.command").serve
+    paths = [_served(word, directory) for word in words] or [place.root(directory)]
+    serve_logs(paths, location, token, cert, key)
+    return Exit.OK
+
+
+def _served(word: str, directory: str | None) -> Path:
+    path = Path(word).expanduser()
+    if targets.is_path(word) and path.is_dir():
+        return path
+    return targets.found(word, directory).path

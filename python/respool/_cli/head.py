@@ -1,0 +1,44 @@
+"""``respool head``: the first rows of a log."""
+
+import click
+
+from respool._cli import logs, options, states, targets
+from respool._cli.endings import Ending, Exit
+from respool._cli.rows import formats
+from respool._cli.terminal import note
+
+
+@click.command("head", short_help="Show the first rows.")
+@options.target()
+@click.option(
+    "-n",
+    "--rows",
+    "count",
+    type=click.IntRange(min=0),
+    default=10,
+    show_default=True,
+    help="How many.",
+)
+@formats.option
+@options.as_json
+@options.directory
+def command(
+    word: str, count: int, chosen: str | None, is_json: bool, directory: str | None
+) -> Exit:
+    """Show the first rows, of what there is: it waits for nobody."""
+    wanted = formats.of(chosen, None, is_json=is_json)
+    target = targets.found(word, directory)
+    log = logs.look(target.path)
+    if log.state in {"damaged", "unreadable"}:
+        code = Exit.DAMAGED if log.state == "damaged" else Exit.FAILED
+        raise Ending(code, f"{word}: {states.meaning(log)}", *states.then(log, target))
+    if log.state != "complete":
+        note(f"{word}: {states.meaning(log)}")
+    # Loaded by who shows rows, not by a shell that completes.
+    import pyarrow as pa  # noqa: PLC0415
+
+    with logs.open(target.path) as cache:
+        rows = cache.prefix().slice(0, count)
+        reader = pa.RecordBatchReader.from_batches(rows.schema, iter(rows.reader()))
+        formats.write(reader, wanted, None, count)
+    return Exit.OK

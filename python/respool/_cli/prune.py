@@ -1,0 +1,128 @@
+"""``respool prune``: what was not used for long, and what nobody uses any more."""
+
+import re
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+
+import respool
+from respool._cli import in_use, options, shown
+from respool._cli.asking import is_wanted
+from respool._cli.endings import Exit
+from respool._cli.terminal import note, say, say_json
+from respool._named import place, quota
+from respool._named.ages import time_of
+from respool._named.home import Home, homes, size_of
+
+_UNITS = {"s": 1, "m": 60, "min": 60, "h": 3600, "d": 86400, "w": 604800}
+_SPAN = re.compile(r"(\d+(?:\.\d+)?)\s*([a-z]*)")
+
+
+class _Span(click.ParamType):  # type: ignore[type-arg]  # older ones have none
+    """Seconds, or text such as 30d."""
+
+    name = "span"
+
+    def convert(
+        self, value: str | float, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        match = _SPAN.fullmatch(str(value).strip().lower())
+        if match is None or (match[2] or "s") not in _UNITS:
+            self.fail(f"{value!r} is no span of time: 30d, 12h, 90min, 2w, or seconds", param, ctx)
+        return float(match[1]) * _UNITS[match[2] or "s"]
+
+
+@dataclass(frozen=True)
+class _Goes:
+    """A name that would go."""
+
+    home: Home
+    size: int
+
+
+@click.command("prune", short_help="Remove what was not used for long.")
+@click.option(
+    "--older-than",
+    metavar="SPAN",
+    type=_Span(),
+    help="What was not used for so long: 30d, 12h, 90min.",
+)
+@click.option(
+    "--max-bytes",
+    metavar="SIZE",
+    help="The least recently used, until all take no more: '50 GiB', or '10%' of the disk.",
+)
+@options.yes
+@options.dry_run
+@options.as_json
+@options.directory
+def command(
+    older_than: float | None,
+    max_bytes: str | None,
+    is_sure: bool,
+    is_dry: bool,
+    is_json: bool,
+    directory: str | None,
+) -> Exit:
+    """Remove names that were not used for long, and what is left of others.
+
+    Without a bound only what nobody can ask for any more is removed. What somebody uses stays.
+    """
+    root = place.root(directory)
+    if max_bytes is not None:
+        quota.bytes_of(max_bytes, None, "--max-bytes")
+    before = _size(root)
+    goes = _going(root, older_than, max_bytes)
+    if not is_json:
+        for one in goes:
+            used = shown.ago(time_of(one.home.used()))
+            say(
+                f"{'would remove' if is_dry else 'remove'} {one.home.name}: {shown.size(one.size)}, used {used}"
+            )
+    gone = [one.home.name for one in goes]
+    if not is_dry:
+        if goes and not is_wanted(is_sure=is_sure):
+            return Exit.OK
+        gone = respool.prune(max_bytes=max_bytes, older_than=older_than, directory=directory)
+    freed = sum(one.size for one in goes) if is_dry else max(0, before - _size(root))
+    if is_json:
+        say_json({"directory": str(root), "removed": gone, "freed_bytes": freed, "dry_run": is_dry})
+    else:
+        names = shown.count(len(gone), "name")
+        note(
+            f"{names}, {shown.size(freed)} {'would go' if is_dry else 'gone'} of {shown.size(before)} in {root}"
+        )
+    return Exit.OK
+
+
+def _size(root: Path) -> int:
+    return size_of(root) if place.is_root_there(root) else 0
+
+
+def _going(root: Path, older_than: float | None, max_bytes: str | None) -> list[_Goes]:
+    """Return what :func:`respool.prune` would remove now, as far as the system tells who uses what."""
+    if not place.is_root_there(root):
+        return []
+    unused = [
+        _Goes(home, size_of(home.path))
+        for home in sorted(homes(root), key=lambda home: (home.used(), home.name))
+        if home.top() is not None and not _is_used(home)
+    ]
+    now = time.time()
+    goes = [one for one in unused if older_than is not None and now - one.home.used() >= older_than]
+    if max_bytes is not None:
+        left = size_of(root) - sum(one.size for one in goes)
+        most = quota.bytes_of(max_bytes, root, "--max-bytes")
+        for one in unused:
+            if left <= most:
+                break
+            if one not in goes:
+                goes.append(one)
+                left -= one.size
+    return goes
+
+
+def _is_used(home: Home) -> bool:
+    return any(in_use.processes(home.log(number)) for number in home.numbers())

@@ -1,0 +1,129 @@
+"""Which formats rows can have, and where they go."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from respool._cli import shown
+from respool._cli.endings import Ending, Exit
+from respool._cli.terminal import is_terminal, note
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+FORMATS = ("table", "csv", "json", "jsonl", "parquet", "arrow")
+
+_SUFFIXES = {
+    ".csv": "csv",
+    ".json": "json",
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+    ".parquet": "parquet",
+    ".arrow": "arrow",
+    ".feather": "arrow",
+    ".ipc": "arrow",
+    ".arrows": "arrow",
+}
+
+_BINARY = {"parquet", "arrow"}
+
+option = click.option(
+    "-f",
+    "--format",
+    "chosen",
+    type=click.Choice(FORMATS),
+    help="How rows are written. [default: what the name of --output says, else table]",
+)
+
+
+def of(chosen: str | None, output: str | None, *, is_json: bool = False) -> str:
+    """Return the format that is wanted.
+
+    Parameters
+    ----------
+    chosen
+        What ``--format`` says.
+    output
+        The file, if there is one.
+    is_json
+        Whether ``--json`` was said.
+
+    Raises
+    ------
+    Ending
+        If nothing says which, or it can't go there.
+    """
+    if is_json:
+        if chosen not in {None, "json", "jsonl"}:
+            raise Ending(Exit.USAGE, f"--json is no --format {chosen}", "leave one of them out")
+        chosen = chosen or "json"
+    if output is None:
+        if chosen in _BINARY and is_terminal(sys.stdout):
+            raise Ending(
+                Exit.USAGE,
+                f"{chosen} is not for a terminal",
+                "name a file with --output, or give it to a program with |",
+            )
+        return chosen or "table"
+    suffix = Path(output).suffix.lower()
+    chosen = chosen or _SUFFIXES.get(suffix)
+    if chosen is None:
+        raise Ending(
+            Exit.USAGE,
+            f"what is to be in {output}? Its name does not say",
+            f"end it in one of {' '.join(_SUFFIXES)}, or add --format",
+        )
+    if chosen == "table":
+        raise Ending(Exit.USAGE, "a table is for people, not for a file", "choose another --format")
+    return chosen
+
+
+def write(reader: pa.RecordBatchReader, chosen: str, output: str | None, most_rows: int) -> None:
+    """Write rows as one of the formats, to a file that is there whole or not at all, or to standard output."""
+    # With all of Arrow, for which a shell that completes would wait.
+    import pyarrow as pa  # noqa: PLC0415
+
+    from respool._cli.rows import table  # noqa: PLC0415
+    from respool._export import _whole  # noqa: PLC0415
+
+    if chosen == "table":
+        table.show_table(reader, most_rows)
+    elif output is None:
+        sys.stdout.flush()
+        is_shown = is_terminal(sys.stdout)
+        # Not closed: standard output is not ours.
+        printed = pa.PythonFile(sys.stdout.buffer, mode="w")  # type: ignore[arg-type]
+        _write(reader, chosen, printed, is_stream=True, is_shown=is_shown)
+        printed.flush()
+    else:
+        with _whole(output) as file:
+            is_stream = Path(output).suffix.lower() == ".arrows"
+            rows = _write(reader, chosen, file, is_stream=is_stream, is_shown=False)
+        size = Path(output).stat().st_size
+        note(f"{shown.count(rows, 'row')}, {shown.size(size)}: {os.fspath(output)}")
+
+
+def _write(
+    reader: pa.RecordBatchReader,
+    chosen: str,
+    file: pa.NativeFile,
+    *,
+    is_stream: bool,
+    is_shown: bool,
+) -> int:
+    from respool._cli.rows import files, text  # noqa: PLC0415
+
+    match chosen:
+        case "csv":
+            return text.write_csv(reader, file.write, is_shown=is_shown)
+        case "json" | "jsonl":
+            return text.write_json(reader, file.write, is_lines=chosen == "jsonl")
+        case "parquet":
+            return files.write_parquet(reader, file)
+        case _:
+            return files.write_arrow(reader, file, is_stream=is_stream)

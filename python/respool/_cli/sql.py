@@ -1,0 +1,163 @@
+"""``respool sql``: DuckDB over logs."""
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from respool._cli import options, reading, targets
+from respool._cli.endings import Ending, Exit
+from respool._cli.logs import why
+from respool._cli.rows import formats
+from respool._cli.targets import Target
+from respool._cli.terminal import note, progress
+
+if TYPE_CHECKING:
+    import duckdb
+    import pyarrow as pa
+
+    from respool import StreamCacheView
+
+_TABLE = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)=(.+)", re.DOTALL)
+
+_OF_STREAM = re.compile(r"reading the stream registered as '.*?' failed: (\w+): (.*)", re.DOTALL)
+
+
+@click.command(
+    "sql",
+    short_help="Run a query of DuckDB.",
+    epilog="Each NAME is a table: of a path the name of its directory. TABLE=NAME chooses another. Names with a - "
+    'or a . in them are quoted in SQL: from "trips-2026".',
+)
+@click.argument("query")
+@options.targets(required=False)
+@formats.option
+@click.option(
+    "-o",
+    "--output",
+    metavar="FILE",
+    type=click.Path(dir_okay=False),
+    help="Write to a file, whole or not at all.",
+)
+@click.option(
+    "-n",
+    "--rows",
+    "most_rows",
+    type=click.IntRange(min=1),
+    default=50,
+    show_default=True,
+    help="How many rows a table has at most.",
+)
+@options.partial
+@options.timeout
+@options.as_json
+@options.directory
+def command(
+    query: str,
+    words: tuple[str, ...],
+    chosen: str | None,
+    output: str | None,
+    most_rows: int,
+    is_partial: bool,
+    timeout: float | None,
+    is_json: bool,
+    directory: str | None,
+) -> Exit:
+    """Run QUERY with DuckDB on one or more logs."""
+    wanted = formats.of(chosen, output, is_json=is_json)
+    # An extra, and the command has other uses.
+    try:
+        import duckdb  # noqa: PLC0415
+    except ModuleNotFoundError:
+        raise Ending(
+            Exit.FAILED,
+            "sql needs DuckDB, which can't be imported",
+            "pip install 'respool[cli,duckdb]'",
+        ) from None
+    tables = _tables(words, directory)
+    with duckdb.connect() as connection:
+        # Where a query takes long, DuckDB would draw among what is printed.
+        connection.execute("set enable_progress_bar = false")
+        _know(connection, tables, is_partial=is_partial, timeout=timeout)
+        try:
+            reader = _rows(connection, query)
+            if reader is None:
+                note("done; the statement gives no rows")
+            else:
+                formats.write(reader, wanted, output, most_rows)
+        except (duckdb.Error, OSError, RuntimeError) as error:
+            if isinstance(error, BrokenPipeError):
+                raise
+            raise _ended(error) from error
+    return Exit.OK
+
+
+def _tables(words: tuple[str, ...], directory: str | None) -> dict[str, Target]:
+    """Return the targets by the names that SQL knows them by."""
+    tables: dict[str, Target] = {}
+    for word in words:
+        match = None if targets.is_path(word.partition("=")[0]) else _TABLE.fullmatch(word)
+        name, meant = (match[1], match[2]) if match else (None, word)
+        target = targets.found(meant, directory)
+        if name is None:
+            name = target.home.name if target.home else Path(target.path).resolve().name
+        # DuckDB takes small letters and capitals for the same.
+        if name.lower() in {known.lower() for known in tables}:
+            raise Ending(
+                Exit.USAGE,
+                f"two of these are the table {name!r}",
+                f"write another name before one: other={meant}",
+            )
+        tables[name] = target
+    return tables
+
+
+def _know(
+    connection: "duckdb.DuckDBPyConnection",
+    tables: dict[str, Target],
+    *,
+    is_partial: bool,
+    timeout: float | None,
+) -> None:
+    from respool import duckdb as door  # noqa: PLC0415 - imports DuckDB
+
+    for name, target in tables.items():
+        read = reading.opened(target, is_partial=is_partial, timeout=timeout)
+        if read.log.state == "growing" and not is_partial:
+            _wait(target, read.view)
+        door.register(connection, name, read.view)
+
+
+def _wait(target: Target, view: "StreamCacheView") -> None:
+    """Wait for a log to be whole.
+
+    Here, and not in the query: DuckDB would wait on a thread of its own, which Ctrl-C does not reach.
+    """
+    with progress(f"{target.word} is being written", None) as tell:
+
+        def told(_batches: int, rows: int) -> None:
+            tell(rows)
+
+        view.ingest_all(progress=told)
+
+
+def _rows(connection: "duckdb.DuckDBPyConnection", query: str) -> "pa.RecordBatchReader | None":
+    relation: Any = connection.sql(query)
+    if relation is None:
+        return None
+    # DuckDB 1.5 has both names, 2.0 the first alone.
+    make = getattr(relation, "to_arrow_reader", None) or relation.fetch_arrow_reader
+    reader: pa.RecordBatchReader = make()
+    return reader
+
+
+def _ended(error: Exception) -> Ending:
+    """Return the ending of a query; what ended a stream comes through DuckDB as a text."""
+    said = why(error)
+    if (stream := _OF_STREAM.search(said)) is None:
+        return Ending(Exit.FAILED, said)
+    kind, said = stream.groups()
+    if kind == "CorruptLogError":
+        return Ending(Exit.DAMAGED, said, "respool verify lists what is damaged and what is not")
+    return Ending(Exit.FAILED, said)

@@ -1,0 +1,116 @@
+"""What somebody means by a word on the command line: a name, or the path of a log."""
+
+import os
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+from click.shell_completion import CompletionItem
+
+from respool._cli.endings import Ending, Exit
+from respool._named import layout, names, place
+from respool._named.home import Home, homes
+
+
+@dataclass(frozen=True)
+class Target:
+    """A log that is there.
+
+    Attributes
+    ----------
+    word
+        What was written, which says the same again.
+    path
+        The directory of the log.
+    home
+        Where the name has its logs; None if it has none.
+    root
+        The directory of the names, if ``--directory`` named it.
+    """
+
+    word: str
+    path: Path
+    home: Home | None = None
+    root: str | None = None
+
+    @property
+    def written(self) -> str:
+        """What one writes to mean it: the word, and the directory where that was said."""
+        return f"{self.word} --directory {self.root}" if self.home and self.root else self.word
+
+
+def is_path(word: str) -> bool:
+    """Tell whether a word is a path. It depends on the word alone, never on what is there."""
+    return os.sep in word or word.startswith((".", "~"))
+
+
+def found(word: str, directory: str | None) -> Target:
+    """Return what a word means.
+
+    Raises
+    ------
+    Ending
+        If there is no such log; it says where one was looked for, and what may be meant.
+    """
+    return _by_path(word) if is_path(word) else _by_name(word, directory)
+
+
+def _by_path(word: str) -> Target:
+    path = Path(word).expanduser()
+    if layout.is_log(path):
+        return Target(word, path)
+    if layout.is_home(path):
+        name = names.name_of(path.resolve().name) or path.name
+        raise Ending(
+            Exit.NOT_FOUND,
+            f"{path} is the directory of a name, and no log",
+            f"name it: {name} --directory {path.parent}",
+        )
+    if not path.is_dir():
+        raise Ending(Exit.NOT_FOUND, f"{path} is not there", "respool ls lists what has a name")
+    raise Ending(
+        Exit.NOT_FOUND, f"there is no log in {path}", f"respool ls {word} lists what is in it"
+    )
+
+
+def _by_name(word: str, directory: str | None) -> Target:
+    root = place.root(directory)
+    try:
+        home = Home.of(root, word)
+    except ValueError as error:
+        raise Ending(
+            Exit.USAGE, str(error), f"a path has a {os.sep} in it: .{os.sep}{word}"
+        ) from None
+    if place.is_root_there(root) and home.is_there() and (top := home.top()) is not None:
+        return Target(word, home.log(top), home, directory)
+    then = ["respool ls lists the names"]
+    if layout.is_log(Path(word)):
+        then = [f"there is a log at the path .{os.sep}{word}: write it so"]
+    raise Ending(Exit.NOT_FOUND, f"no cache is named {word!r} in {root}", *then)
+
+
+class Word(click.ParamType):  # type: ignore[type-arg]  # older ones have none
+    """A name or a path, completed by the shell."""
+
+    name = "name or path"
+
+    def shell_complete(
+        self,
+        ctx: click.Context,
+        param: click.Parameter,  # noqa: ARG002
+        incomplete: str,
+    ) -> list[CompletionItem]:
+        """Return the names that begin so, or have the shell complete directories."""
+        if is_path(incomplete):
+            return [CompletionItem(incomplete, type="dir")]
+        found: list[CompletionItem] = []
+        # A shell that completes has no room for errors.
+        with suppress(OSError, ValueError):
+            root = place.root(ctx.params.get("directory"))
+            found = [
+                CompletionItem(home.name)
+                for home in homes(root)
+                if home.name.startswith(incomplete)
+            ]
+        return found

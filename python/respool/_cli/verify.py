@@ -1,0 +1,129 @@
+"""``respool verify``: every byte of a log that has a checksum, held against it."""
+
+from typing import Any
+
+import click
+
+from respool._cli import logs, options, reading, shown, states, targets
+from respool._cli.checks.log import Checked, check
+from respool._cli.endings import Ending, Exit, worst
+from respool._cli.targets import Target
+from respool._cli.terminal import note, progress, say, say_json
+from respool._named import place
+from respool._named.home import homes
+
+_MOST = 20
+"""Damages that are listed of one log; JSON has all of them."""
+
+
+@click.command("verify", short_help="Hold everything against its checksums.")
+@options.targets(required=False)
+@click.option("--all", "is_all", is_flag=True, help="Every name of the directory.")
+@options.as_json
+@options.directory
+def command(words: tuple[str, ...], is_all: bool, is_json: bool, directory: str | None) -> Exit:
+    """Read all of a log, and hold it against its checksums.
+
+    What is damaged is named with file and byte. Nothing is changed.
+    """
+    found = [targets.found(word, directory) for word in _words(words, directory, is_all=is_all)]
+    codes, told = [], []
+    for target in found:
+        for checked in _checked(target):
+            code = _code(checked)
+            codes.append(code)
+            if is_json:
+                told.append({"name": target.word, "exit": int(code), **_json(checked)})
+            else:
+                _say(checked, target, code)
+    if is_json:
+        say_json(told)
+    return worst(codes)
+
+
+def _words(words: tuple[str, ...], directory: str | None, *, is_all: bool) -> list[str]:
+    if is_all:
+        named = (home for home in homes(place.root(directory)) if home.top() is not None)
+        return [*words, *(home.name for home in named)]
+    if not words:
+        raise Ending(Exit.USAGE, "which log? Name one, or say --all", "respool ls lists the names")
+    return list(words)
+
+
+def _checked(target: Target) -> list[Checked]:
+    """Check what is known by a name: the current log, and the last whole one that stands in for it."""
+    paths = [target.path]
+    if (last := reading.kept(target)) is not None:
+        paths.append(last.path)
+    found = []
+    for path in paths:
+        total = logs.look(path).batches or None
+        with progress(f"verify {target.word}", total) as tell:
+            found.append(check(path, tell))
+    return found
+
+
+def _all(checked: Checked) -> list[Checked]:
+    return [checked, *(below for inner in checked.inner for below in _all(inner))]
+
+
+def _code(checked: Checked) -> Exit:
+    parts = _all(checked)
+    if any(part.damages or part.log.state == "damaged" for part in parts):
+        return Exit.DAMAGED
+    if checked.log.state == "unreadable":
+        return Exit.FAILED
+    return Exit.OK if checked.log.state == "complete" else Exit.UNFINISHED
+
+
+def _say(checked: Checked, target: Target, code: Exit) -> None:
+    log, parts = checked.log, _all(checked)
+    damages = [damage for part in parts for damage in part.damages]
+    good = (
+        f"{shown.count(checked.batches, 'batch', 'batches')} ({shown.count(checked.rows, 'row')})"
+    )
+    where = target.word if log.path == target.path else f"{target.word} (its last whole log)"
+    if code is Exit.FAILED:
+        say(f"{where}: {states.meaning(log)}", "red")
+    elif damages:
+        say(f"{where}: damaged in {shown.count(len(damages), 'place')}; {good} can be read", "red")
+        for damage in damages[:_MOST]:
+            at = "" if damage.offset is None else f", byte {damage.offset}"
+            of = "" if damage.batch is None else f" (batch {damage.batch})"
+            say(f"{damage.file}{at}: {damage.reason}{of}", indent=2)
+        if len(damages) > _MOST:
+            say(f"... and {shown.number(len(damages) - _MOST)} more: --json lists all", indent=2)
+        for step in _after_damage(target):
+            note(step, indent=2)
+    else:
+        say(f"{where}: {good} good, {log.state}", "green" if code is Exit.OK else "yellow")
+        if checked.behind and log.state == "abandoned":
+            note(
+                f"{shown.size(checked.behind)} of the index behind that do not count: "
+                "a write that was cut off, or damage",
+                indent=2,
+            )
+    if log.state in {"growing", "abandoned", "failed"}:
+        note(states.meaning(log), indent=2)
+        for step in states.then(log, target, reading.kept(target)):
+            note(step, indent=2)
+
+
+def _after_damage(target: Target) -> list[str]:
+    fill = "the next respool.named(...) fills it anew" if target.home else "fill it anew"
+    return [f"Restore the files from a copy, or respool rm {target.written} and {fill}."]
+
+
+def _json(checked: Checked) -> dict[str, Any]:
+    return {
+        "path": str(checked.log.path),
+        "state": checked.log.state,
+        "error": checked.log.error or None,
+        "batches": checked.batches,
+        "rows": checked.rows,
+        "damages": [
+            {"file": str(it.file), "offset": it.offset, "reason": it.reason, "batch": it.batch}
+            for part in _all(checked)
+            for it in part.damages
+        ],
+    }

@@ -1,0 +1,133 @@
+"""`respool rm` and `respool prune`: what goes, what stays, and who is asked."""
+
+import os
+import time
+
+import pyarrow as pa
+import pytest
+
+import commands
+import respool
+import states
+
+
+@pytest.fixture
+def run(log_dir, capsys, monkeypatch):
+    monkeypatch.setenv("RESPOOL_CACHE_DIR", str(log_dir))
+    monkeypatch.setenv("COLUMNS", "200")
+    return lambda *arguments: commands.here(capsys, *arguments)
+
+
+def names(root):
+    return [one.name for one in respool.ls(root)]
+
+
+def aged(root, name, days):
+    """Let a name be used last so many days ago."""
+    at = time.time() - days * 86400
+    os.utime(states.log_of(root, name).parent / "lock", (at, at))
+
+
+def kept(path):
+    with respool.cache(pa.table({"n": [1]}).to_reader(), path=path) as cache:
+        cache.ingest_all()
+    return path
+
+
+def test_rm_removes_names_and_paths(run, log_dir):
+    for name in ("a", "b", "c"):
+        states.complete(log_dir, name)
+    path = kept(log_dir / "log")
+    ran = run("rm", "a", "b", path, "--dry-run")
+    assert (ran.code, ran.out.count("would remove ")) == (0, 3)
+    assert (names(log_dir), path.exists()) == (["a", "b", "c"], True)
+    told = run("rm", "a", "b", path, "--json").json
+    assert [one["removed"] for one in told] == [True] * 3
+    assert all(one["bytes"] > 100 for one in told)
+    assert (names(log_dir), path.exists()) == (["c"], False)
+
+
+def test_rm_of_what_is_not_there_removes_nothing(run, log_dir):
+    states.complete(log_dir, "a")
+    ran = run("rm", "a", "nobody")
+    assert (ran.code, ran.out, names(log_dir)) == (3, "", ["a"])
+
+
+def test_rm_of_what_somebody_reads(run, log_dir):
+    states.complete(log_dir, "a")
+    path = kept(log_dir / "log")
+    here = f"in use by process {os.getpid()}"
+    with respool.open(path), respool.open(states.log_of(log_dir, "a")) as reads:
+        ran = run("rm", path)
+        assert (ran.code, path.exists(), here in ran.out) == (6, True, True)
+        assert "stays: somebody has it open. Close it there and try again." in ran.err
+        ran = run("rm", "a")
+        assert (ran.code, names(log_dir), here in ran.out) == (0, [], True)
+        assert "a: the name is free; its files go when nobody uses them" in ran.err
+        assert pa.table(reads).num_rows == 1000
+    assert run("rm", path).code == 0
+    run("prune")
+    assert list(log_dir.iterdir()) == []
+
+
+def test_a_damaged_or_abandoned_name_can_be_removed(run, log_dir):
+    states.abandoned(log_dir)
+    states.complete(log_dir, "broken")
+    states.flip(states.log_of(log_dir, "broken") / "_manifest", 70)
+    assert run("rm", "abandoned", "broken").code == 0
+    assert names(log_dir) == []
+
+
+def test_files_of_others_stay(run, log_dir):
+    path = kept(log_dir / "log")
+    (path / "notes.txt").write_text("mine")
+    assert run("rm", path).code == 0
+    assert [it.name for it in path.iterdir()] == ["notes.txt"]
+
+
+@pytest.mark.parametrize(
+    "bounds",
+    [
+        ["--older-than", "30d"],
+        ["--max-bytes", "80000"],
+        ["--older-than", "7w", "--max-bytes", "1 MiB"],
+        [],
+    ],
+)
+def test_a_dry_run_says_what_the_run_does(run, log_dir, bounds):
+    for days, name in enumerate(("a", "b", "c", "d")):
+        states.complete(log_dir, name)
+        aged(log_dir, name, 20 * days)
+    with respool.open(states.log_of(log_dir, "d")):
+        dry = run("prune", "--dry-run", "--json", *bounds)
+        assert names(log_dir) == ["a", "b", "c", "d"]
+        wet = run("prune", "--json", *bounds)
+    gone = {"30d": ["c"], "80000": ["b", "c"], "7w": [], None: []}[bounds[1] if bounds else None]
+    assert sorted(dry.json["removed"]) == sorted(wet.json["removed"]) == gone
+    assert dry.json["freed_bytes"] == wet.json["freed_bytes"]
+    assert (dry.json["dry_run"], wet.json["dry_run"]) == (True, False)
+    assert names(log_dir) == sorted({"a", "b", "c", "d"} - set(gone))
+
+
+def test_prune_says_what_goes(run, log_dir):
+    states.complete(log_dir, "old")
+    aged(log_dir, "old", 40)
+    ran = run("prune", "--older-than", "30d", "--dry-run")
+    assert ran.out.startswith("would remove old: ")
+    assert ran.out.endswith(", used 40 d ago\n")
+    assert "1 name, " in ran.err
+    assert run("prune", "--older-than", "soon").code == 2
+    assert run("prune", "--max-bytes", "much").code == 1
+    assert names(log_dir) == ["old"]
+    assert run("prune", "-d", log_dir / "nowhere").code == 0
+
+
+def test_a_terminal_is_asked_and_nobody_else(run, log_dir):
+    states.complete(log_dir, "a")
+    env = {"RESPOOL_CACHE_DIR": str(log_dir)}
+    asked = commands.on_terminal("rm", "a", typed=b"n\n", **env)
+    assert (asked.code, names(log_dir)) == (0, ["a"])
+    assert "Remove? [y/N]" in asked.out
+    assert "remove a: " in asked.out
+    assert run("rm", "a").code == 0
+    assert names(log_dir) == []

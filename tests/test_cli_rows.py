@@ -1,0 +1,270 @@
+"""Rows as people and programs get them: nothing is lost on the way, and what can't be held is text."""
+
+import csv
+import datetime as dt
+import io
+import json
+import sys
+from decimal import Decimal
+
+import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+import commands
+import respool
+import states
+from respool._cli import app
+
+DAY = dt.date(2026, 1, 2)
+
+
+@pytest.fixture
+def run(log_dir, capsys, monkeypatch):
+    monkeypatch.setenv("RESPOOL_CACHE_DIR", str(log_dir))
+    monkeypatch.setenv("COLUMNS", "200")
+    return lambda *arguments: commands.here(capsys, *arguments)
+
+
+@pytest.fixture
+def trips(log_dir):
+    states.complete(log_dir)
+
+
+@pytest.fixture
+def out(tmp_path):
+    """An empty directory."""
+    path = tmp_path / "out"
+    path.mkdir()
+    return path
+
+
+def kept(path, table):
+    with respool.cache(table.to_reader(), path=path) as cache:
+        cache.ingest_all()
+    return path
+
+
+ODD = pa.table(
+    {
+        "big": pa.array([2**63 - 1, None], pa.int64()),
+        "float": [float("nan"), float("-inf")],
+        "half": pa.array([1.5, None], pa.float16()),
+        "decimal": pa.array([Decimal("12345678901234567890.12"), None], pa.decimal128(30, 2)),
+        "bytes": [b"\x00\xff", None],
+        "nanos": pa.array([1, None], pa.timestamp("ns")),
+        "zone": pa.array([0, None], pa.timestamp("us", "Europe/Zurich")),
+        "far": pa.array([2**62, None], pa.timestamp("s")),
+        "day": [DAY, None],
+        "time": pa.array([1, None], pa.time64("ns")),
+        "span": pa.array([1, None], pa.duration("ns")),
+        "list": [[1, None], []],
+        "struct": [{"a": DAY, "b": "x"}, None],
+        "map": pa.array([[("k", 1)], None], pa.map_(pa.string(), pa.int64())),
+        "dictionary": pa.array(["x", None]).dictionary_encode(),
+        "view": pa.array(["y", None], pa.string_view()),
+        "null": pa.nulls(2),
+        "bool": [True, None],
+        "text": ['a "b", c\n', ""],
+    }
+)
+
+FIRST = {
+    "big": 2**63 - 1,
+    "float": "NaN",
+    "half": 1.5,
+    "decimal": "12345678901234567890.12",
+    "bytes": "AP8=",
+    "nanos": "1970-01-01 00:00:00.000000001",
+    "zone": "1970-01-01 01:00:00.000000+0100",
+    "day": "2026-01-02",
+    "time": "00:00:00.000000001",
+    "list": [1, None],
+    "struct": {"a": "2026-01-02", "b": "x"},
+    "map": [["k", 1]],
+    "dictionary": "x",
+    "view": "y",
+    "null": None,
+    "bool": True,
+    "text": 'a "b", c\n',
+}
+
+
+def test_json_holds_every_type(run, log_dir):
+    path = kept(log_dir / "odd", ODD)
+    array = run("head", path, "--json")
+    lines = run("head", path, "--format", "jsonl")
+    assert array.out.isascii()
+    assert [json.loads(line) for line in lines.out.splitlines()] == array.json
+    first, second = array.json
+    assert {name: first[name] for name in FIRST} == FIRST
+    assert isinstance(first["far"], str)
+    assert isinstance(first["span"], str)
+    assert second["float"] == "-Infinity"
+    assert second["list"] == []
+    assert second["text"] == ""
+    assert {name for name, value in second.items() if value is None} == (
+        set(ODD.column_names) - {"float", "list", "text"}
+    )
+
+
+def test_csv_holds_every_type(run, log_dir):
+    path = kept(log_dir / "odd", ODD)
+    first, second = csv.DictReader(
+        io.StringIO(run("head", path, "--format", "csv").out, newline="")
+    )
+    as_text = {"big": str(2**63 - 1), "float": "nan", "half": "1.5", "bool": "true", "null": ""}
+    nested = {"list": "[1, null]", "struct": '{"a": "2026-01-02", "b": "x"}', "map": '[["k", 1]]'}
+    assert {name: first[name] for name in FIRST} == {**FIRST, **as_text, **nested}
+    assert second["text"] == second["big"] == ""
+
+
+def test_a_table_shows_every_type(run, log_dir):
+    path = kept(log_dir / "odd", ODD)
+    for width in (80, 100_000):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("COLUMNS", str(width))
+            ran = run("head", path)
+        assert ran.code == 0
+        assert str(2**63 - 1) in ran.out
+        assert "NULL" in ran.out
+    assert 'a "b", c\\n' in ran.out
+    assert "2 rows" in ran.err
+
+
+@pytest.mark.parametrize(
+    ("suffix", "read"),
+    [
+        ("parquet", lambda data: pq.read_table(io.BytesIO(data))),
+        ("arrow", lambda data: pa.ipc.open_file(data).read_all()),
+        ("arrows", lambda data: pa.ipc.open_stream(data).read_all()),
+        ("csv", lambda data: pa.table({"id": [int(x) for x in data.split()[1:]]})),
+        ("json", lambda data: pa.Table.from_pylist(json.loads(data))),
+        ("jsonl", lambda data: pa.Table.from_pylist([json.loads(x) for x in data.splitlines()])),
+    ],
+)
+def test_a_query_is_written_to_a_file_or_a_pipe(
+    trips, log_dir, out, suffix, read, capsysbinary, monkeypatch
+):
+    monkeypatch.setenv("RESPOOL_CACHE_DIR", str(log_dir))
+    file = out / f"out.{suffix}"
+    query = "select id from trips where id % 2 = 0 order by id"
+    assert app.run(["sql", query, "trips", "--output", str(file)]) == 0
+    said = capsysbinary.readouterr()
+    assert (said.out, b"500 rows" in said.err) == (b"", True)
+    assert [path.name for path in out.iterdir()] == [file.name]
+    even = list(range(0, 1000, 2))
+    assert read(file.read_bytes())["id"].to_pylist() == even
+    if suffix == "arrow":  # to a pipe it is a stream
+        return
+    chosen = "arrow" if suffix == "arrows" else suffix
+    assert app.run(["sql", query, "trips", "--format", chosen]) == 0
+    assert read(capsysbinary.readouterr().out)["id"].to_pylist() == even
+
+
+def test_a_query_that_fails_leaves_what_was_there(run, trips, out):
+    file = out / "out.csv"
+    file.write_text("as it was")
+    for query in (
+        "select * from nowhere",
+        "select error('no') from trips",
+        "select if(id > 900, error('late'), id) from trips",
+    ):
+        ran = run("sql", query, "trips", "-o", file)
+        assert (ran.code, ran.out) == (1, ""), query
+        assert "Error" in ran.err
+    assert [path.name for path in out.iterdir()] == ["out.csv"]
+    assert file.read_text() == "as it was"
+
+
+def test_what_says_no_format_is_asked_for_one(run, trips, out):
+    for arguments in (
+        ["sql", "from trips", "trips", "-o", out / "out"],
+        ["sql", "from trips", "trips", "-o", out / "out", "-f", "table"],
+        ["sql", "from trips", "trips", "--json", "-f", "csv"],
+        ["export", "trips", out / "out"],
+    ):
+        ran = run(*arguments)
+        assert (ran.code, ran.out) == (2, "")
+    assert list(out.iterdir()) == []
+
+
+def test_binary_formats_are_not_for_a_terminal(run, trips, monkeypatch):
+    run("ls")
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    ran = run("head", "trips", "--format", "parquet")
+    assert (ran.code, ran.out) == (2, "")
+    assert "--output" in ran.err
+
+
+def test_duckdb_draws_nothing_among_the_rows(run):
+    (row,) = run("sql", "select current_setting('enable_progress_bar') as bar", "--json").json
+    assert row["bar"] in {False, "false"}
+
+
+def test_several_logs_are_tables_by_their_names(run, trips, log_dir):
+    path = kept(log_dir / "fares", pa.table({"id": [1, 2], "tip": [5, 6]}))
+    ran = run(
+        "sql",
+        "select id, tip, fare from trips join fares using (id) order by id",
+        "trips",
+        path,
+        "--json",
+    )
+    assert ran.json == [{"id": 1, "tip": 5, "fare": 0.25}, {"id": 2, "tip": 6, "fare": 0.5}]
+    ran = run(
+        "sql", "select count(*) as n from a join b using (id)", "a=trips", f"b={path}", "--json"
+    )
+    assert ran.json == [{"n": 2}]
+    ran = run("sql", "select 1", "trips", "TRIPS=trips")
+    assert (ran.code, "two of these are the table 'TRIPS'" in ran.err) == (2, True)
+    assert run("sql", "select 40 + 2 as n", "--json").json == [{"n": 42}]
+
+
+def test_a_table_of_a_query_ends_where_nobody_reads_on(run, trips):
+    ran = run("sql", "from trips", "trips", "--rows", "3")
+    assert len(ran.out.splitlines()) == 3 + 3
+    assert "The first 3 rows, and there are more" in ran.err
+    assert run("sql", "from trips limit 3", "trips", "--rows", "3").err == "3 rows\n"
+    assert run("sql", "from trips where false", "trips", "--json").json == []
+    assert run("sql", "from trips where false", "trips", "-f", "jsonl").out == ""
+
+
+def test_a_statement_without_rows_and_columns_of_one_name(run, trips):
+    ran = run("sql", "/* nothing */")
+    assert (ran.code, ran.out, ran.err) == (0, "", "done; the statement gives no rows\n")
+    (row,) = run("sql", "select 1 as a, 2 as a", "--json").json
+    assert sorted(row.values()) == [1, 2]
+
+
+def test_export_is_what_the_methods_write(run, trips, log_dir, out):
+    whole = states.trips()
+    for name, read in {
+        "a.parquet": pq.read_table,
+        "a.arrow": lambda file: pa.ipc.open_file(str(file)).read_all(),
+        "a.arrows": lambda file: pa.ipc.open_stream(file.read_bytes()).read_all(),
+    }.items():
+        file = out / name
+        ran = run("export", "trips", file)
+        assert (ran.code, ran.out) == (0, "")
+        assert f"1,000 rows, {file.stat().st_size / 1024:.1f} KiB: {file}" in ran.err
+        assert read(file).equals(whole)
+    ran = run("export", "trips", file)
+    assert (ran.code, "--force replaces it" in ran.err) == (2, True)
+    ran = run("export", "trips", out / "b.parquet", "-c", "nonsense")
+    assert (ran.code, (out / "b.parquet").exists()) == (1, False)
+    ran = run("export", "trips", out / "nowhere" / "b.parquet")
+    assert (ran.code, "No such file" in ran.err) == (1, True)
+    codec = lambda: pq.read_metadata(out / "c.parquet").row_group(0).column(0).compression  # noqa: E731
+    for given, wanted in {"none": "UNCOMPRESSED", "lz4": "LZ4", "zstd": "ZSTD"}.items():
+        assert run("export", "trips", out / "c.parquet", "-c", given, "--force").code == 0
+        assert codec() == wanted
+
+
+def test_sql_without_duckdb_says_what_to_install(run, trips, monkeypatch):
+    monkeypatch.setitem(sys.modules, "duckdb", None)
+    ran = run("sql", "from trips", "trips")
+    assert ran.code == 1
+    assert "pip install 'respool[cli,duckdb]'" in ran.err
+    assert duckdb
