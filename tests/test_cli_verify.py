@@ -58,13 +58,13 @@ def test_a_good_log_has_no_damage(log):
 
 
 def test_every_byte_that_has_a_checksum_is_held_against_it(log):
-    """One byte at a time, of every file: each fifth of the small ones, each 41st of the segments."""
+    """One byte at a time, of every file: each 11th of the small ones, each 83rd of the segments."""
     whole = pa.ipc.open_file((log / "00000000.arrow").read_bytes()).read_all()
     flips = missed = 0
     for path in sorted(log.iterdir()):
         if path.name == "_lock":  # it is for people
             continue
-        for at in range(0, path.stat().st_size, 5 if path.name.startswith("_") else 41):
+        for at in range(0, path.stat().st_size, 11 if path.name.startswith("_") else 83):
             states.flip(path, at)
             found = checked(log)
             content = path.read_bytes()
@@ -82,7 +82,7 @@ def test_every_byte_that_has_a_checksum_is_held_against_it(log):
                 # Padding in the footer, which changes nothing.
                 assert path.name == "00000000.arrow"
                 assert pa.ipc.open_file(content).read_all().equals(whole), at
-    assert flips > 350
+    assert flips > 150
     assert missed < flips / 10
 
 
