@@ -19,6 +19,7 @@ MODULES = [
     "respool.duckdb",
     "respool.exceptions",
     "respool.polars",
+    "respool.typing",
 ]
 NATIVE = [
     _native.Budget,

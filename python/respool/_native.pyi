@@ -13,6 +13,7 @@ from respool.typing import (
     BatchRows,
     BudgetMetrics,
     ByteSize,
+    Event,
     Metrics,
     PathLike,
     Source,
@@ -150,6 +151,7 @@ class StreamCache(StreamCacheView):
         batch_rows: BatchRows | None = None,
         coalesce_rows: int | None = None,
         allow_tmpfs: bool = False,
+        on_event: Callable[[Event], object] | None = None,
     ) -> Self: ...
     @property
     def closed(self) -> bool: ...
@@ -276,6 +278,7 @@ def cache(
     optimize: Literal["duckdb", "polars", "views"] | None = None,
     allow_tmpfs: bool = False,
     budget: Budget | None = None,
+    on_event: Callable[[Event], object] | None = None,
 ) -> StreamCache: ...
 def open(  # noqa: A001
     path: PathLike,
@@ -283,6 +286,7 @@ def open(  # noqa: A001
     timeout: float | dt.timedelta | None = None,
     memory: ByteSize | None = "25%",
     budget: Budget | None = None,
+    on_event: Callable[[Event], object] | None = None,
 ) -> StreamCache: ...
 def resume(
     path: PathLike,
@@ -296,6 +300,7 @@ def resume(
     coalesce_rows: int | None = None,
     schema: ArrowSchemaExportable | Literal["first"] | None = None,
     budget: Budget | None = None,
+    on_event: Callable[[Event], object] | None = None,
 ) -> StreamCache: ...
 def _fill(
     source: Source,
@@ -313,6 +318,7 @@ def _fill(
     schema: ArrowSchemaExportable | Literal["first"] | None = None,
     allow_tmpfs: bool = False,
     budget: Budget | None = None,
+    on_event: Callable[[Event], object] | None = None,
 ) -> StreamCache: ...
 def _check_options(
     *,
@@ -324,6 +330,7 @@ def _check_options(
     compression: Literal["lz4", "zstd"] | None,
     schema: ArrowSchemaExportable | Literal["first"] | None,
     budget: Budget | None,
+    on_event: Callable[[Event], object] | None,
 ) -> None: ...
 def _check_place(directory: PathLike) -> None: ...
 def _peek(path: PathLike) -> dict[str, Any]: ...

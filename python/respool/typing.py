@@ -13,7 +13,8 @@ Examples
 
 import os
 from collections.abc import Iterable
-from typing import Protocol, TypeAlias, TypedDict
+from dataclasses import dataclass
+from typing import Literal, Protocol, TypeAlias, TypedDict
 
 
 class ArrowStreamExportable(Protocol):
@@ -107,3 +108,57 @@ class BudgetMetrics(TypedDict):
     memory_capacity: int | None
     log_bytes: int
     log_capacity: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One thing that a cache did; what ``on_event=`` is given.
+
+    Events of one cache come one after another and in order, by the thread that caused them or by another one that
+    reads the cache, soon after they happened: where a batch was asked for, at the latest after a twentieth of a
+    second. The callable may use the cache, but for the reader that is reading; what it raises is handed to
+    ``sys.unraisablehook`` and hurts nobody. It is waited for: what takes long belongs into a queue of its own. At the
+    end of the process, and in a forked child, nothing is told.
+
+    Attributes
+    ----------
+    kind
+        ``"ingest"``: batches of the source are stored. ``"spill"``: a batch was written to the log, which may come
+        before its ingest. ``"evict"``: memory gave up its copy of a batch. ``"error"``: the source failed, or a
+        batch could not be stored, which the next read tries again. ``"end"``: the source came to its end.
+    batch
+        The number of the first batch that it tells of; of an error that of the batch that is not there; of the end
+        the number of all.
+    batches
+        How many it tells of. More than one where a log of another process is followed, at the end, and where
+        the source failed: all that are stored.
+    rows
+        Their rows.
+    bytes
+        What was stored (as ``nbytes`` counts it), written to the log, or given back by memory.
+    seconds
+        For how long the source was waited for since the ingest before it, or how long writing took.
+    error
+        What went wrong, as text.
+    dropped
+        How many events before it were lost. A few thousand wait where nobody can tell them.
+
+    Examples
+    --------
+    >>> import pyarrow as pa, respool
+    >>> told = []
+    >>> cache = respool.cache(pa.table({"x": [1, 2, 3]}), on_event=told.append)
+    >>> cache.ingest_all()
+    1
+    >>> [(event.kind, event.batch, event.rows) for event in told]
+    [('ingest', 0, 3), ('end', 1, 3)]
+    """
+
+    kind: Literal["ingest", "spill", "evict", "error", "end"]
+    batch: int
+    batches: int
+    rows: int
+    bytes: int
+    seconds: float
+    error: str | None
+    dropped: int

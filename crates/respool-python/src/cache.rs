@@ -15,6 +15,7 @@ use respool::{Cache, Options, WritePolicy};
 use crate::attach::detached;
 use crate::describe::describe;
 use crate::error::{OrRaise, cause};
+use crate::events::Events;
 use crate::exit;
 use crate::feeding::{BatchRows, Feeding, Prefetch};
 use crate::hold::Hold;
@@ -71,6 +72,9 @@ use crate::view::PyView;
 ///     As ``batch_rows=(coalesce_rows, None)``, but readers wait until a batch has so many rows.
 /// allow_tmpfs
 ///     Accept a ``disk_path`` on a memory file system.
+/// on_event
+///     A callable that is told what the cache does: it is given one :class:`respool.typing.Event` at a time, for
+///     logs and metrics. See there.
 ///
 /// Raises
 /// ------
@@ -106,6 +110,8 @@ use crate::view::PyView;
 #[pyclass(frozen, extends = PyView, module = "respool", name = "StreamCache")]
 pub(crate) struct PyCache {
     origin: Option<Arc<Origin>>,
+    /// Who is told of what it does.
+    events: Option<Arc<Events>>,
     hold: Hold,
     /// The object that was shared, and shows the origin to the garbage collector.
     first: Option<Py<Self>>,
@@ -115,12 +121,14 @@ impl PyCache {
     pub(crate) fn made(
         py: Python<'_>,
         sourced: Sourced,
-        options: &Options,
+        options: Options,
+        events: Option<Arc<Events>>,
     ) -> PyResult<PyClassInitializer<Self>> {
         let Sourced { source, origin } = sourced;
-        let cache = detached(py, || Cache::from_boxed(source, options))?;
+        let options = told(options, events.as_ref());
+        let cache = detached(py, || Cache::from_boxed(source, &options))?;
         let fills = cache.place().is_some();
-        Ok(Self::of(&cache, origin, fills))
+        Ok(Self::of(&cache, origin, events, fills))
     }
 
     /// `fills`: whether it fills a log with a path. Then it is there for as long as a stream in C is: who else
@@ -128,11 +136,14 @@ impl PyCache {
     pub(crate) fn of(
         cache: &Cache,
         origin: Option<Arc<Origin>>,
+        events: Option<Arc<Events>>,
         fills: bool,
     ) -> PyClassInitializer<Self> {
-        let view = PyView::whole(cache.view(), origin.is_some() || fills);
+        let is_kept = origin.is_some() || events.is_some() || fills;
+        let view = PyView::whole(cache.view(), is_kept);
         PyClassInitializer::from(view).add_subclass(Self {
             origin,
+            events,
             hold: Hold::new(),
             first: None,
         })
@@ -162,6 +173,14 @@ impl PyCache {
     }
 }
 
+/// The same options, and who is told.
+pub(crate) fn told(options: Options, events: Option<&Arc<Events>>) -> Options {
+    match events {
+        Some(events) => options.with_listener(Arc::<Events>::clone(events)),
+        None => options,
+    }
+}
+
 #[pymethods]
 impl PyCache {
     #[new]
@@ -179,6 +198,7 @@ impl PyCache {
         batch_rows=None,
         coalesce_rows=None,
         allow_tmpfs=false,
+        on_event=None,
     ))]
     #[expect(
         clippy::too_many_arguments,
@@ -198,6 +218,7 @@ impl PyCache {
         batch_rows: Option<BatchRows>,
         coalesce_rows: Option<Number>,
         allow_tmpfs: bool,
+        on_event: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<PyClassInitializer<Self>> {
         let write_policy: WritePolicy = write_policy.parse().or_raise(py)?;
         // Without a bound everything would be held twice, in memory and in the log.
@@ -235,7 +256,8 @@ impl PyCache {
                 ));
             }
         }
-        Self::made(py, source_of(reader, schema)?, &options)
+        let events = Events::of(on_event)?;
+        Self::made(py, source_of(reader, schema)?, options, events)
     }
 
     /// Give memory, log and source back.
@@ -279,6 +301,7 @@ impl PyCache {
         let first = this.first.as_ref();
         let shared = Self {
             origin: None,
+            events: None,
             hold,
             first: Some(first.map_or_else(|| slf.clone().unbind(), |first| first.clone_ref(py))),
         };
@@ -432,7 +455,10 @@ impl PyCache {
     fn metrics<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyDict>> {
         let py = slf.py();
         let cache = Self::cache(slf);
-        let metrics = detached(py, || cache.metrics())?;
+        let metrics = detached(py, || {
+            cache.tell();
+            cache.metrics()
+        })?;
         let dict = PyDict::new(py);
         dict.set_item("batches", metrics.batches)?;
         dict.set_item("rows", metrics.rows)?;
@@ -479,6 +505,9 @@ impl PyCache {
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
         visit.call(&self.first)?;
+        if let Some(events) = &self.events {
+            events.traverse(&visit)?;
+        }
         match &self.origin {
             Some(origin) => origin.traverse(&visit),
             None => Ok(()),
@@ -486,6 +515,9 @@ impl PyCache {
     }
 
     fn __clear__(&self) {
+        if let Some(events) = &self.events {
+            events.clear();
+        }
         if let Some(origin) = &self.origin {
             origin.clear();
         }

@@ -8,6 +8,7 @@ use crate::attach::detached;
 use crate::budget::{PyBudget, check_sizes};
 use crate::cache::PyCache;
 use crate::error::OrRaise;
+use crate::events::Events;
 use crate::feeding::{BatchRows, Feeding, Prefetch};
 use crate::metadata::entries_of;
 use crate::number::Number;
@@ -50,6 +51,8 @@ use crate::source::source_of;
 /// budget
 ///     A :class:`respool.Budget` that bounds memory and log of this cache together with those of others, in place
 ///     of ``memory`` and ``disk``.
+/// on_event
+///     As for :class:`StreamCache`.
 ///
 /// Returns
 /// -------
@@ -93,9 +96,10 @@ use crate::source::source_of;
     optimize=None,
     allow_tmpfs=false,
     budget=None,
+    on_event=None,
 ))]
 #[pyo3(
-    text_signature = "(source, *, memory='25%', disk='auto', directory=None, path=None, metadata=None, prefetch=None, batch_rows=None, coalesce_rows=None, compression=None, schema=None, optimize=None, allow_tmpfs=False, budget=None)"
+    text_signature = "(source, *, memory='25%', disk='auto', directory=None, path=None, metadata=None, prefetch=None, batch_rows=None, coalesce_rows=None, compression=None, schema=None, optimize=None, allow_tmpfs=False, budget=None, on_event=None)"
 )]
 #[expect(clippy::too_many_arguments, reason = "keywords of one door")]
 pub(crate) fn cache<'py>(
@@ -114,6 +118,7 @@ pub(crate) fn cache<'py>(
     optimize: Option<&str>,
     allow_tmpfs: bool,
     budget: Option<&Bound<'py, PyBudget>>,
+    on_event: Option<&Bound<'py, PyAny>>,
 ) -> PyResult<Bound<'py, PyCache>> {
     let encodings: Option<Encodings> = optimize
         .map(|optimize| optimize.parse().or_raise(py))
@@ -151,6 +156,7 @@ pub(crate) fn cache<'py>(
             schema,
             allow_tmpfs,
             budget,
+            on_event,
         );
     }
     if !entries_of(metadata)?.is_empty() {
@@ -197,7 +203,9 @@ pub(crate) fn cache<'py>(
             None => options.with_log(log),
         };
     }
-    let cache = Bound::new(py, PyCache::made(py, source_of(source, schema)?, &options)?)?;
+    let events = Events::of(on_event)?;
+    let made = PyCache::made(py, source_of(source, schema)?, options, events)?;
+    let cache = Bound::new(py, made)?;
     joined(cache, budget)
 }
 
@@ -220,9 +228,10 @@ pub(crate) fn cache<'py>(
     schema=None,
     allow_tmpfs=false,
     budget=None,
+    on_event=None,
 ))]
 #[pyo3(
-    text_signature = "(source, path, *, key=None, ttl=None, metadata=None, memory='25%', disk='auto', prefetch=None, batch_rows=None, coalesce_rows=None, compression=None, schema=None, allow_tmpfs=False, budget=None)"
+    text_signature = "(source, path, *, key=None, ttl=None, metadata=None, memory='25%', disk='auto', prefetch=None, batch_rows=None, coalesce_rows=None, compression=None, schema=None, allow_tmpfs=False, budget=None, on_event=None)"
 )]
 #[expect(clippy::too_many_arguments, reason = "keywords of one door")]
 pub(crate) fn fill<'py>(
@@ -241,6 +250,7 @@ pub(crate) fn fill<'py>(
     schema: Option<&Bound<'py, PyAny>>,
     allow_tmpfs: bool,
     budget: Option<&Bound<'py, PyBudget>>,
+    on_event: Option<&Bound<'py, PyAny>>,
 ) -> PyResult<Bound<'py, PyCache>> {
     let PathArgument(path) = path;
     let mut log = named_log(&path, metadata, key, ttl)?
@@ -266,7 +276,9 @@ pub(crate) fn fill<'py>(
     } else {
         options = options.with_named_log(log);
     }
-    let cache = PyCache::entered(py, PyCache::made(py, source_of(source, schema)?, &options)?)?;
+    let events = Events::of(on_event)?;
+    let made = PyCache::made(py, source_of(source, schema)?, options, events)?;
+    let cache = PyCache::entered(py, made)?;
     joined(cache, budget)
 }
 

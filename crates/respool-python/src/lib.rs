@@ -20,6 +20,7 @@ mod cache;
 mod describe;
 mod door;
 mod error;
+mod events;
 mod exit;
 mod feeding;
 mod frames;

@@ -9,6 +9,7 @@ use respool::{Log, LogError, LogOptions, Removal};
 
 use crate::attach::detached;
 use crate::budget::{PyBudget, check_sizes};
+use crate::events::Events;
 use crate::feeding::{BatchRows, Feeding, Prefetch};
 use crate::metadata::entries_of;
 use crate::number::Number;
@@ -33,7 +34,7 @@ pub(crate) fn remove_log(py: Python<'_>, path: PathBuf) -> PyResult<bool> {
 /// Refuses the options that [`fill`](crate::door::fill) refuses, while no source is there yet.
 #[pyfunction]
 #[pyo3(name = "_check_options")]
-#[pyo3(signature = (*, metadata, memory, prefetch, batch_rows, coalesce_rows, compression, schema, budget))]
+#[pyo3(signature = (*, metadata, memory, prefetch, batch_rows, coalesce_rows, compression, schema, budget, on_event))]
 #[expect(clippy::too_many_arguments, reason = "keywords of one door")]
 pub(crate) fn check_options(
     py: Python<'_>,
@@ -45,6 +46,7 @@ pub(crate) fn check_options(
     compression: Option<&str>,
     schema: Option<&Bound<'_, PyAny>>,
     budget: Option<&Bound<'_, PyBudget>>,
+    on_event: Option<&Bound<'_, PyAny>>,
 ) -> PyResult<()> {
     entries_of(metadata)?;
     let feeding = Feeding {
@@ -53,6 +55,7 @@ pub(crate) fn check_options(
         coalesce_rows,
     };
     options(py, memory.as_ref(), &feeding)?;
+    Events::of(on_event)?;
     if budget.is_some() {
         check_sizes(memory.as_ref(), None)?;
     }

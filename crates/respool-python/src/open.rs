@@ -11,8 +11,9 @@ use respool::{Cache, Error, LogError, LogOptions, LogReader, LogState, Skip};
 
 use crate::attach::detached;
 use crate::budget::{PyBudget, check_sizes};
-use crate::cache::PyCache;
+use crate::cache::{PyCache, told};
 use crate::door::joined;
+use crate::events::Events;
 use crate::feeding::{BatchRows, Feeding, Prefetch};
 use crate::metadata::dict_of;
 use crate::number::Number;
@@ -39,6 +40,8 @@ use crate::source::{Sourced, source_of};
 ///     Bytes to hold of batches that have to be decoded (a compressed log), or text; None is no bound.
 /// budget
 ///     A :class:`respool.Budget` that bounds this memory together with that of other caches.
+/// on_event
+///     As for :class:`StreamCache`: what comes of a log that is followed, and how it ends.
 ///
 /// Returns
 /// -------
@@ -72,14 +75,15 @@ use crate::source::{Sourced, source_of};
 /// >>> again.complete, pa.table(again)["x"].to_pylist()
 /// (True, [1, 2, 3])
 #[pyfunction]
-#[pyo3(signature = (path, *, timeout=None, memory=Some(SizeArgument::default_share()), budget=None))]
-#[pyo3(text_signature = "(path, *, timeout=None, memory='25%', budget=None)")]
+#[pyo3(signature = (path, *, timeout=None, memory=Some(SizeArgument::default_share()), budget=None, on_event=None))]
+#[pyo3(text_signature = "(path, *, timeout=None, memory='25%', budget=None, on_event=None)")]
 pub(crate) fn open<'py>(
     py: Python<'py>,
     path: PathArgument,
     timeout: Option<&Bound<'py, PyAny>>,
     memory: Option<SizeArgument>,
     budget: Option<&Bound<'py, PyBudget>>,
+    on_event: Option<&Bound<'py, PyAny>>,
 ) -> PyResult<Bound<'py, PyCache>> {
     let timeout = timeout_of(timeout)?;
     let mut options = options(py, memory.as_ref(), &Feeding::default())?;
@@ -87,6 +91,8 @@ pub(crate) fn open<'py>(
         check_sizes(memory.as_ref(), None)?;
         options = budget.bound(py, options)?;
     }
+    let events = Events::of(on_event)?;
+    let options = told(options, events.as_ref());
     let PathArgument(path) = path;
     let opened = detached(py, || {
         let cache = Cache::open(&path, timeout, &options);
@@ -103,7 +109,10 @@ pub(crate) fn open<'py>(
             path.display()
         ))
     })?;
-    joined(Bound::new(py, PyCache::of(&cache, None, false))?, budget)
+    joined(
+        Bound::new(py, PyCache::of(&cache, None, events, false))?,
+        budget,
+    )
 }
 
 /// Go on with a log that was not filled to its end.
@@ -121,7 +130,7 @@ pub(crate) fn open<'py>(
 ///     What is done with what the log has already: ``"check"`` compares the first rows of the source with
 ///     it, ``"trust"`` leaves out as many rows unseen, and a number leaves out so many batches of the source:
 ///     0 where it begins behind what the log has.
-/// memory, disk, prefetch, batch_rows, coalesce_rows, budget
+/// memory, disk, prefetch, batch_rows, coalesce_rows, budget, on_event
 ///     As for :func:`respool.cache`.
 ///
 /// Returns
@@ -170,9 +179,10 @@ pub(crate) fn open<'py>(
     coalesce_rows=None,
     schema=None,
     budget=None,
+    on_event=None,
 ))]
 #[pyo3(
-    text_signature = "(path, source, *, skip='check', memory='25%', disk='auto', prefetch=None, batch_rows=None, coalesce_rows=None, schema=None, budget=None)"
+    text_signature = "(path, source, *, skip='check', memory='25%', disk='auto', prefetch=None, batch_rows=None, coalesce_rows=None, schema=None, budget=None, on_event=None)"
 )]
 #[expect(clippy::too_many_arguments, reason = "keywords of one door")]
 pub(crate) fn resume<'py>(
@@ -187,6 +197,7 @@ pub(crate) fn resume<'py>(
     coalesce_rows: Option<Number>,
     schema: Option<&Bound<'py, PyAny>>,
     budget: Option<&Bound<'py, PyBudget>>,
+    on_event: Option<&Bound<'py, PyAny>>,
 ) -> PyResult<Bound<'py, PyCache>> {
     let PathArgument(path) = path;
     let feeding = Feeding {
@@ -201,6 +212,8 @@ pub(crate) fn resume<'py>(
         options = budget.bound(py, options)?;
         quota = Some(budget.quota(py)?);
     }
+    let events = Events::of(on_event)?;
+    let options = told(options, events.as_ref());
     let (of_log, there) = detached(py, || {
         let log = LogReader::open(&path);
         let log = log.map_err(|error| or_no_log(error.into(), &path))?;
@@ -225,7 +238,7 @@ pub(crate) fn resume<'py>(
         resumed.map_err(|error| or_no_log(error, &path))
     })?;
     joined(
-        PyCache::entered(py, PyCache::of(&cache, origin, true))?,
+        PyCache::entered(py, PyCache::of(&cache, origin, events, true))?,
         budget,
     )
 }

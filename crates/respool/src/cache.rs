@@ -226,7 +226,10 @@ impl Cache {
     /// [`Error::Closed`](crate::Error::Closed); [`Error::Log`](crate::Error::Log) where the log can't take
     /// what memory gives up: the bounds are changed then too.
     pub fn resize(&self, memory: Option<u64>, disk: Option<u64>) -> Result<()> {
-        self.store().resize(memory, disk)
+        let store = self.store();
+        let resized = store.resize(memory, disk);
+        store.tell();
+        resized
     }
 
     /// Takes note that the budget, or the quota, that it shares with others has another size.
@@ -236,7 +239,9 @@ impl Cache {
     pub fn rebound(&self) -> Result<()> {
         let store = self.store();
         let (memory, disk) = store.capacities()?;
-        store.resize(memory, disk)
+        let rebound = store.resize(memory, disk);
+        store.tell();
+        rebound
     }
 
     /// Whether memory, and the log, are bounded together with those of other caches.
@@ -267,6 +272,12 @@ impl Cache {
         self.store().places(parts)
     }
 
+    /// Tells its listener what there is to be told; done by whatever asks the source too. To be called where the
+    /// listener may be.
+    pub fn tell(&self) {
+        self.store().tell();
+    }
+
     /// What was done so far, and what is held.
     ///
     /// # Errors
@@ -295,6 +306,7 @@ impl Cache {
     pub fn close_with(&self, interrupt: &dyn Interrupt) -> Result<()> {
         let store = self.store();
         let closed = store.close();
+        store.tell();
         store.wait_for_reading_ahead(interrupt)?;
         closed
     }

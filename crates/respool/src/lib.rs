@@ -18,6 +18,7 @@ mod ahead;
 mod batch_rows;
 mod cache;
 mod error;
+mod events;
 pub mod fork;
 mod ingest;
 mod interrupt;
@@ -51,6 +52,7 @@ pub use respool_log::{
 pub use crate::ahead::{Distance, ReadAhead, Within, stop_reading_ahead};
 pub use crate::cache::{Cache, Remains};
 pub use crate::error::{BoxError, Error, Result, SourceFailure, Unfinished};
+pub use crate::events::{Event, EventKind, Listener};
 pub use crate::interrupt::{Interrupt, SLICE, Uninterrupted};
 pub use crate::ledger::Budget;
 pub use crate::metrics::Metrics;

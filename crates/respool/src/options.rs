@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use arrow_schema::SchemaRef;
 use respool_log::{Log, LogOptions, Quota};
@@ -9,6 +10,7 @@ use respool_log::{Log, LogOptions, Quota};
 use crate::ahead::ReadAhead;
 use crate::batch_rows::BatchRows;
 use crate::error::{Error, Result};
+use crate::events::{Listener, Listening};
 use crate::ledger::Budget;
 use crate::pack::Encodings;
 
@@ -66,6 +68,7 @@ pub struct Options {
     batch_rows: Option<BatchRows>,
     read_ahead: Option<ReadAhead>,
     encodings: Option<Encodings>,
+    listening: Option<Listening>,
 }
 
 /// What log there is to be.
@@ -182,6 +185,8 @@ impl Options {
         Self {
             memory_capacity: self.memory_capacity(),
             budget: None,
+            // Who is told is of the process that the cache is of.
+            listening: None,
             ..self.clone()
         }
     }
@@ -234,6 +239,17 @@ impl Options {
     pub fn with_encodings(mut self, encodings: Encodings) -> Self {
         self.encodings = Some(encodings);
         self
+    }
+
+    /// Tells somebody what the cache does while it does it.
+    #[must_use]
+    pub fn with_listener(mut self, listener: Arc<dyn Listener>) -> Self {
+        self.listening = Some(Listening(listener));
+        self
+    }
+
+    pub(crate) fn listening(&self) -> Option<&Listening> {
+        self.listening.as_ref()
     }
 
     /// See [`Options::with_encodings`].

@@ -12,7 +12,7 @@ from respool._named.hit import Wanted
 from respool._named.home import Home
 from respool._named.keys import Plain
 from respool._native import Budget, StreamCache
-from respool.typing import ArrowSchemaExportable, BatchRows, ByteSize, PathLike, Source
+from respool.typing import ArrowSchemaExportable, BatchRows, ByteSize, Event, PathLike, Source
 
 
 def named(
@@ -34,6 +34,7 @@ def named(
     ingest: bool = False,
     allow_tmpfs: bool = False,
     budget: Budget | None = None,
+    on_event: Callable[[Event], object] | None = None,
 ) -> StreamCache:
     """Get the cache of a name, which any process of yours may have filled; fill it if there is none.
 
@@ -88,6 +89,8 @@ def named(
     budget
         A :class:`respool.Budget` that bounds memory together with that of other caches, in place of ``memory``;
         and, where no quota does, the log for as long as it is filled.
+    on_event
+        As for :func:`respool.cache`. Of a cache that this process fills already who began it is told.
 
     Returns
     -------
@@ -168,6 +171,7 @@ def named(
         timeout=ages.seconds(timeout, "timeout"),
         memory=memory,
         budget=budget,
+        on_event=on_event,
     )
     options: dict[str, Any] = {
         "metadata": metadata,
@@ -178,6 +182,7 @@ def named(
         "coalesce_rows": coalesce_rows,
         "schema": schema,
         "budget": budget,
+        "on_event": on_event,
     }
     # Everything that can be refused is, before a source is opened or a directory made.
     _native._check_options(**options)  # noqa: SLF001

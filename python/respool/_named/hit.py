@@ -3,6 +3,7 @@
 import errno
 import os
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from respool import _native, _ours
@@ -10,7 +11,7 @@ from respool._named import ages, whole
 from respool._named.home import Found, Home
 from respool._native import Budget, StreamCache
 from respool.exceptions import CorruptLogError
-from respool.typing import ByteSize
+from respool.typing import ByteSize, Event
 
 _CLOSING = 60.0
 """Seconds that a cache of this process may take to be closed, where nothing is said."""
@@ -26,6 +27,7 @@ class Wanted:
     timeout: float | None
     memory: ByteSize | None
     budget: Budget | None
+    on_event: Callable[[Event], object] | None
 
 
 @dataclass(frozen=True)
@@ -127,7 +129,11 @@ def _opened(found: Found, wanted: Wanted) -> StreamCache | None:
 def _open(found: Found, wanted: Wanted) -> StreamCache | None:
     """Open the log that was found; None if another one has taken its place, which may have another key."""
     cache = _native.open(
-        found.path, timeout=wanted.timeout, memory=wanted.memory, budget=wanted.budget
+        found.path,
+        timeout=wanted.timeout,
+        memory=wanted.memory,
+        budget=wanted.budget,
+        on_event=wanted.on_event,
     )
     there = cache._place_of_log  # noqa: SLF001
     if there is not None and there[1] == found.about["identity"]:

@@ -148,6 +148,7 @@ impl Reading {
                         if turn.take(Goal::End, now() + SLICE, None).is_err() {
                             store.note_thread(Thread::Parked);
                         }
+                        store.tell();
                     }
                 }
             }

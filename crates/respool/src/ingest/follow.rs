@@ -6,6 +6,7 @@ use respool_log::State;
 
 use super::turn::Turn;
 use crate::error::{Error, Result, Unfinished};
+use crate::events::{Event, EventKind};
 use crate::store::upstream::{Follow, Upstream};
 use crate::sync::now;
 
@@ -49,6 +50,14 @@ impl Turn<'_> {
             let mut state = self.store.look_open()?;
             state.follow(progress.len, rows, log.shown_bytes());
             drop(state);
+            let (came_batches, came_rows) = (progress.len - self.batches, rows - self.rows);
+            let first = self.batches;
+            self.store.note(|| Event {
+                batches: came_batches,
+                rows: came_rows,
+                took: time.saturating_duration_since(waits_since),
+                ..Event::new(EventKind::Ingest, first)
+            });
             self.store.advanced.notify_all();
             self.batches = progress.len;
             self.rows = rows;

@@ -116,7 +116,10 @@ impl Store {
                     }
                     let until = deadline.map_or(watch.next(), |time| time.min(watch.next()));
                     // The turn ends before the interrupt is asked: a signal handler may read the cache.
-                    Turn::new(self, upstream, stored, asks).take(goal, until, waits_since)?
+                    let taken =
+                        Turn::new(self, upstream, stored, asks).take(goal, until, waits_since);
+                    self.tell();
+                    taken?
                 }
             };
             watch.look(time)?;

@@ -7,7 +7,8 @@ use std::time::Instant;
 use arrow_schema::SchemaRef;
 
 use super::Goal;
-use crate::error::{BoxError, Result, SourceFailure};
+use crate::error::{BoxError, Error, Result, SourceFailure};
+use crate::events::{Event, EventKind, Outbox};
 use crate::source::{Source, pull};
 use crate::store::Store;
 use crate::store::ahead::Ahead;
@@ -79,7 +80,11 @@ impl<'a> Turn<'a> {
                     Step::Nothing => return Ok(time),
                 },
             };
-            if self.upstream.is_none() || time >= until || goal.is_reached(self.batches, self.rows)
+            let is_told = self.store.outbox.as_ref().is_some_and(Outbox::is_due);
+            if self.upstream.is_none()
+                || time >= until
+                || is_told
+                || goal.is_reached(self.batches, self.rows)
             {
                 return Ok(time);
             }
@@ -112,6 +117,9 @@ impl<'a> Turn<'a> {
                 // The source may have forked: in the child no lock is taken, not even to count what came.
                 store.check_process()?;
                 store.counters.pulled(answer.took);
+                if let Some(outbox) = &store.outbox {
+                    outbox.waited(answer.took);
+                }
                 began_to_store = answer.asked + answer.took;
                 if let Some(time) = self.take_in(answer)? {
                     return Ok(Step::Done(time));
@@ -127,13 +135,17 @@ impl<'a> Turn<'a> {
             return Ok(Step::Done(began_to_store));
         };
         match &mut feed.packer {
-            None => store.push(self.batches, next)?,
+            None => {
+                let pushed = store.push(self.batches, next);
+                pushed.inspect_err(|error| store.note_error(self.batches, error))?;
+            }
             Some(packer) => {
                 let Some(kept) = packer.pack(&next.batch, self.batches, until)? else {
                     // What is done of it stays.
                     return Ok(Step::Done(now()));
                 };
-                store.push_packed(self.batches, &next.batch, &kept)?;
+                let pushed = store.push_packed(self.batches, &next.batch, &kept);
+                pushed.inspect_err(|error| store.note_error(self.batches, error))?;
                 packer.stored();
             }
         }
@@ -195,6 +207,7 @@ impl<'a> Turn<'a> {
                 if let Some(Upstream::Source(feed)) = &mut self.upstream {
                     feed.end = Some(end);
                 }
+                self.store.note_error(self.batches, &error);
                 return Err(error);
             }
         }
@@ -210,13 +223,42 @@ impl<'a> Turn<'a> {
         }
         state.puller = None;
         state.ahead = None;
+        let told = match &state.end {
+            _ if state.closed => None,
+            End::Open => None,
+            End::Complete => Some((EventKind::End, None)),
+            End::Failed(failure) => Some((EventKind::Error, Some(failure.error().to_string()))),
+        };
+        let bytes = state.bytes;
         drop(state);
+        if let Some((kind, error)) = told {
+            self.store.note(|| Event {
+                batches,
+                rows,
+                bytes,
+                error,
+                ..Event::new(kind, batches)
+            });
+        }
         self.store.advanced.notify_all();
         if let Some(bell) = &self.store.bell {
             bell.stop();
         }
         drop(upstream);
         Ok(())
+    }
+}
+
+impl Store {
+    /// Takes note that a batch could not be stored; a cache that is closed has lost nothing by it.
+    fn note_error(&self, batch: usize, error: &Error) {
+        if !matches!(error, Error::Closed | Error::Forked) {
+            self.note(|| Event {
+                batches: 0,
+                error: Some(error.to_string()),
+                ..Event::new(EventKind::Error, batch)
+            });
+        }
     }
 }
 

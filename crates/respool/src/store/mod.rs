@@ -54,6 +54,7 @@ use self::upstream::{Feed, Upstream};
 use crate::ahead::{Bell, Within};
 use crate::batch_rows::BatchRows;
 use crate::error::{Error, Result};
+use crate::events::{Event, Outbox};
 use crate::fork::Process;
 use crate::ledger::Budget;
 use crate::metrics::Counters;
@@ -93,6 +94,8 @@ pub(crate) struct Store {
     /// Bytes of the ledger that the log holds beside its files.
     held_by_log: Mutex<u64>,
     pub(crate) counters: Counters,
+    /// Where somebody wants to be told.
+    pub(crate) outbox: Option<Outbox>,
     /// Computed column by column when a predicate first asks.
     pub(crate) zones: ZoneMaps,
     beside: Beside,
@@ -208,6 +211,7 @@ impl Store {
             spilling: Mutex::new(()),
             held_by_log: Mutex::default(),
             counters: Counters::default(),
+            outbox: options.listening().map(Outbox::new),
             zones: ZoneMaps::new(),
             beside: Beside::default(),
             derived: Mutex::default(),
@@ -261,6 +265,20 @@ impl Store {
             Ok(())
         } else {
             Err(Error::Forked)
+        }
+    }
+
+    /// Takes note of an event, where somebody wants to be told. May be called under any lock of the store.
+    pub(crate) fn note(&self, event: impl FnOnce() -> Event) {
+        if let Some(outbox) = &self.outbox {
+            outbox.note(event());
+        }
+    }
+
+    /// Tells what was noted. To be called with no lock held, and without the turn.
+    pub(crate) fn tell(&self) {
+        if let Some(outbox) = &self.outbox {
+            outbox.tell();
         }
     }
 

@@ -7,12 +7,13 @@ use arrow_array::RecordBatch;
 use super::Store;
 use super::records::Records;
 use crate::error::{Error, Result};
+use crate::events::{Event, EventKind, Outbox};
 use crate::ledger::weigh::{PER_COLUMN, Weight};
 use crate::ledger::{Charged, Full};
 use crate::options::WritePolicy;
 use crate::pack::shrink;
 use crate::panics::caught;
-use crate::sync::reach_files;
+use crate::sync::{now, reach_files};
 
 /// A batch that is to be stored.
 pub(crate) struct Pending {
@@ -89,6 +90,16 @@ impl Store {
                 state.clean = state.clean.max(log.len());
             }
         }
+        self.note(|| Event {
+            rows: batch.num_rows() as u64,
+            bytes: shown,
+            took: self
+                .outbox
+                .as_ref()
+                .map(Outbox::waited_since)
+                .unwrap_or_default(),
+            ..Event::new(EventKind::Ingest, index)
+        });
         self.advanced.notify_all();
         if is_kept {
             self.settle_kept(index);
@@ -157,9 +168,18 @@ impl Store {
     ) -> Result<()> {
         if log.len() <= index {
             reach_files();
+            let begun = self.outbox.as_ref().map(|_| (now(), log.bytes()));
             // Arrays that contradict themselves may be anything: nothing is written of what can't be read.
             let appended = caught(|| log.append(batch, shown));
             appended.map_err(|text| unstorable(index, &text))??;
+            if let Some((begun, before)) = begun {
+                self.note(|| Event {
+                    rows: batch.num_rows() as u64,
+                    bytes: log.bytes().saturating_sub(before),
+                    took: now() - begun,
+                    ..Event::new(EventKind::Spill, index)
+                });
+            }
             self.count_held_by_log(&|| log.held_bytes());
         }
         Ok(())
@@ -168,7 +188,7 @@ impl Store {
     /// Moves the oldest dirty batch into the log; `false` where there is none.
     pub(super) fn clean_oldest(&self, log: &Records) -> Result<bool> {
         // Let go after the lock, whatever happens: the last one to hold a batch runs foreign code.
-        let (heap, _freed);
+        let (heap, freed);
         let _writing = self.spilling.lock();
         let oldest;
         (oldest, heap) = {
@@ -182,11 +202,14 @@ impl Store {
             (state.clean, heap)
         };
         self.write(log, oldest, heap.batch(), None)?;
-        _freed = {
+        freed = {
             let mut state = self.look_open()?;
             state.clean = state.clean.max(oldest + 1);
             state.slots.take_heap(oldest)
         };
+        if let Some(freed) = &freed {
+            self.note_evicted(oldest, freed);
+        }
         Ok(true)
     }
 
@@ -295,10 +318,22 @@ impl Store {
             let clean = state.clean;
             let evicted = evicted.iter().filter(|batch| **batch < clean);
             evicted
-                .filter_map(|batch| state.slots.take_heap(*batch))
+                .filter_map(|batch| Some((*batch, state.slots.take_heap(*batch)?)))
                 .collect()
         };
+        for (batch, heap) in &freed {
+            self.note_evicted(*batch, heap);
+        }
         drop(freed);
+    }
+
+    /// Takes note that memory has given up its copy of a batch.
+    pub(super) fn note_evicted(&self, index: usize, heap: &Charged) {
+        self.note(|| Event {
+            rows: heap.batch().num_rows() as u64,
+            bytes: heap.cost(),
+            ..Event::new(EventKind::Evict, index)
+        });
     }
 }
 

@@ -89,9 +89,12 @@ impl Store {
         let from = std::mem::replace(&mut state.released, released);
         let slots = &mut state.slots;
         let freed: Vec<_> = (from..released)
-            .filter_map(|batch| slots.take_heap(batch))
+            .filter_map(|batch| Some((batch, slots.take_heap(batch)?)))
             .collect();
         drop(state);
+        for (batch, heap) in &freed {
+            self.note_evicted(*batch, heap);
+        }
         if !freed.is_empty() {
             drop(freed);
             self.make_room();
