@@ -21,6 +21,7 @@ mod describe;
 mod door;
 mod error;
 mod events;
+mod every_error;
 mod exit;
 mod feeding;
 mod frames;
@@ -57,6 +58,8 @@ mod _native {
     use crate::cache::PyCache;
     #[pymodule_export]
     use crate::door::{cache, fill};
+    #[pymodule_export]
+    use crate::every_error::every_error;
     #[pymodule_export]
     use crate::named::{bytes_of, check_options, check_place, remove_log};
     #[pymodule_export]

@@ -264,18 +264,18 @@ impl Cache {
         options.map(|options| options.directory.clone())
     }
 
+    /// Tells its listener what there is to be told; done by whatever asks the source too. To be called where the
+    /// listener may be.
+    pub fn tell(&self) {
+        self.store().tell();
+    }
+
     /// Where the stored batches are, in the order of the stream, told for so many parts of it at most.
     ///
     /// # Errors
     /// [`Error::Forked`](crate::Error::Forked).
     pub fn places(&self, parts: usize) -> Result<Vec<Place>> {
         self.store().places(parts)
-    }
-
-    /// Tells its listener what there is to be told; done by whatever asks the source too. To be called where the
-    /// listener may be.
-    pub fn tell(&self) {
-        self.store().tell();
     }
 
     /// What was done so far, and what is held.

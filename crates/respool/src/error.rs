@@ -30,7 +30,7 @@ pub enum Error {
     /// A batch does not fit the memory bound and there is no log to put it into. The batch is kept.
     #[error(
         "cannot keep the next batch in memory: it needs {asked} bytes, {used} of {capacity} bytes \
-         are used and there is no log; give it more memory (resize) or a log (a directory)"
+         are used and there is no log; give it more memory (resize, or that of its budget) or a log (a directory)"
     )]
     MemoryFull {
         /// Bytes the batch would add.

@@ -144,5 +144,7 @@ fn holds_the_same(found: &DataType, declared: &DataType) -> bool {
 
 /// A batch that is not what the source's schema says.
 #[derive(Debug, thiserror::Error)]
-#[error("a batch of the source differs from its schema: {0}")]
+#[error(
+    "a batch of the source differs from its schema: {0}; give each batch that schema, or cast it before it is cached"
+)]
 pub struct SchemaMismatch(String);

@@ -25,33 +25,18 @@ impl Told {
                 asked,
                 used,
                 capacity,
-            } => {
-                let text = if *used == 0 {
-                    format!(
-                        "cannot begin the log: it takes {asked} bytes before any batch, and its quota is {capacity}; \
-                         nothing was read, give it more room (disk=, of a named cache quota= or respool.prune)"
-                    )
-                } else {
-                    format!(
-                        "the log is full: {asked} more bytes asked, {used} used, quota {capacity}; nothing is lost, \
-                         and after resize(disk=...) the next read goes on; a named cache has the room that quota= \
-                         of respool.named leaves it, and respool.prune makes more"
-                    )
-                };
-                Self::beside(
-                    Kind::DiskCapacity,
-                    format!("{}: {text}", path.display()),
-                    path,
-                    text,
-                )
-            }
+            } => full(path, *asked, *used, *capacity),
             LogError::Corrupt {
                 path,
                 offset,
                 reason,
             } => {
-                let beside = format!("the log is damaged at byte {offset} of this file: {reason}");
-                Self::beside(Kind::CorruptLog, error, path, beside)
+                let beside = format!(
+                    "the log is damaged at byte {offset} of this file: {reason}; what this batch does not need can \
+                     still be read, and to have it whole, remove the log and fill it again from its source"
+                );
+                let whole = format!("{}: {beside}", path.display());
+                Self::beside(Kind::CorruptLog, whole, path, beside)
             }
             LogError::Unsynced { path, source } => {
                 let source = reason(source);
@@ -78,7 +63,10 @@ impl Told {
                 Self::beside(Kind::Os(EAGAIN), error, directory, beside)
             }
             LogError::Refused { path, reason } => {
-                let beside = format!("it is not opened: {reason}");
+                let beside = format!(
+                    "it is not opened: {reason}; give it to the user of this process alone (chown, chmod go-w), or use \
+                     another directory"
+                );
                 Self::beside(Kind::Os(EACCES), error, path, beside)
             }
             LogError::Tmpfs { path } => Self::new(
@@ -89,13 +77,45 @@ impl Told {
                     path.display()
                 ),
             ),
-            LogError::Schema { .. }
-            | LogError::Finished
-            | LogError::OutOfRange { .. }
-            | LogError::Newer { .. }
-            | LogError::Arrow(_) => Self::new(Kind::Value, error),
+            LogError::Schema { reason } => Self::new(
+                Kind::Value,
+                format!(
+                    "cannot keep this stream in a log: {reason}; cast that column, or leave it out, before it is \
+                     cached, or do without a log (disk=None)"
+                ),
+            ),
+            LogError::OutOfRange { .. } => Self::new(
+                Kind::Value,
+                format!("cannot read the log: {error}; ask for one below that number"),
+            ),
+            LogError::Arrow(said) => Self::new(
+                Kind::Value,
+                format!(
+                    "cannot write a batch to the log, or read one: {said}; leave the column out that it is about, or \
+                     do without a log (disk=None)"
+                ),
+            ),
+            // These say it all.
+            LogError::Finished | LogError::Newer { .. } => Self::new(Kind::Value, error),
         }
     }
+}
+
+fn full(path: &Path, asked: u64, used: u64, capacity: u64) -> Told {
+    let text = if used == 0 {
+        format!(
+            "cannot begin the log: it takes {asked} bytes before any batch, and its quota is {capacity}; \
+             nothing was read, give it more room (disk=, of a named cache quota= or respool.prune)"
+        )
+    } else {
+        format!(
+            "the log is full: {asked} more bytes asked, {used} used, quota {capacity}; nothing is lost, \
+             and after resize(disk=...), of a cache or of its budget, the next read goes on; a named cache has the \
+             room that quota= of respool.named leaves it, and respool.prune makes more"
+        )
+    };
+    let whole = format!("{}: {text}", path.display());
+    Told::beside(Kind::DiskCapacity, whole, path, text)
 }
 
 fn of_io(error: &LogError, action: &str, path: &Path, source: &io::Error) -> Told {
@@ -119,8 +139,31 @@ fn of_io(error: &LogError, action: &str, path: &Path, source: &io::Error) -> Tol
     let mut beside = format!("{}: {}", without_preposition(action), reason(source));
     if action.starts_with("cannot write") && FULL.iter().any(|full| full.raw_os_error() == errno) {
         beside.push_str("; nothing is lost, and the next read goes on once there is room");
+    } else if let Some(next) = next_step(action, errno) {
+        beside.push_str(next);
     }
     Told::beside(Kind::Os(errno), error, path, beside)
+}
+
+/// What to do where the system says no.
+fn next_step(action: &str, errno: i32) -> Option<&'static str> {
+    let step = match Errno::from_raw_os_error(errno) {
+        // What it is to lie in is missing, which the path shows.
+        Errno::NOENT if action.starts_with("cannot create") => return None,
+        Errno::NOENT => {
+            "; if it was moved or removed, give its new path, or fill it again from its source"
+        }
+        Errno::ACCESS | Errno::PERM => {
+            "; see who owns it and may write there (ls -ld), or use another directory"
+        }
+        Errno::ROFS => "; use a directory on a disk that can be written to",
+        Errno::MFILE | Errno::NFILE => {
+            "; close caches that nobody reads, or allow more open files (ulimit -n)"
+        }
+        Errno::IO => "; see what the system says of the disk (dmesg), and fill it again elsewhere",
+        _ => return None,
+    };
+    Some(step)
 }
 
 /// Whether the writer of a log is this process.

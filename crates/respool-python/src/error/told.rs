@@ -122,10 +122,16 @@ impl Told {
 
     pub(super) fn of(error: &Error) -> Self {
         match error {
-            Error::Closed
-            | Error::Released { .. }
-            | Error::InvalidArgument(_)
-            | Error::Arrow { .. } => Self::new(Kind::Value, error),
+            Error::Closed | Error::Released { .. } | Error::InvalidArgument(_) => {
+                Self::new(Kind::Value, error)
+            }
+            Error::Arrow { .. } => Self::new(
+                Kind::Value,
+                format!(
+                    "{error}; leave the column out that it is about (.select), or cast it to a type that holds its \
+                     values (.cast)"
+                ),
+            ),
             Error::Source(failure) => Self::of_source(failure.error()),
             Error::MemoryFull { .. } => Self::new(Kind::MemoryCapacity, error),
             Error::Log(log) => Self::of_log(log),
@@ -140,9 +146,11 @@ impl Told {
                 );
                 Self::beside(Kind::Os(ETIMEDOUT), error, directory, beside)
             }
-            Error::Reentrant | Error::Forked | Error::Interrupted(_) => {
-                Self::new(Kind::Runtime, error)
-            }
+            Error::Reentrant | Error::Forked => Self::new(Kind::Runtime, error),
+            Error::Interrupted(_) => Self::new(
+                Kind::Runtime,
+                format!("{error}; nothing is lost, and the next read goes on"),
+            ),
         }
     }
 

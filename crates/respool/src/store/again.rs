@@ -21,7 +21,10 @@ pub enum Skip {
 /// That a source does not give again what the log has. No batch of the log is changed; one that had failed is one
 /// that was left from then on.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot go on with the log: {0}")]
+#[error(
+    "cannot go on with the log: {0}; nothing of it was changed: give a source that begins as the first one did, or fill a \
+     new log"
+)]
 pub struct Mismatch(String);
 
 /// How much is still to be left out.

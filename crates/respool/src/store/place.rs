@@ -340,6 +340,7 @@ impl Store {
 /// That a batch made the code panic that looks at its arrays.
 fn unstorable(index: usize, text: &str) -> Error {
     Error::invalid(format!(
-        "cannot store batch {index}: its arrays contradict themselves ({text})"
+        "cannot store batch {index}: its arrays contradict themselves ({text}); mend its source, which may find them by \
+         RecordBatch.validate(full=True)"
     ))
 }

@@ -32,7 +32,7 @@ impl Filter {
         let schema = columns.schema();
         if !predicate.supports(schema) {
             return Err(Error::invalid(format!(
-                "cannot apply this predicate exactly: {predicate}"
+                "cannot apply this predicate exactly: {predicate}; filter what is read instead"
             )));
         }
         let needed = predicate.columns();
