@@ -1,7 +1,11 @@
 """What an ingest says of itself while it runs."""
 
+import io
+import re
 import sys
+from contextlib import redirect_stderr
 
+import pyarrow as pa
 import pytest
 
 import respool
@@ -85,3 +89,96 @@ def test_an_exception_of_the_callable_stops_the_ingest_and_loses_nothing():
     with pytest.raises(LookupError):
         cache.ingest_all(progress=refuse)
     assert cache.ingest_all() == 5
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+def lines(shown):
+    return [line.partition("\x1b[K")[2] for line in shown.getvalue().rstrip("\n").split("\r")[1:]]
+
+
+@pytest.mark.usefixtures("without_tqdm")
+def test_a_terminal_is_shown_rows_bytes_and_rate():
+    cache = respool.cache(Source(6, pause=0.06), schema=SCHEMA)
+    with redirect_stderr(Terminal()) as terminal:
+        cache.ingest_all(progress=True)
+    told = lines(terminal)
+    assert len(told) >= 3
+    assert re.fullmatch(r"respool: 6 batches, 600 rows, \d+\.\d KiB, \d+\.\d KiB/s", told[-1]), (
+        told[-1]
+    )
+    assert terminal.getvalue().endswith("\n")
+
+
+@pytest.mark.usefixtures("without_tqdm")
+def test_a_share_is_shown_where_the_source_knows_its_length(capsys):
+    table = pa.table({"x": range(1000)})
+    polars = pytest.importorskip("polars")
+    frames = [table, table.to_batches()[0], polars.DataFrame(table), table.to_pandas()]
+    for known in frames:
+        respool.cache(known).ingest_all(progress=True)
+        assert "1,000 rows" in (shown := capsys.readouterr().err)
+        assert shown.endswith("100%\n")
+    unknown = [table.to_reader(), respool.cache(table), respool.cache(table).select("x")]
+    for source in unknown:
+        respool.cache(source).ingest_all(progress=True)
+        respool.cache(table).slice(3).ingest_all(progress=True)
+        assert "%" not in capsys.readouterr().err
+
+
+def test_a_bar_of_tqdm_shows_rate_and_share(capsys):
+    respool.cache(pa.table({"x": range(1000)})).ingest_all(progress=True)
+    last = capsys.readouterr().err.rstrip().rpartition("\r")[2]
+    assert "100%" in last
+    assert "1.00k/1.00k" in last
+    cache = respool.cache(Source(6, pause=0.06), schema=SCHEMA)
+    cache.ingest_all(progress=True)
+    last = capsys.readouterr().err.rstrip().rpartition("\r")[2]
+    assert re.search(r"6 batches, \d+\.\d KiB, \d+\.\d KiB/s", last), last
+
+
+@pytest.mark.usefixtures("without_tqdm")
+def test_what_is_no_terminal_gets_one_line(capsys):
+    cache = respool.cache(Source(6, pause=0.06), schema=SCHEMA)
+    cache.ingest_all(progress=True)
+    shown = capsys.readouterr().err
+    assert shown.count("\n") == 1
+    assert "\r" not in shown
+
+
+@pytest.mark.usefixtures("without_tqdm")
+def test_a_program_without_standard_error_goes_on(monkeypatch):
+    monkeypatch.setattr(sys, "stderr", None)
+    assert respool.cache(Source(3), schema=SCHEMA).ingest_all(progress=True) == 3
+
+
+@pytest.mark.usefixtures("without_tqdm")
+def test_a_named_fill_shows_how_far_it_is(capsys, log_dir):
+    def fill():
+        return pa.table({"x": range(1000)})
+
+    options = {"directory": log_dir}
+    with respool.named("x", fill, ingest=True, progress=True, **options):
+        assert "1,000 rows" in (shown := capsys.readouterr().err)
+        assert shown.endswith("100%\n")
+    told = []
+    with respool.named("x", fill, ingest=True, progress=lambda *at: told.append(at), **options):
+        assert told[-1] == (1, 1000)
+    with respool.named("x", fill, ingest=True, **options):
+        assert capsys.readouterr().err == ""
+    with pytest.raises(ValueError, match="ingest=True"):
+        respool.named("x", fill, progress=True, **options)
+
+
+@pytest.mark.usefixtures("without_tqdm")
+def test_exports_show_bytes_rate_and_share(tmp_path):
+    cache = respool.cache(Source(5), schema=SCHEMA)
+    cache.ingest_all()
+    with redirect_stderr(Terminal()) as terminal:
+        cache.to_ipc(tmp_path / "x.arrow", progress=True)
+    assert re.fullmatch(
+        r"respool: 5 batches, 500 rows, \d+\.\d KiB(, [\d.]+ \w+/s)?, 100%", lines(terminal)[-1]
+    )

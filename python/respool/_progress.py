@@ -8,7 +8,9 @@ from types import TracebackType
 from typing import Any, Self
 
 _BETWEEN_LINES = 0.1
-"""Seconds."""
+"""Seconds, on a terminal; what is no terminal keeps every line, and gets one now and then."""
+
+_BETWEEN_KEPT_LINES = 10.0
 
 
 def begin(
@@ -38,7 +40,7 @@ def begin(
         return Progress()
     if wanted is True:
         bar = _bar(rows)
-        return Line() if bar is None else Bar(bar)
+        return Line(rows) if bar is None else Bar(bar)
     if callable(wanted):
         return Call(wanted)
     raise TypeError(f"progress is True, False or a callable, not {type(wanted).__name__}")
@@ -53,6 +55,7 @@ class Progress:
     def __init__(self) -> None:
         self.batches = 0
         self.rows = 0
+        self._began: tuple[float, int] | None = None
 
     def add(self, rows: int, size: int) -> None:
         """Count one batch; ``size`` bytes were read or written in all."""
@@ -84,6 +87,16 @@ class Progress:
     def _show(self, size: int) -> None:
         pass
 
+    def _rate(self, size: int) -> str:
+        """Bytes a second since it began, as text; nothing while that is not known."""
+        now = time.monotonic()
+        if self._began is None:
+            self._began = (now, size)
+        time_before, size_before = self._began
+        if now - time_before < _BETWEEN_LINES:
+            return ""
+        return f", {shown((size - size_before) / (now - time_before))}/s"
+
 
 class Call(Progress):
     """Tells a callable."""
@@ -99,31 +112,50 @@ class Call(Progress):
 
 
 class Line(Progress):
-    """A line on standard error, rewritten at most every tenth of a second."""
+    """A line on standard error: on a terminal one that is rewritten, else a new one now and then, and at the end."""
 
-    def __init__(self) -> None:
+    def __init__(self, rows: int | None = None) -> None:
         super().__init__()
-        self._next = time.monotonic()
+        self._all_rows = rows
+        self._is_terminal = sys.stderr is not None and sys.stderr.isatty()
+        self._between = _BETWEEN_LINES if self._is_terminal else _BETWEEN_KEPT_LINES
+        self._next = time.monotonic() + (0 if self._is_terminal else self._between)
+        self._size = 0
         self._is_open = False
 
     def _show(self, size: int) -> None:
+        self._size = size
+        self._is_open = True
+        text = self._text()
         if time.monotonic() >= self._next:
-            self._next = time.monotonic() + _BETWEEN_LINES
-            self._write(size, "")
+            self._next = time.monotonic() + self._between
+            self._write(text, "" if self._is_terminal else "\n")
 
     def end(self, size: int) -> None:
         """Write the last line."""
-        self._write(size, "\n")
+        self._size = size
+        self._write(self._text(), "\n")
+        self._is_open = False
 
     def stop(self) -> None:
         """Let what others write begin on a line of its own."""
         if self._is_open:
             self._is_open = False
-            sys.stderr.write("\n")
+            self._write(self._text(), "\n")
 
-    def _write(self, size: int, end: str) -> None:
-        self._is_open = not end
-        sys.stderr.write(f"\rrespool: {self.batches} batches, {self.rows} rows, {shown(size)}{end}")
+    def _text(self) -> str:
+        share = f", {self.rows / self._all_rows:.0%}" if self._all_rows else ""
+        return (
+            f"respool: {self.batches:,} batches, {self.rows:,} rows, {shown(self._size)}"
+            f"{self._rate(self._size)}{share}"
+        )
+
+    def _write(self, text: str, end: str) -> None:
+        if sys.stderr is None:
+            return
+        # What a shorter line leaves of the one before is written over.
+        begin = "\r\x1b[K" if self._is_terminal else ""
+        sys.stderr.write(f"{begin}{text}{end}")
         sys.stderr.flush()
 
 
@@ -135,7 +167,7 @@ class Bar(Progress):
         self._bar = bar
 
     def _show(self, size: int) -> None:
-        text = f"{self.batches} batches, {shown(size)}"
+        text = f"{self.batches:,} batches, {shown(size)}{self._rate(size)}"
         self._bar.set_postfix_str(text, refresh=False)
         self._bar.update(self.rows - self._bar.n)
 

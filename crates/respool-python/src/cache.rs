@@ -124,11 +124,15 @@ impl PyCache {
         options: Options,
         events: Option<Arc<Events>>,
     ) -> PyResult<PyClassInitializer<Self>> {
-        let Sourced { source, origin } = sourced;
+        let Sourced {
+            source,
+            origin,
+            rows,
+        } = sourced;
         let options = told(options, events.as_ref());
         let cache = detached(py, || Cache::from_boxed(source, &options))?;
         let fills = cache.place().is_some();
-        Ok(Self::of(&cache, origin, events, fills))
+        Ok(Self::of(&cache, origin, events, fills, rows))
     }
 
     /// `fills`: whether it fills a log with a path. Then it is there for as long as a stream in C is: who else
@@ -138,9 +142,10 @@ impl PyCache {
         origin: Option<Arc<Origin>>,
         events: Option<Arc<Events>>,
         fills: bool,
+        rows: Option<u64>,
     ) -> PyClassInitializer<Self> {
         let is_kept = origin.is_some() || events.is_some() || fills;
-        let view = PyView::whole(cache.view(), is_kept);
+        let view = PyView::whole(cache.view(), is_kept, rows);
         PyClassInitializer::from(view).add_subclass(Self {
             origin,
             events,

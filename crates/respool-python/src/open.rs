@@ -110,7 +110,7 @@ pub(crate) fn open<'py>(
         ))
     })?;
     joined(
-        Bound::new(py, PyCache::of(&cache, None, events, false))?,
+        Bound::new(py, PyCache::of(&cache, None, events, false, None))?,
         budget,
     )
 }
@@ -224,7 +224,13 @@ pub(crate) fn resume<'py>(
         None if !is_stream && source.hasattr("__iter__")? => Some(schema_to_pyarrow(py, &of_log)?),
         _ => None,
     };
-    let Sourced { source, origin } = source_of(source, schema.or(known.as_ref()))?;
+    let Sourced {
+        source,
+        origin,
+        rows,
+    } = source_of(source, schema.or(known.as_ref()))?;
+    // Where it begins behind what the log has it does not know of all.
+    let rows = rows.filter(|_| !matches!(skip.0, Skip::Batches(_)));
     let mut log = LogOptions::new(&path).allow_tmpfs(true);
     let cache = detached(py, || {
         // What the log has already counts in its quota.
@@ -238,7 +244,7 @@ pub(crate) fn resume<'py>(
         resumed.map_err(|error| or_no_log(error, &path))
     })?;
     joined(
-        PyCache::entered(py, PyCache::of(&cache, origin, events, true))?,
+        PyCache::entered(py, PyCache::of(&cache, origin, events, true, rows))?,
         budget,
     )
 }

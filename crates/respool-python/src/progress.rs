@@ -16,7 +16,12 @@ pub(crate) struct Progress<'py> {
 }
 
 impl<'py> Progress<'py> {
-    pub(crate) fn new(py: Python<'py>, argument: Option<&Bound<'py, PyAny>>) -> PyResult<Self> {
+    /// `rows`: how many there will be, where that is known.
+    pub(crate) fn new(
+        py: Python<'py>,
+        argument: Option<&Bound<'py, PyAny>>,
+        rows: Option<u64>,
+    ) -> PyResult<Self> {
         let silent = Self {
             shown: None,
             interval: SLICE,
@@ -32,7 +37,7 @@ impl<'py> Progress<'py> {
             return Ok(silent);
         }
         let module = py.import("respool._progress")?;
-        let shown = module.call_method1("begin", (argument,))?;
+        let shown = module.call_method1("begin", (argument, rows))?;
         let interval = if shown.getattr("is_told_each")?.is_truthy()? {
             Duration::ZERO
         } else {

@@ -20,6 +20,8 @@ use crate::pyarrow::schema_to_pyarrow;
 pub(crate) struct Sourced {
     pub(crate) source: Box<dyn Source>,
     pub(crate) origin: Option<Arc<Origin>>,
+    /// How many rows it has, where it knows that.
+    pub(crate) rows: Option<u64>,
 }
 
 impl Sourced {
@@ -31,7 +33,12 @@ impl Sourced {
         Self {
             source: Box::new(source),
             origin: None,
+            rows: None,
         }
+    }
+
+    fn with_rows(self, rows: Option<u64>) -> Self {
+        Self { rows, ..self }
     }
 }
 
@@ -50,15 +57,15 @@ pub(crate) fn source_of(
         return Sourced::stream(&collected(object)?);
     }
     if object.hasattr("__arrow_c_stream__")? {
-        return Sourced::stream(object);
+        let rows = rows_of(object)?;
+        return Ok(Sourced::stream(object)?.with_rows(rows));
     }
     if object.hasattr("__arrow_c_array__")? {
         let batch = import_batch(object)?;
-        let schema = batch.schema();
-        return Ok(Sourced::plain(RecordBatchIterator::new(
-            [Ok(batch)],
-            schema,
-        )));
+        let (schema, rows) = (batch.schema(), batch.num_rows() as u64);
+        return Ok(
+            Sourced::plain(RecordBatchIterator::new([Ok(batch)], schema)).with_rows(Some(rows)),
+        );
     }
     // A pyarrow Dataset, a pyarrow Scanner, and what looks like them.
     if object.hasattr("scanner")? {
@@ -108,6 +115,7 @@ fn iterable(object: &Bound<'_, PyAny>, schema: &Bound<'_, PyAny>) -> PyResult<So
             item: first,
         }),
         origin: Some(origin),
+        rows: None,
     })
 }
 
@@ -151,6 +159,22 @@ fn is_of(object: &Bound<'_, PyAny>, library: &str, class: &str) -> PyResult<bool
         return Ok(false);
     };
     Ok(module.to_cow()?.starts_with(library) && kind.name()? == class)
+}
+
+/// The rows of what is all there already: a table, a data frame. Of anything else a number of rows may be one of
+/// what it has so far.
+fn rows_of(object: &Bound<'_, PyAny>) -> PyResult<Option<u64>> {
+    let is_frame = |library, name| is_of(object, library, name);
+    let number = if is_frame("pyarrow.", "Table")? || is_frame("pyarrow.", "RecordBatch")? {
+        object.getattr("num_rows")?
+    } else if is_frame("polars.", "DataFrame")? {
+        object.getattr("height")?
+    } else if is_frame("pandas", "DataFrame")? {
+        return object.len().map(|rows| Some(rows as u64));
+    } else {
+        return Ok(None);
+    };
+    Ok(number.extract().ok())
 }
 
 /// The frame's result as a stream: batch by batch where polars can, whole where it is too old.

@@ -63,21 +63,24 @@ pub(crate) struct PyView {
     owner: Option<Owner>,
     /// Whether a stream in C keeps the cache.
     is_kept: bool,
+    /// How many rows there will be, where the source knows that.
+    all_rows: Option<u64>,
 }
 
 impl PyView {
     /// The part of a cache that is a view.
-    pub(crate) fn whole(view: View, is_kept: bool) -> Self {
+    pub(crate) fn whole(view: View, is_kept: bool, all_rows: Option<u64>) -> Self {
         Self {
             view: Detached::new(view),
             owner: None,
             is_kept,
+            all_rows,
         }
     }
 
     /// The part of one more object of the same cache.
     pub(crate) fn again(&self) -> Self {
-        Self::whole(self.view.cache().view(), self.is_kept)
+        Self::whole(self.view.cache().view(), self.is_kept, self.all_rows)
     }
 
     pub(crate) fn view(&self) -> &View {
@@ -91,6 +94,7 @@ impl PyView {
             view: Detached::light(view),
             owner: Some(Self::owner(slf)),
             is_kept: slf.get().is_kept,
+            all_rows: None,
         }
     }
 
@@ -665,7 +669,7 @@ impl PyView {
         progress: Option<&Bound<'py, PyAny>>,
     ) -> PyResult<usize> {
         owed()?;
-        let progress = Progress::new(py, progress)?;
+        let progress = Progress::new(py, progress, self.all_rows)?;
         loop {
             // A look at signals and progress attaches to Python: not for every batch.
             let interval = progress.interval();

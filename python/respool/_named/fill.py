@@ -32,6 +32,7 @@ def named(
     schema: ArrowSchemaExportable | Literal["first"] | None = None,
     metadata: dict[str, Any] | None = None,
     ingest: bool = False,
+    progress: bool | Callable[[int, int], object] = False,
     allow_tmpfs: bool = False,
     budget: Budget | None = None,
     on_event: Callable[[Event], object] | None = None,
@@ -86,6 +87,8 @@ def named(
     ingest
         True: read the source to its end, or wait until whoever fills it is there, before this returns.
         What ends that early, Ctrl-C or an error of the source, is raised.
+    progress
+        With ``ingest=True``: shows how far that is, as ``StreamCache.ingest_all(progress=...)`` does.
     budget
         A :class:`respool.Budget` that bounds memory together with that of other caches, in place of ``memory``;
         and, where no quota does, the log for as long as it is filled.
@@ -164,6 +167,10 @@ def named(
             "fill is a callable without arguments that gives a source, as in named(name, lambda: source), "
             f"not {type(fill).__name__}: it is called only when the cache has to be filled"
         )
+    if progress and not ingest:
+        raise ValueError(
+            "progress shows how far ingest=True is: give that too, or call .ingest_all(progress=True) on the cache"
+        )
     wanted = Wanted(
         key=keys.encode(key),
         is_any_key=fill is None and key is None,
@@ -192,6 +199,6 @@ def named(
     cache = got(home, fill, wanted, quota, options)
     if ingest:
         # Without the lock: others may have what is stored meanwhile.
-        cache.ingest_all()
+        cache.ingest_all(progress=progress)
         removal.tidy(home)
     return cache
