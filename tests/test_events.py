@@ -1,4 +1,7 @@
-"""What ``on_event`` is told: everything that happened, once, in order, and to nobody's harm."""
+"""What ``on_event`` is told: everything that happened, once, in order, and to nobody's harm.
+
+Long, as each way to cause an event has to be told: engines, threads, processes, ends.
+"""
 
 import gc
 import subprocess

@@ -1,4 +1,6 @@
 //! `Budget`: one bound on memory and one on disk for many caches.
+//!
+//! A third of the file is docstrings.
 
 use std::path::PathBuf;
 use std::sync::OnceLock;

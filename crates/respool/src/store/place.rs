@@ -1,4 +1,6 @@
 //! Giving a batch its place: on the heap, in the log, or both; and making room.
+//!
+//! Long, as what is kept, written and given up here belongs to one order of locks.
 
 use std::sync::Arc;
 
