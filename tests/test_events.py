@@ -172,7 +172,7 @@ def test_a_thread_that_reads_ahead_tells_too():
     source = Source(10)
     cache = respool.cache(source, schema=SCHEMA, prefetch="20 batches", on_event=note)
     next(iter(cache))
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 30
     while (not told or told[-1].kind != "end") and time.monotonic() < deadline:
         time.sleep(0.005)
     assert kinds(told) == [*(("ingest", i) for i in range(10)), ("end", 10)]
