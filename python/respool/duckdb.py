@@ -332,6 +332,13 @@ def from_query(
     -------
     StreamCache
 
+    Raises
+    ------
+    duckdb.Error
+        If the query can't be run: at once, or by a read where it fails on the way.
+    TypeError
+        If an option is none of :func:`respool.cache`.
+
     Examples
     --------
     >>> import duckdb, respool.duckdb

@@ -87,12 +87,19 @@ def from_lazyframe(lf: pl.LazyFrame, **options: Any) -> StreamCache:  # noqa: AN
     ----------
     lf
         What to compute once.
-    options
+    **options
         As for :func:`respool.cache`.
 
     Returns
     -------
     StreamCache
+
+    Raises
+    ------
+    TypeError
+        If it is no LazyFrame, or an option is none of :func:`respool.cache`.
+    polars.exceptions.PolarsError
+        If the plan has a fault, as a column that is not there.
 
     Examples
     --------

@@ -1,14 +1,27 @@
 """The shapes of what goes in and comes out, for annotations.
 
+A :data:`Source` is one of :class:`ArrowStreamExportable`, :class:`ArrowArrayExportable`, :class:`Scannable`,
+:class:`ReaderMaker`, :class:`Collectable` and iterables. None of these classes has to be inherited from: an
+object with the method is one.
+
 Examples
 --------
 >>> import pyarrow as pa, respool
->>> from respool.typing import Metrics, Source
->>> def bytes_of(source: Source) -> int:
-...     metrics: Metrics = respool.cache(source).metrics()
-...     return metrics["bytes"]
->>> bytes_of(pa.table({"x": [1, 2]}))
-0
+>>> from respool.typing import ArrowSchemaExportable, BatchRows, ByteSize, Metrics, PathLike, Source
+>>> def rows_of(
+...     source: Source,
+...     schema: ArrowSchemaExportable,
+...     memory: ByteSize = "64 MiB",
+...     rows: BatchRows = (1000, None),
+...     path: PathLike | None = None,
+... ) -> int:
+...     cache = respool.cache(source, schema=schema, memory=memory, batch_rows=rows, path=path)
+...     cache.ingest_all()
+...     metrics: Metrics = cache.metrics()
+...     return metrics["rows"]
+>>> table = pa.table({"x": [1, 2]})
+>>> rows_of(table.to_batches(), table.schema)
+2
 """
 
 import os
@@ -17,13 +30,33 @@ from typing import Protocol, TypeAlias, TypedDict
 
 
 class ArrowStreamExportable(Protocol):
-    """Anything that exports an Arrow C stream: a reader, a table, a relation, a data frame."""
+    """Anything that exports an Arrow C stream: a reader, a table, a relation, a data frame.
+
+    Examples
+    --------
+    >>> import pyarrow as pa, respool
+    >>> class Twice:
+    ...     def __init__(self, table):
+    ...         self.table = table
+    ...
+    ...     def __arrow_c_stream__(self, requested_schema=None):
+    ...         return pa.concat_tables([self.table] * 2).__arrow_c_stream__(requested_schema)
+    >>> respool.cache(Twice(pa.table({"x": [1, 2]}))).to_arrow()["x"].to_pylist()
+    [1, 2, 1, 2]
+    """
 
     def __arrow_c_stream__(self, requested_schema: object | None = None) -> object: ...
 
 
 class ArrowArrayExportable(Protocol):
-    """Anything that exports one Arrow C array: a record batch."""
+    """Anything that exports one Arrow C array: a record batch.
+
+    Examples
+    --------
+    >>> import pyarrow as pa, respool
+    >>> respool.cache(pa.record_batch({"x": [1, 2]})).ingest_all()
+    1
+    """
 
     def __arrow_c_array__(
         self, requested_schema: object | None = None
@@ -31,27 +64,57 @@ class ArrowArrayExportable(Protocol):
 
 
 class ArrowSchemaExportable(Protocol):
-    """Anything that exports an Arrow C schema: ``pyarrow.Schema`` and its likes."""
+    """Anything that exports an Arrow C schema: ``pyarrow.Schema`` and its likes, a cache among them.
+
+    Examples
+    --------
+    >>> import pyarrow as pa, respool
+    >>> cache = respool.cache(pa.table({"x": [1, 2]}))
+    >>> respool.cache([pa.record_batch({"x": [3]})], schema=cache).to_arrow()["x"].to_pylist()
+    [3]
+    """
 
     def __arrow_c_schema__(self) -> object: ...
 
 
 class ReaderMaker(Protocol):
-    """A pyarrow Scanner."""
+    """A pyarrow Scanner.
+
+    Examples
+    --------
+    >>> import pyarrow as pa, pyarrow.dataset, respool
+    >>> scanner = pa.dataset.dataset(pa.table({"x": [1, 2], "y": [3, 4]})).scanner(columns=["y"])
+    >>> respool.cache(scanner).to_arrow().to_pydict()
+    {'y': [3, 4]}
+    """
 
     def to_reader(self) -> ArrowStreamExportable:
         """Return what it scans as a stream."""
 
 
 class Scannable(Protocol):
-    """A pyarrow Dataset."""
+    """A pyarrow Dataset.
+
+    Examples
+    --------
+    >>> import pyarrow as pa, pyarrow.dataset, respool
+    >>> respool.cache(pa.dataset.dataset(pa.table({"x": [1, 2]}))).to_arrow().num_rows
+    2
+    """
 
     def scanner(self) -> ReaderMaker:
         """Return a scanner of all of it."""
 
 
 class Collectable(Protocol):
-    """A polars LazyFrame."""
+    """A polars LazyFrame.
+
+    Examples
+    --------
+    >>> import polars as pl, respool
+    >>> respool.cache(pl.LazyFrame({"x": [1, 2]}).select(pl.col("x").sum())).to_arrow().to_pydict()
+    {'x': [3]}
+    """
 
     def collect_batches(self) -> object:
         """Return its result batch by batch."""
@@ -78,7 +141,15 @@ PathLike: TypeAlias = str | bytes | os.PathLike[str] | os.PathLike[bytes]
 
 
 class Metrics(TypedDict):
-    """What ``StreamCache.metrics()`` returns; sizes in bytes, times in seconds."""
+    """What ``StreamCache.metrics()`` returns; sizes in bytes, times in seconds.
+
+    Examples
+    --------
+    >>> import pyarrow as pa, respool
+    >>> metrics = respool.cache(pa.table({"x": [1, 2]})).metrics()
+    >>> set(metrics) == set(respool.typing.Metrics.__annotations__)
+    True
+    """
 
     batches: int
     rows: int

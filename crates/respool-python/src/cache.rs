@@ -104,8 +104,10 @@ const MEMORY_BESIDE_LOG: f64 = 0.25;
 /// False
 /// >>> [pa.table(cache).num_rows for _ in range(2)]
 /// [3, 3]
-/// >>> cache.upstream_exhausted
-/// True
+/// >>> cache.upstream_exhausted, cache.ingested_count, cache.error, cache.closed
+/// (True, 3, None, False)
+/// >>> cache.path, cache.metadata  # of a log that is kept; see respool.cache
+/// (None, {})
 #[pyclass(frozen, extends = PyView, module = "respool", name = "StreamCache")]
 pub(crate) struct PyCache {
     origin: Option<Arc<Origin>>,
@@ -255,6 +257,19 @@ impl PyCache {
     /// ------
     /// OSError
     ///     If a log that is kept could not be made durable. The cache is closed all the same.
+    ///
+    /// Examples
+    /// --------
+    /// >>> import pyarrow as pa, respool
+    /// >>> cache = respool.StreamCache(pa.table({"x": [1, 2, 3]}))
+    /// >>> batch = next(iter(cache))
+    /// >>> cache.close()
+    /// >>> batch.num_rows, cache.closed
+    /// (3, True)
+    /// >>> cache.head()
+    /// Traceback (most recent call last):
+    ///     ...
+    /// ValueError: ...
     fn close(slf: &Bound<'_, Self>) -> PyResult<()> {
         let py = slf.py();
         let this = slf.get();
@@ -304,6 +319,17 @@ impl PyCache {
     ///     If the operating system could not write it. That is final: the log has to be written anew.
     /// ValueError
     ///     If the cache is closed, its log goes with the process, or it only reads a log.
+    ///
+    /// Examples
+    /// --------
+    /// >>> import os, tempfile
+    /// >>> import pyarrow as pa, respool
+    /// >>> path = os.path.join(tempfile.mkdtemp(dir="."), "numbers")
+    /// >>> cache = respool.cache(pa.table({"x": [1, 2, 3]}), path=path)
+    /// >>> cache.head(1).num_rows
+    /// 1
+    /// >>> cache.flush()  # what was read until now survives a crash of the machine
+    /// >>> cache.close()
     fn flush(slf: &Bound<'_, Self>) -> PyResult<()> {
         let cache = Self::cache(slf);
         detached(slf.py(), || cache.flush())
@@ -427,6 +453,16 @@ impl PyCache {
     ///     memory_bytes, memory_capacity; batches_in_log, log_bytes, log_capacity; memory_hits,
     ///     log_reads; readers; encoded_memory_bytes, encoded_log_bytes (what copies made by
     ///     ``optimize=True`` take of memory_bytes and log_bytes).
+    ///
+    /// Examples
+    /// --------
+    /// >>> import pyarrow as pa, respool
+    /// >>> cache = respool.StreamCache(pa.table({"x": [1, 2, 3]}).to_reader(2))
+    /// >>> for _ in range(5):
+    /// ...     _ = pa.table(cache)
+    /// >>> seen = cache.metrics()
+    /// >>> seen["batches"], seen["rows"], seen["bytes"], seen["pulls"]  # two batches and the end
+    /// (2, 3, 24, 3)
     fn metrics<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyDict>> {
         let py = slf.py();
         let cache = Self::cache(slf);

@@ -112,7 +112,7 @@ pub(crate) fn open<'py>(
 ///     What is done with what the log has already: ``"check"`` compares the first rows of the source with
 ///     it, ``"trust"`` leaves out as many rows unseen, and a number leaves out so many batches of the source:
 ///     0 where it begins behind what the log has.
-/// memory, disk, prefetch, batch_rows, coalesce_rows
+/// memory, disk, prefetch, batch_rows, coalesce_rows, schema
 ///     As for :func:`respool.cache`.
 ///
 /// Returns

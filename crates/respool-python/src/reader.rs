@@ -87,7 +87,11 @@ impl PyReader {
         position?.ok_or_else(consumed)
     }
 
-    /// Read the rest into a ``pyarrow.Table`` that shares the cache's buffers.
+    /// Read the rest into a ``pyarrow.Table`` that shares the cache's buffers. This reader is consumed.
+    ///
+    /// Returns
+    /// -------
+    /// pyarrow.Table
     ///
     /// Raises
     /// ------
@@ -95,6 +99,13 @@ impl PyReader {
     ///     If the reader was consumed or closed.
     /// BaseException
     ///     What the source raised, at its place. The reader stays at it.
+    ///
+    /// Examples
+    /// --------
+    /// >>> import pyarrow as pa, respool
+    /// >>> reader = respool.StreamCache(pa.table({"x": [1, 2, 3]}).to_reader(2)).reader()
+    /// >>> next(reader).num_rows, reader.read_all().num_rows
+    /// (2, 1)
     fn read_all<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
         let schema = slf.get().schema(slf.py());
         let table = table_of(slf.as_any(), schema.bind(slf.py()))?;
@@ -103,6 +114,14 @@ impl PyReader {
     }
 
     /// Let the reader go. Closing again does nothing.
+    ///
+    /// Examples
+    /// --------
+    /// >>> import pyarrow as pa, respool
+    /// >>> reader = respool.StreamCache(pa.table({"x": [1, 2, 3]})).reader()
+    /// >>> reader.close()
+    /// >>> reader.closed
+    /// True
     fn close(&self, py: Python<'_>) -> PyResult<()> {
         detached(py, || self.turns.take_away().map(drop))
     }
@@ -124,6 +143,13 @@ impl PyReader {
     /// ------
     /// ValueError
     ///     If names differ, no such cast exists, or the reader was consumed.
+    ///
+    /// Examples
+    /// --------
+    /// >>> import pyarrow as pa, respool
+    /// >>> reader = respool.StreamCache(pa.table({"x": [1, 2, 3]})).reader()
+    /// >>> reader.cast(pa.schema({"x": pa.string()})).read_all()["x"].to_pylist()
+    /// ['1', '2', '3']
     #[pyo3(text_signature = "($self, schema)")]
     fn cast<'py>(
         &self,

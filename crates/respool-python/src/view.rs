@@ -48,8 +48,12 @@ use crate::size::memory;
 /// >>> view = cache.select("y").slice(1)
 /// >>> pa.table(view).to_pydict()
 /// {'y': ['b', 'c']}
-/// >>> view.column_names, view.num_rows, view.cache.num_rows
-/// (['y'], 2, 3)
+/// >>> view.column_names, view.num_columns, view.schema.field("y").type
+/// (['y'], 1, DataType(string))
+/// >>> view.num_rows, view.num_batches, view.cache.num_rows, view.complete
+/// (2, 1, 3, True)
+/// >>> cache.select("x").nbytes
+/// 24
 #[pyclass(
     frozen,
     subclass,
@@ -243,6 +247,16 @@ impl PyView {
     /// ------
     /// ValueError
     ///     If the cache is closed, or ``max_readers`` let the first batch go.
+    ///
+    /// Examples
+    /// --------
+    /// >>> import pyarrow as pa, respool
+    /// >>> cache = respool.StreamCache(pa.table({"x": [1, 2, 3]}).to_reader(2))
+    /// >>> first, second = cache.reader(), cache.reader()
+    /// >>> next(first).num_rows, next(first).num_rows, next(second).num_rows
+    /// (2, 1, 2)
+    /// >>> cache.reader(from_start=False).read_all().num_rows
+    /// 0
     #[pyo3(signature = (from_start=true))]
     fn reader(slf: &Bound<'_, Self>, from_start: bool) -> PyResult<PyReader> {
         let py = slf.py();
@@ -300,6 +314,13 @@ impl PyView {
     /// ------
     /// ValueError
     ///     If a number is negative.
+    ///
+    /// Examples
+    /// --------
+    /// >>> import pyarrow as pa, respool
+    /// >>> cache = respool.StreamCache(pa.table({"x": [1, 2, 3]}))
+    /// >>> cache.slice(1).to_arrow().to_pydict(), cache.slice(1, 1).num_rows
+    /// ({'x': [2, 3]}, 1)
     #[pyo3(signature = (offset, length=None))]
     fn slice(slf: &Bound<'_, Self>, offset: Number, length: Option<Number>) -> Self {
         let length = length.map(|length| length.0);
@@ -367,6 +388,14 @@ impl PyView {
     /// ValueError
     ///     If names differ or no such cast exists. A value that the new type can't hold is an error
     ///     when its batch is read, never a NULL.
+    ///
+    /// Examples
+    /// --------
+    /// >>> import pyarrow as pa, respool
+    /// >>> cache = respool.StreamCache(pa.table({"x": [1, 2, 3]}))
+    /// >>> view = cache.cast(pa.schema({"x": pa.float32()}))
+    /// >>> view.schema.field("x").type
+    /// DataType(float)
     fn cast(slf: &Bound<'_, Self>, schema: &Bound<'_, PyAny>) -> PyResult<Self> {
         let schema = import_schema(schema)?;
         let view = slf.get().view.cast(&schema);
@@ -375,11 +404,29 @@ impl PyView {
 
     /// One batch by its number, a ``pyarrow.RecordBatch``. Pulls up to it.
     ///
+    /// Parameters
+    /// ----------
+    /// i
+    ///     The number of the batch, from 0.
+    ///
+    /// Returns
+    /// -------
+    /// pyarrow.RecordBatch
+    ///
     /// Raises
     /// ------
     /// IndexError
     ///     If there are not so many batches, or the number is negative: the last batch of a stream is not
     ///     known before its end.
+    /// BaseException
+    ///     What the source raised, after all that it gave before.
+    ///
+    /// Examples
+    /// --------
+    /// >>> import pyarrow as pa, respool
+    /// >>> cache = respool.StreamCache(pa.table({"x": [1, 2, 3]}).to_reader(2))
+    /// >>> cache.batch(1).to_pydict()
+    /// {'x': [3]}
     fn batch<'py>(&self, py: Python<'py>, i: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
         let index = match i.extract::<Number>() {
             Ok(Number(index)) => usize::try_from(index).unwrap_or(usize::MAX),
@@ -409,6 +456,13 @@ impl PyView {
     /// Returns
     /// -------
     /// StreamCacheView
+    ///
+    /// Examples
+    /// --------
+    /// >>> import pyarrow as pa, respool
+    /// >>> cache = respool.StreamCache(pa.table({"x": [1, 2, 3]}).to_reader(2))
+    /// >>> cache.head(1).num_rows, pa.table(cache.prefix()).num_rows
+    /// (1, 2)
     fn prefix(slf: &Bound<'_, Self>) -> PyResult<Self> {
         let py = slf.py();
         let shown = slf.get().view();
@@ -417,6 +471,29 @@ impl PyView {
     }
 
     /// Read the first rows into a ``pyarrow.Table``; pulls no more than it needs.
+    ///
+    /// Parameters
+    /// ----------
+    /// n
+    ///     How many rows, at most.
+    ///
+    /// Returns
+    /// -------
+    /// pyarrow.Table
+    ///
+    /// Raises
+    /// ------
+    /// BaseException
+    ///     What the source raised, where it gave fewer rows before.
+    /// ValueError
+    ///     If the number is negative, or the cache is closed.
+    ///
+    /// Examples
+    /// --------
+    /// >>> import pyarrow as pa, respool
+    /// >>> cache = respool.StreamCache(pa.table({"x": [1, 2, 3]}).to_reader(2))
+    /// >>> cache.head(2).to_pydict(), cache.upstream_exhausted
+    /// ({'x': [1, 2]}, False)
     #[pyo3(signature = (n=Number(5)), text_signature = "($self, n=5)")]
     fn head<'py>(slf: &Bound<'py, Self>, n: Number) -> PyResult<Bound<'py, PyAny>> {
         let head = Self::slice(slf, Number(0), Some(n));
@@ -424,6 +501,27 @@ impl PyView {
     }
 
     /// Read everything into a ``pyarrow.Table`` that shares the cache's buffers.
+    ///
+    /// Returns
+    /// -------
+    /// pyarrow.Table
+    ///     Its chunks are the batches.
+    ///
+    /// Raises
+    /// ------
+    /// BaseException
+    ///     What the source raised, after all that it gave before.
+    /// MemoryCapacityError, DiskCapacityError
+    ///     If a batch does not fit. It is kept: read again after ``resize``.
+    /// ValueError
+    ///     If the cache is closed.
+    ///
+    /// Examples
+    /// --------
+    /// >>> import pyarrow as pa, respool
+    /// >>> cache = respool.StreamCache(pa.table({"x": [1, 2, 3]}).to_reader(2))
+    /// >>> [cache.to_arrow().num_rows for _ in range(2)]
+    /// [3, 3]
     fn to_arrow<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
         let py = slf.py();
         let schema = slf.get().schema(py)?;
@@ -432,11 +530,30 @@ impl PyView {
     }
 
     /// As :meth:`to_arrow`.
+    ///
+    /// Returns
+    /// -------
+    /// pyarrow.Table
+    ///
+    /// Raises
+    /// ------
+    /// BaseException
+    ///     As :meth:`to_arrow`.
+    ///
+    /// Examples
+    /// --------
+    /// >>> import pyarrow as pa, respool
+    /// >>> respool.StreamCache(pa.table({"x": [1, 2, 3]})).to_pyarrow().num_rows
+    /// 3
     fn to_pyarrow<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
         Self::to_arrow(slf)
     }
 
     /// Read everything into a ``polars.DataFrame``.
+    ///
+    /// Returns
+    /// -------
+    /// polars.DataFrame
     ///
     /// Raises
     /// ------
@@ -444,6 +561,14 @@ impl PyView {
     ///     If Polars is not installed.
     /// TypeError
     ///     If a column has a type that Polars has not; the message says what to cast.
+    /// polars.exceptions.ComputeError
+    ///     With the text of what the source raised.
+    ///
+    /// Examples
+    /// --------
+    /// >>> import pyarrow as pa, respool
+    /// >>> respool.StreamCache(pa.table({"x": [1, 2, 3]})).to_polars().shape
+    /// (3, 1)
     fn to_polars<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
         Self::lazy(slf)?.call_method0("collect")
     }
@@ -455,10 +580,22 @@ impl PyView {
     /// **options
     ///     As for ``pyarrow.Table.to_pandas``.
     ///
+    /// Returns
+    /// -------
+    /// pandas.DataFrame
+    ///
     /// Raises
     /// ------
     /// ImportError
     ///     If pandas is not installed.
+    /// BaseException
+    ///     What the source raised, after all that it gave before.
+    ///
+    /// Examples
+    /// --------
+    /// >>> import pyarrow as pa, respool
+    /// >>> respool.StreamCache(pa.table({"x": [1, 2, 3]})).to_pandas().shape
+    /// (3, 1)
     #[pyo3(signature = (**options))]
     fn to_pandas<'py>(
         slf: &Bound<'py, Self>,
@@ -485,6 +622,13 @@ impl PyView {
     ///     If DuckDB is not installed.
     /// TypeError
     ///     If a column has a type that DuckDB can't scan; the message says what to cast.
+    ///
+    /// Examples
+    /// --------
+    /// >>> import pyarrow as pa, respool
+    /// >>> cache = respool.StreamCache(pa.table({"x": [1, 2, 3]}))
+    /// >>> cache.to_duckdb().filter("x > 1").aggregate("sum(x)").fetchall()
+    /// [(5,)]
     #[pyo3(signature = (con=None))]
     fn to_duckdb<'py>(
         slf: &Bound<'py, Self>,
@@ -658,6 +802,13 @@ impl PyView {
     ///     What the source raised. What was stored before stays readable; see :meth:`prefix`.
     /// MemoryCapacityError, DiskCapacityError
     ///     If a batch does not fit. It is kept: call again after ``resize``.
+    ///
+    /// Examples
+    /// --------
+    /// >>> import pyarrow as pa, respool
+    /// >>> cache = respool.StreamCache(pa.table({"x": [1, 2, 3]}).to_reader(2))
+    /// >>> cache.ingest_all(progress=lambda batches, rows: None), cache.complete
+    /// (2, True)
     #[pyo3(signature = (progress=None), text_signature = "($self, progress=False)")]
     fn ingest_all<'py>(
         &self,
@@ -884,6 +1035,18 @@ impl PyView {
     }
 
     /// A polars LazyFrame of this cache or view; as :func:`respool.polars.scan`.
+    ///
+    /// Returns
+    /// -------
+    /// polars.LazyFrame
+    ///     Collect it as often as you like.
+    ///
+    /// Raises
+    /// ------
+    /// ImportError
+    ///     If Polars is not installed.
+    /// ValueError
+    ///     If two columns have the same name.
     ///
     /// Examples
     /// --------

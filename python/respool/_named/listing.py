@@ -46,6 +46,17 @@ class NamedCache:
     kept
         The directory of the last whole log, where that at ``path`` is not whole: what :func:`respool.named`
         falls back to until a newer one is whole. Its bytes count in ``nbytes``.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import pyarrow as pa, respool
+    >>> with tempfile.TemporaryDirectory() as directory:
+    ...     with respool.named("orders", lambda: pa.table({"id": [1]}), directory=directory) as cache:
+    ...         _ = cache.head(0)  # nobody reads it to its end
+    ...     (orders,) = respool.ls(directory)
+    >>> orders.name, orders.state, orders.rows, orders.expires
+    ('orders', 'abandoned', 0, None)
     """
 
     name: str
