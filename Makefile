@@ -61,7 +61,7 @@ test-workers: .venv-workers/installed ## workers of PyTorch and Dask; not in `te
 	.venv-workers/bin/python -m pytest tests/workers tests/test_docs.py --environment workers $(PYTEST_ARGS)
 
 docs: .venv-docs/installed ## build the site into build/docs; a warning is an error
-	.venv-docs/bin/python -m sphinx --fail-on-warning --keep-going --quiet docs build/docs
+	.venv-docs/bin/python -m sphinx --fresh-env --fail-on-warning --keep-going --quiet docs build/docs
 	@echo build/docs/index.html
 
 docs-check: docs ## look at every page of the site in Debian's chromium: widths, copying, searching

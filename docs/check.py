@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from selenium import webdriver
+from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
 
 WIDTHS = (1280, 390)
@@ -82,9 +83,9 @@ def does_not_copy(driver, address: str):
     driver.execute_cdp_cmd("Browser.grantPermissions", permissions)
     block = driver.find_element(By.CSS_SELECTOR, "div.highlight-python")
     wanted = block.find_element(By.TAG_NAME, "pre").text
-    driver.execute_script(
-        "arguments[0].click()", block.find_element(By.CSS_SELECTOR, "button.copybtn")
-    )
+    # A real click: only what a person does may copy. The button is there when the mouse is over the block.
+    button = block.find_element(By.CSS_SELECTOR, "button.copybtn")
+    ActionChains(driver).move_to_element(block).pause(0.3).click(button).perform()
     read = "const done = arguments[0]; navigator.clipboard.readText().then(done, e => done('' + e))"
     wait_for(lambda: driver.execute_async_script(read).strip() == wanted.strip())
     copied = driver.execute_async_script(read)
