@@ -1,5 +1,7 @@
 """Write ``docs/performance.md`` and its pictures from what was measured last: ``python benchmarks/page.py``.
 
+The table of ``docs/when-not.md`` is written with them.
+
 What stands between two marks of a subject in the page is written here; the words around it are not.
 """
 
@@ -9,8 +11,11 @@ import json
 import re
 from pathlib import Path
 
+from figures import figures
+
 DOCS = Path(__file__).parent.parent / "docs"
 PAGE = DOCS / "performance.md"
+WHEN_NOT = DOCS / "when-not.md"
 RESULTS = DOCS / "performance" / "results.json"
 OURS, PEER = "#2f6fde", "#9aa3ad"
 MARK = re.compile(r"<!-- begin (\w+) -->.*?<!-- end \1 -->", re.DOTALL)
@@ -32,6 +37,8 @@ def write(kept: dict[str, dict]) -> None:
         return f"<!-- begin {subject} -->\n{shown}\n<!-- end {subject} -->"
 
     PAGE.write_text(MARK.sub(block, PAGE.read_text()))
+    table = f"<!-- begin figures -->\n{figures(kept)}\n<!-- end figures -->"
+    WHEN_NOT.write_text(MARK.sub(lambda _: table, WHEN_NOT.read_text()))
 
 
 def part(subject: str, run: dict) -> str:

@@ -20,6 +20,7 @@ import page
 
 SUBJECTS = [
     "compared",
+    "choices",
     "ingest_log",
     "replay",
     "duckdb_scan",

@@ -5,6 +5,7 @@ A page runs in `.venv`, unless its first line names another environment, which h
 """
 
 import re
+import runpy
 import sys
 from pathlib import Path
 
@@ -62,3 +63,9 @@ def test_every_environment_is_run_by_a_target():
 def test_a_page_that_asks_for_another_environment_does_so_on_its_first_line():
     asking = [page for page in DOCS.rglob("*.md") if "<!-- environment" in page.read_text()]
     assert [page for page in asking if environment(page) == PLAIN] == []
+
+
+@pytest.mark.parametrize("name", ["way_of_a_batch"])
+def test_a_picture_is_what_its_command_draws(name):
+    drawn = runpy.run_path(str(DOCS / "pictures" / f"{name}.py"))["picture"]()
+    assert (DOCS / "pictures" / f"{name}.svg").read_text() == drawn

@@ -7,7 +7,7 @@ The colours are those of the page that it is put into, and by itself those of th
 
 from pathlib import Path
 
-WIDTH, HEIGHT = 760, 340
+WIDTH, HEIGHT = 760, 352
 STYLE = """
   svg.way { --ink: #24292f; --soft: #57606a; --box: #f6f8fa; --line: #8c959f; --ours: #dbeafe; --edge: #2563eb; }
   @media (prefers-color-scheme: dark) {
@@ -29,7 +29,7 @@ STYLE = """
 
 def box(x: int, y: int, wide: int, high: int, title: str, *under: str, kind: str = "theirs") -> str:
     middle = x + wide / 2
-    top = y + high / 2 + 5 - 9 * len(under)
+    top = y + high / 2 + 5 - 10 * len(under)
     lines = [
         f'<rect class="{kind}" x="{x}" y="{y}" width="{wide}" height="{high}"/>',
         f'<text x="{middle}" y="{top}">{title}</text>',
@@ -51,25 +51,25 @@ def label(x: int, y: int, text: str) -> str:
 def picture() -> str:
     readers = ["DuckDB", "Polars", "pyarrow", "plain Python"]
     parts = [
-        box(10, 125, 130, 80, "source", "Flight, ADBC, HTTP,", "a pipe, a generator"),
-        '<rect x="190" y="20" width="345" height="290" class="around"/>',
-        label(362, 42, "cache"),
-        box(210, 125, 95, 80, "slots", "batch 0, 1, 2, ...", kind="ours"),
-        box(385, 65, 130, 70, "memory", "up to its bound,", "given without a copy", kind="ours"),
-        box(385, 205, 130, 80, "log", "an Arrow file, written", "behind, mapped", kind="ours"),
-        arrow((140, 165), (207, 165)),
-        label(174, 157, "once"),
-        arrow((305, 150), (382, 108)),
-        arrow((305, 180), (382, 236)),
-        arrow((450, 135), (450, 202)),
-        label(482, 174, "what is too"),
-        label(478, 190, "much"),
+        box(5, 130, 140, 80, "source", "Flight, ADBC, HTTP,", "a pipe, a generator"),
+        '<rect x="185" y="15" width="370" height="310" class="around"/>',
+        label(370, 38, "cache"),
+        box(200, 130, 105, 80, "slots", "batch 0, 1, 2, ...", kind="ours"),
+        box(380, 60, 160, 80, "memory", "up to its bound,", "given without a copy", kind="ours"),
+        box(380, 225, 160, 80, "log", "Arrow files,", "read through a map", kind="ours"),
+        arrow((145, 170), (197, 170)),
+        label(165, 160, "once"),
+        arrow((305, 150), (377, 105)),
+        arrow((305, 190), (377, 255)),
+        arrow((460, 140), (460, 222)),
+        label(505, 177, "what is"),
+        label(505, 193, "too much"),
     ]
     for number, name in enumerate(readers):
-        y = 30 + number * 75
-        parts.append(box(635, y, 115, 48, name))
-        parts.append(arrow((537, 165), (575, 165), (590, y + 24), (632, y + 24)))
-    parts.append(label(577, 330, "each with a position of its own, as often as it likes"))
+        y = 30 + number * 77
+        parts.append(box(650, y, 105, 48, name))
+        parts.append(arrow((555, 170), (590, 170), (610, y + 24), (647, y + 24)))
+    parts.append(label(610, 343, "each with a position of its own, as often as it likes"))
     about = (
         "A batch goes from the source, once, to memory and the log, and from there to every reader."
     )
