@@ -27,6 +27,8 @@ nitpicky = True
 nitpick_ignore_regex = [("py:.*", r"(?!respool).*")]
 myst_heading_anchors = 4
 
+# Of environments of their own: a reference needs the names that are written here, not theirs.
+autodoc_mock_imports = ["daft", "dask", "grain", "jax", "pyspark", "ray", "torch"]
 autodoc_member_order = "bysource"
 autodoc_typehints = "signature"
 napoleon_google_docstring = False

@@ -4,6 +4,7 @@ A page runs in `.venv`, unless its first line names another environment, which h
 `<!-- environment: workers -->` is run by `make test-workers`, which asks for it by `--environment workers`.
 """
 
+import pkgutil
 import re
 import runpy
 import sys
@@ -12,6 +13,8 @@ from pathlib import Path
 import pytest
 from sybil import Sybil
 from sybil.parsers.markdown import PythonCodeBlockParser
+
+import respool
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
@@ -63,6 +66,20 @@ def test_every_environment_is_run_by_a_target():
 def test_a_page_that_asks_for_another_environment_does_so_on_its_first_line():
     asking = [page for page in DOCS.rglob("*.md") if "<!-- environment" in page.read_text()]
     assert [page for page in asking if environment(page) == PLAIN] == []
+
+
+def test_every_public_name_is_in_the_reference():
+    told = "".join(page.read_text() for page in (DOCS / "reference").glob("*.rst"))
+    documented = set(re.findall(r"^\.\. auto\w+:: ([\w.]+)$", told, re.MULTILINE))
+    modules = {
+        f"respool.{module.name}"
+        for module in pkgutil.iter_modules(respool.__path__)
+        if not module.name.startswith("_") and module.name != "compat"
+    }
+    names = {*respool.__all__, "open"} - {"__version__", "exceptions"}
+    assert len(modules) >= 4
+    assert len(names) >= 10
+    assert modules | names <= documented
 
 
 @pytest.mark.parametrize("name", ["way_of_a_batch"])
