@@ -53,7 +53,7 @@ def without_pages_to_come(app, page, source):
     """Take pages out of the lists of how-tos that are not written yet; one that is in no list is an error."""
     if page == "how-to/index":
         there = {path.stem for path in (Path(app.srcdir) / "how-to").glob("*.md")}
-        named = re.compile(r"^([a-z]+)$\n", re.MULTILINE)
+        named = re.compile(r"^([a-z-]+)$\n", re.MULTILINE)
         source[0] = named.sub(lambda m: m.group() if m.group(1) in there else "", source[0])
 
 
