@@ -561,8 +561,8 @@ impl PyView {
     ///     If Polars is not installed.
     /// TypeError
     ///     If a column has a type that Polars has not; the message says what to cast.
-    /// polars.exceptions.ComputeError
-    ///     With the text of what the source raised.
+    /// BaseException
+    ///     What the source raised, after all that it gave before.
     ///
     /// Examples
     /// --------
