@@ -19,6 +19,7 @@ from selenium import webdriver
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
 
+CHROMIUM, DRIVER = Path("/usr/bin/chromium"), Path("/usr/bin/chromedriver")
 WIDTHS = (1280, 390)
 FIRST_EXAMPLE = "start.html"
 WORD, PAGE_OF_WORD = "consumed", "start.html"
@@ -41,10 +42,10 @@ def served(site: Path):
 @contextmanager
 def browser():
     options = webdriver.ChromeOptions()
-    options.binary_location = "/usr/bin/chromium"
+    options.binary_location = str(CHROMIUM)
     for argument in ("--headless=new", "--no-sandbox", "--disable-gpu", "--hide-scrollbars"):
         options.add_argument(argument)
-    driver = webdriver.Chrome(options, webdriver.ChromeService("/usr/bin/chromedriver"))
+    driver = webdriver.Chrome(options, webdriver.ChromeService(str(DRIVER)))
     try:
         yield driver
     finally:
@@ -117,6 +118,8 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("site", type=Path)
     site = parser.parse_args().site
+    if not (CHROMIUM.exists() and DRIVER.exists()):
+        sys.exit("nothing was checked: apt-get install chromium chromium-driver")
     pages = sorted(path.relative_to(site).as_posix() for path in site.rglob("*.html"))
     assert FIRST_EXAMPLE in pages
     with served(site) as address, browser() as driver:
