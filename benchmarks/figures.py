@@ -32,22 +32,24 @@ ON_DISK = {
 
 def figures(kept: dict[str, dict]) -> str:
     """Milliseconds of each way to keep a stream, and the megabytes that it takes on the disk."""
-    if not {"compared", "choices"} <= set(kept):
+    columns = [column for column in COLUMNS if column[1] in kept]
+    if not columns:
         return "Not run yet."
-    sizes = dict(re.findall(r"^(\S.*?) {2,}(\d+)$", kept["choices"]["printed"], re.MULTILINE))
-    lines = [
-        "| | " + " | ".join(title for title, *_ in COLUMNS) + " | on the disk |",
-        "|---" * (len(COLUMNS) + 2) + "|",
-    ]
+    printed = kept.get("choices", {}).get("printed", "")
+    sizes = dict(re.findall(r"^(\S.*?) {2,}(\d+)$", printed, re.MULTILINE))
+    titles = ["", *(title for title, *_ in columns), *(["on the disk"] if sizes else [])]
+    lines = ["| " + " | ".join(titles) + " |", "|---" * len(titles) + "|"]
     for row, names in ROWS.items():
         cells = [row]
-        for _, subject, number, which in COLUMNS:
+        for _, subject, number, which in columns:
             times = kept[subject]["measured"][number]["seconds"].get(names[which])
             cells.append(shown(times[0] * 1e3) if times else "")
-        size = sizes.get(ON_DISK.get(row, ""), "")
-        cells.append(f"{size} MB" if size else "")
+        if sizes:
+            size = sizes.get(ON_DISK.get(row, ""))
+            cells.append(f"{size} MB" if size else "")
         lines.append("| " + " | ".join(cells) + " |")
-    where = f"{kept['choices']['machine']}; {kept['choices']['versions']}"
+    run = kept[columns[-1][1]]
+    where = f"{run['machine']}; {run['versions']}"
     return "\n".join([*lines, "", f"Milliseconds, the best of some rounds, on {where}."])
 
 
