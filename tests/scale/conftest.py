@@ -69,7 +69,7 @@ def kept(path: Path, source: object, **options: object) -> Path:
 @pytest.fixture(scope="session")
 def scratch() -> Iterator[Path]:
     """A directory on a disk for the whole session."""
-    with tempfile.TemporaryDirectory(dir="/var/tmp") as name:
+    with tempfile.TemporaryDirectory(dir="/var/tmp", prefix="respool-scale-") as name:
         yield Path(name)
 
 

@@ -89,6 +89,23 @@ def test_zone_maps_leave_batches_out_before_tasks_are_made(log):
     assert planned(source, daft.col("x") > 5.0) == 200_000
 
 
+def test_no_columns_have_rows(log):
+    """A batch without columns would lose its rows, so one column is read."""
+    import asyncio
+
+    from daft.io.pushdowns import Pushdowns
+
+    from respool._scan.place import found
+    from respool.daft import LogSource
+
+    source = LogSource(found(log, None, prefix=False), ["id", "x"], (), 4)
+
+    async def columns():
+        return {task._part.columns async for task in source.get_tasks(Pushdowns(columns=[]))}
+
+    assert asyncio.run(columns()) == {("id",)}
+
+
 def test_nan_null_and_dates_as_daft_sees_them(tmp_path):
     """A log with zone maps of every column shows what the same table in memory shows."""
     values = [1.0, None, float("nan"), -1.0]

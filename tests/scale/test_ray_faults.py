@@ -31,7 +31,7 @@ import ray
 import respool
 
 ray.init(
-    num_cpus=2, include_dashboard=False, object_store_memory=200 << 20, _temp_dir=sys.argv[2],
+    "local", num_cpus=2, include_dashboard=False, object_store_memory=200 << 20, _temp_dir=sys.argv[2],
     log_to_driver=False, logging_level="error",
 )
 ray.data.DataContext.get_current().enable_progress_bars = False
