@@ -23,6 +23,7 @@ FROM_ELSEWHERE = {"Iterable", "Protocol", "TypeAlias", "TypedDict", "os"}
 
 # What can't fail, or only as everything does whose cache is closed.
 RAISE_NOTHING = {
+    "respool.Budget.metrics",
     "respool.StreamCache.metrics",
     "respool.StreamCacheReader.close",
     "respool.StreamCacheView.prefix",
@@ -55,7 +56,8 @@ def members(full: str, cls: type) -> Iterator[tuple[str, object]]:
         if name.startswith("_"):
             continue
         # Fields of a class are told of in its own docstring.
-        if inspect.isroutine(member) or inspect.isdatadescriptor(member):
+        is_field = inspect.ismemberdescriptor(member)
+        if inspect.isroutine(member) or (inspect.isdatadescriptor(member) and not is_field):
             yield f"{full}.{name}", member
 
 

@@ -172,7 +172,16 @@ class Metrics(TypedDict):
 
 
 class BudgetMetrics(TypedDict):
-    """What ``Budget.metrics()`` returns; sizes in bytes, of all its caches together."""
+    """What ``Budget.metrics()`` returns; sizes in bytes, of all its caches together.
+
+    Examples
+    --------
+    >>> import respool
+    >>> from respool.typing import BudgetMetrics
+    >>> used: BudgetMetrics = respool.Budget(memory="1 MiB", disk=None).metrics()
+    >>> used["caches"], used["memory_bytes"]
+    (0, 0)
+    """
 
     caches: int
     memory_bytes: int

@@ -213,6 +213,13 @@ impl PyBudget {
     /// dict
     ///     caches (open ones), memory_bytes, memory_capacity, log_bytes, log_capacity. A capacity of None is no
     ///     bound.
+    ///
+    /// Examples
+    /// --------
+    /// >>> import respool
+    /// >>> budget = respool.Budget(memory="1 MiB", disk=None)
+    /// >>> budget.metrics()["memory_capacity"], budget.metrics()["memory_bytes"]
+    /// (1048576, 0)
     fn metrics<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         let bounds = self.bounds.here(py)?;
         let caches = bounds.open(py)?.len();
@@ -307,6 +314,15 @@ impl PyBudget {
     /// ------
     /// OSError
     ///     If a log that is kept could not be made durable. All are closed all the same.
+    ///
+    /// Examples
+    /// --------
+    /// >>> import pyarrow as pa, respool
+    /// >>> budget = respool.Budget(memory="1 MiB", disk=None)
+    /// >>> cache = respool.cache(pa.table({"x": [1]}), budget=budget)
+    /// >>> budget.close()
+    /// >>> cache.closed
+    /// True
     fn close(&self, py: Python<'_>) -> PyResult<()> {
         let mut closed = Ok(());
         for cache in self.bounds.here(py)?.open(py)? {

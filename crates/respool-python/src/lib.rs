@@ -60,9 +60,9 @@ mod _native {
     #[pymodule_export]
     use crate::door::{cache, fill};
     #[pymodule_export]
-    use crate::every_error::every_error;
-    #[pymodule_export]
     use crate::epochs::PyEpochs;
+    #[pymodule_export]
+    use crate::every_error::every_error;
     #[pymodule_export]
     use crate::named::{bytes_of, check_options, check_place, remove_log};
     #[pymodule_export]

@@ -248,6 +248,24 @@ impl PyEpochs {
     /// ----------
     /// epoch
     ///     Its number, from 0.
+    ///
+    /// Raises
+    /// ------
+    /// OverflowError, TypeError
+    ///     If it is no such number.
+    ///
+    /// Examples
+    /// --------
+    /// >>> import pyarrow as pa, respool
+    /// >>> cache = respool.cache(pa.table({"x": [1, 2, 3, 4]}))
+    /// >>> cache.ingest_all()
+    /// 1
+    /// >>> steps = respool.epochs(cache, batch_size=2, shuffle=None)
+    /// >>> for epoch in range(2):
+    /// ...     steps.set_epoch(epoch)
+    /// ...     print(epoch, [batch["x"].to_pylist() for batch in steps])
+    /// 0 [[1, 2], [3, 4]]
+    /// 1 [[1, 2], [3, 4]]
     fn set_epoch(&self, py: Python<'_>, epoch: Number) -> PyResult<()> {
         if self.place().0 == epoch.0 {
             return Ok(());
@@ -262,6 +280,24 @@ impl PyEpochs {
     /// Returns
     /// -------
     /// dict
+    ///
+    /// Raises
+    /// ------
+    /// ValueError
+    ///     If the cache is closed.
+    ///
+    /// Examples
+    /// --------
+    /// >>> import pyarrow as pa, respool
+    /// >>> cache = respool.cache(pa.table({"x": [1, 2, 3, 4]}))
+    /// >>> cache.ingest_all()
+    /// 1
+    /// >>> steps = respool.epochs(cache, batch_size=2)
+    /// >>> for batch in steps:
+    /// ...     state = steps.state_dict()
+    /// ...     break
+    /// >>> state["epoch"], state["rows_done"]
+    /// (0, 2)
     fn state_dict<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         let epochs = self.epochs(py)?;
         let (epoch, steps_done) = self.place();
@@ -280,6 +316,19 @@ impl PyEpochs {
     /// ------
     /// ValueError
     ///     If it is of other data, another seed, batch size or way to shuffle; the message names it.
+    ///
+    /// Examples
+    /// --------
+    /// >>> import pyarrow as pa, respool
+    /// >>> cache = respool.cache(pa.table({"x": [1, 2, 3, 4]}))
+    /// >>> cache.ingest_all()
+    /// 1
+    /// >>> steps = respool.epochs(cache, batch_size=2, shuffle=None)
+    /// >>> first = next(iter(steps))
+    /// >>> again = respool.epochs(cache, batch_size=2, shuffle=None)
+    /// >>> again.load_state_dict(steps.state_dict())
+    /// >>> [batch["x"].to_pylist() for batch in again]
+    /// [[3, 4]]
     #[pyo3(text_signature = "($self, state)")]
     fn load_state_dict(&self, py: Python<'_>, state: &Bound<'_, PyAny>) -> PyResult<()> {
         let epochs = self.epochs(py)?;
@@ -384,6 +433,20 @@ impl PyEpochs {
     /// End the iteration that goes on, and with it the thread that reads ahead. Closing again does nothing.
     ///
     /// The cache stays open, unless it was opened for this, by a path.
+    ///
+    /// Raises
+    /// ------
+    /// OSError
+    ///     If a log that was opened for this can't be closed.
+    ///
+    /// Examples
+    /// --------
+    /// >>> import pyarrow as pa, respool
+    /// >>> cache = respool.cache(pa.table({"x": [1, 2]}))
+    /// >>> steps = respool.epochs(cache, batch_size=2, follow=True)
+    /// >>> steps.close()
+    /// >>> cache.closed
+    /// False
     fn close(&self, py: Python<'_>) -> PyResult<()> {
         let was_closed = std::mem::replace(&mut self.at.lock().is_closed, true);
         self.end_iteration(py)?;
