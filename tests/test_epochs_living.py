@@ -308,7 +308,7 @@ epochs.take([0])  # imports pandas: not in each child
 for _ in range(5):
     child = os.fork()
     if child == 0:
-        signal.alarm(10)
+        signal.alarm(30)
         try:
             next(steps)
         except Exception as error:
@@ -369,7 +369,7 @@ def test_after_kill_9_other_ranks_go_on_exactly(log_dir):
                         child.stdin.write("\n")
                         child.stdin.flush()
                 # The state of the step that was given last is written before it asks for the next one.
-                deadline = time.monotonic() + 10
+                deadline = time.monotonic() + 30
                 while steps < 99 and f'"rows_done": {done(before) + steps * 12},' not in text(
                     state
                 ):
