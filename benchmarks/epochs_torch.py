@@ -47,7 +47,6 @@ def main() -> None:
                     [python, HERE / "epochs_peer.py", way, directory],
                     stdin=subprocess.PIPE,
                     stdout=subprocess.PIPE,
-                    stderr=subprocess.DEVNULL,
                     text=True,
                     env={**os.environ, "OMP_NUM_THREADS": "1"},
                 )
