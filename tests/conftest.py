@@ -1,7 +1,5 @@
 """Caches over every tier, and a directory that is a disk."""
 
-import subprocess
-import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -9,6 +7,7 @@ from pathlib import Path
 import pytest
 
 import respool
+from folders import file_system
 from sources import SCHEMA, Source
 
 MIB = 1 << 20
@@ -27,17 +26,6 @@ TIERS = {
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--long", action="store_true", help="prove the promises at length")
     parser.addoption("--environment", default="test", help="run the pages of docs/ that ask for it")
-
-
-def file_system(path: object) -> str:
-    if sys.platform != "linux":
-        return "not asked"
-    asked = ["stat", "--file-system", "--format=%T", str(path)]
-    return subprocess.run(asked, check=True, capture_output=True, text=True).stdout.strip()
-
-
-def inside(directory: Path) -> list[str]:
-    return sorted(path.name for path in directory.iterdir())
 
 
 @pytest.fixture

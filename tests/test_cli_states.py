@@ -14,7 +14,7 @@ import commands
 import processes
 import respool
 import states
-from conftest import file_system
+from folders import file_system
 from sources import Source
 
 STATES = ("complete", "growing", "abandoned", "failed", "damaged")

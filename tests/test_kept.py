@@ -13,7 +13,7 @@ import pytest
 
 import processes
 import respool
-from conftest import file_system
+from folders import file_system
 from respool.exceptions import IncompleteStreamError
 from sources import SCHEMA, Source, expected
 

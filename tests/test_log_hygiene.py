@@ -8,7 +8,7 @@ import pytest
 
 import processes
 import respool
-from conftest import file_system
+from folders import file_system
 from sources import Source
 
 HOLDING = """

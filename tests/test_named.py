@@ -12,7 +12,7 @@ import pytest
 
 import processes
 import respool
-from conftest import inside
+from folders import inside
 from respool.exceptions import IncompleteStreamError
 from sources import SCHEMA, Source, SourceBrokeError, expected
 

@@ -11,7 +11,7 @@ import pytest
 
 import processes
 import respool
-from conftest import file_system, inside
+from folders import file_system, inside
 from respool.exceptions import DiskCapacityError
 from sources import SCHEMA, Source, SourceBrokeError, expected
 

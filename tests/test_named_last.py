@@ -10,7 +10,7 @@ import pytest
 
 import processes
 import respool
-from conftest import inside
+from folders import inside
 from respool.exceptions import DiskCapacityError
 from sources import SCHEMA, Source, SourceBrokeError, expected
 

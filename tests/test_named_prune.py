@@ -8,7 +8,7 @@ import pyarrow as pa
 import pytest
 
 import respool
-from conftest import inside
+from folders import inside
 from respool.exceptions import DiskCapacityError
 
 ROWS = 20_000

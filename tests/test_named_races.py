@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 
 import respool
-from conftest import inside
+from folders import inside
 from respool import _ours
 from respool._named import lock, place, removal
 

@@ -8,7 +8,7 @@ import pytest
 
 import respool
 import respool.duckdb
-from conftest import inside
+from folders import inside
 from sources import SCHEMA, Source, expected
 
 

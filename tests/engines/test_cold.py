@@ -20,7 +20,7 @@ import respool
 import respool.duckdb
 import respool.polars
 from cold import MIB
-from conftest import file_system
+from folders import file_system
 from respool._duckdb.version import IS_OLD
 
 ROWS, BATCHES, COLUMNS = 50_000, 20, 16

@@ -3,12 +3,9 @@
 import os
 import sys
 import tempfile
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
-import pyarrow as pa
 import pytest
 
 import respool
@@ -17,6 +14,8 @@ HERE = Path(__file__).parent
 # Workers import what they run by name.
 sys.path.insert(0, str(HERE))
 os.environ["PYTHONPATH"] = os.pathsep.join([str(HERE), str(HERE.parent)])
+
+from scale_logs import batches, kept  # noqa: E402  found by that path
 
 STORE = 400 << 20
 """Bytes of the object store of each node."""
@@ -44,28 +43,6 @@ def ray() -> Iterator[object]:
             cluster.shutdown()
 
 
-def batches(count: int, rows: int) -> Iterator[pa.RecordBatch]:
-    """Batches whose ids go up, so that zone maps tell them apart."""
-    random = np.random.default_rng(0)
-    for i in range(count):
-        first = i * rows
-        columns = {
-            "id": np.arange(first, first + rows),
-            "x": random.random(rows),
-            "k": random.integers(0, 1000, rows, dtype=np.int32),
-            "s": pa.array([f"w{n % 97:04}" for n in range(rows)]),
-        }
-        yield pa.record_batch(columns)
-
-
-def kept(path: Path, source: object, **options: object) -> Path:
-    if not hasattr(source, "schema"):
-        options["schema"] = "first"
-    with respool.cache(source, path=path, **options) as cache:
-        cache.ingest_all()
-    return path
-
-
 @pytest.fixture(scope="session")
 def scratch() -> Iterator[Path]:
     """A directory on a disk for the whole session."""
@@ -81,12 +58,3 @@ def log(scratch: Path) -> Path:
         assert cache.filter([("id", "<", 0)]).num_rows == 0
     assert (path / "_zones.0").exists()
     return path
-
-
-def eventually(is_so: object, seconds: float = 30) -> bool:
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        if is_so():
-            return True
-        time.sleep(0.1)
-    return bool(is_so())

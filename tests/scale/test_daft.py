@@ -6,10 +6,10 @@ from contextlib import suppress
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
+from scale_logs import batches, kept
 
 import arrow_types
 import respool
-from conftest import batches, kept
 from respool.exceptions import IncompleteStreamError
 
 daft = pytest.importorskip("daft")

@@ -3,9 +3,9 @@
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
+from scale_logs import kept
 
 import respool
-from conftest import kept
 from respool._scan import plan as plans
 from respool._scan.index import batches_of
 from respool._scan.part import Part

@@ -5,10 +5,10 @@ from contextlib import suppress
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
+from scale_logs import kept
 
 import arrow_types
 import respool
-from conftest import kept
 
 pytest.importorskip("ray.data")
 

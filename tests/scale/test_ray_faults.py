@@ -7,11 +7,11 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from scale_logs import eventually
 from work import dies_once
 
 import processes
 import respool
-from conftest import eventually
 
 pytest.importorskip("ray.data")
 

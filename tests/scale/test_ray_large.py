@@ -4,10 +4,10 @@ import itertools
 
 import pyarrow.compute as pc
 import pytest
+from scale_logs import batches, kept
 from work import where
 
 import respool
-from conftest import batches, kept
 
 pytest.importorskip("ray.data")
 

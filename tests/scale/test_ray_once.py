@@ -2,10 +2,10 @@
 
 import pyarrow as pa
 import pytest
+from scale_logs import eventually
 from work import followed
 
 import respool
-from conftest import eventually
 from sources import SCHEMA, Source, rows_of
 
 pytest.importorskip("ray.data")

@@ -5,10 +5,10 @@ import time
 
 import pyarrow as pa
 import pytest
+from scale_logs import batches, kept
 from work import where
 
 import respool
-from conftest import batches, kept
 from respool.exceptions import CorruptLogError, IncompleteStreamError
 
 pytest.importorskip("ray.data")
