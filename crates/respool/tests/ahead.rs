@@ -159,7 +159,11 @@ fn a_reader_is_told_where_there_is_no_room_and_goes_on_when_there_is() {
     assert_eq!(asked.load(SeqCst), given + 1);
     assert!(stays(|| asked.load(SeqCst) == given + 1));
     assert!(reader.next_batch(&Uninterrupted).is_err());
+    // The bound is the budget's, which others may share.
     cache.resize(None, None).unwrap();
+    assert!(stays(|| asked.load(SeqCst) == given + 1));
+    budget.set_capacity(None);
+    cache.rebound().unwrap();
     // Nobody has to read for it to go on.
     until(|| asked.load(SeqCst) == 21);
     assert_eq!(replay(&cache), (batches(20), None));

@@ -147,7 +147,8 @@ fn slices_stay_within_the_bound_of_memory() {
             assert!(cache.metrics().unwrap().batches_in_log > 100);
             assert!(budget.used() <= bound);
             for smaller in [bound / 3, 0] {
-                cache.resize(Some(smaller), None).unwrap();
+                budget.set_capacity(Some(smaller));
+                cache.rebound().unwrap();
                 assert!(budget.used() <= smaller, "{} of {smaller}", budget.used());
                 assert_eq!(replay(&cache), (given.clone(), None));
             }
