@@ -8,6 +8,7 @@ use shuttle::thread;
 
 use crate::scene::{
     Ended, Numbers, Seen, TWO, Then, cache, check, join, read_all, read_some, reader, replay,
+    resize,
 };
 
 fn ahead(batches: usize) -> Options {
@@ -128,10 +129,11 @@ fn memory_that_is_full_until_it_is_resized() {
         let readers = [(); 2].map(|()| replay(&cache, 4, Then::End));
         let resizer = {
             let cache = cache.clone();
+            let budget = budget.clone();
             thread::spawn(move || {
                 thread::yield_now();
                 assert!(cache.snapshot().unwrap().batches <= 2);
-                cache.resize(None, None).unwrap();
+                resize(&cache, &budget, None).unwrap();
             })
         };
         join(readers.into_iter().chain([resizer]));

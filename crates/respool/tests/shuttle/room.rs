@@ -9,7 +9,7 @@ use respool::{Access, BoxError, Error, LogOptions, Options, Source, Uninterrupte
 use shuttle::thread;
 
 use crate::scene::{
-    Ended, Numbers, TWO, Then, cache, check, join, read_all, read_some, reader, replay,
+    Ended, Numbers, TWO, Then, cache, check, join, read_all, read_some, reader, replay, resize,
 };
 
 fn directory() -> tempfile::TempDir {
@@ -58,11 +58,12 @@ fn bounds_that_change_while_batches_move() {
             let readers = [(); 2].map(|()| replay(&cache, 6, Then::End));
             let resizers = [TWO / 2, TWO].map(|smaller| {
                 let cache = cache.clone();
+                let budget = budget.clone();
                 thread::spawn(move || {
-                    cache.resize(Some(smaller), None).unwrap();
+                    resize(&cache, &budget, Some(smaller)).unwrap();
                     let before = cache.metrics().unwrap();
-                    cache.resize(Some(2 * TWO), None).unwrap();
-                    cache.resize(Some(smaller), None).unwrap();
+                    resize(&cache, &budget, Some(2 * TWO)).unwrap();
+                    resize(&cache, &budget, Some(smaller)).unwrap();
                     let after = cache.metrics().unwrap();
                     assert!(before.batches_in_log <= after.batches_in_log);
                     assert!(after.batches_in_log <= 6);
@@ -71,7 +72,7 @@ fn bounds_that_change_while_batches_move() {
             join(readers.into_iter().chain(resizers));
             seen.was_read_once(6);
             join([replay(&cache, 6, Then::End)]);
-            cache.resize(Some(0), None).unwrap();
+            resize(&cache, &budget, Some(0)).unwrap();
             assert_eq!(budget.used(), 0);
             assert_eq!(cache.metrics().unwrap().batches_in_log, 6);
             join([replay(&cache, 6, Then::End)]);
@@ -89,10 +90,11 @@ fn memory_that_is_full_until_it_is_resized() {
         let readers = [(); 3].map(|()| replay(&cache, 4, Then::End));
         let resizer = {
             let cache = cache.clone();
+            let budget = budget.clone();
             thread::spawn(move || {
                 thread::yield_now();
                 assert!(cache.snapshot().unwrap().batches <= 2);
-                cache.resize(None, None).unwrap();
+                resize(&cache, &budget, None).unwrap();
             })
         };
         join(readers.into_iter().chain([resizer]));
@@ -114,7 +116,7 @@ fn a_log_that_is_full_until_it_is_resized() {
             let cache = cache.clone();
             thread::spawn(move || {
                 assert_eq!(cache.snapshot().unwrap().batches, 0);
-                cache.resize(Some(TWO), None).unwrap();
+                cache.resize(None, None).unwrap();
             })
         };
         join(readers.into_iter().chain([resizer]));
@@ -142,9 +144,10 @@ fn closing_while_the_log_is_written() {
         });
         let closer = {
             let cache = cache.clone();
+            let budget = budget.clone();
             thread::spawn(move || {
                 // Makes room at the same time as the puller, or finds the cache closed.
-                let resized = cache.resize(Some(TWO / 2), None);
+                let resized = resize(&cache, &budget, Some(TWO / 2));
                 assert!(
                     matches!(resized, Ok(()) | Err(Error::Closed)),
                     "{resized:?}"

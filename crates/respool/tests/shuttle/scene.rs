@@ -226,3 +226,9 @@ pub(crate) fn cache(
     let options = options.clone().with_budget(&budget);
     (Cache::new(source, &options).unwrap(), budget)
 }
+
+/// Changes the bound of memory, which is the budget's.
+pub(crate) fn resize(cache: &Cache, budget: &Budget, memory: Option<u64>) -> Result<(), Error> {
+    budget.set_capacity(memory);
+    cache.rebound()
+}
