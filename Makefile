@@ -31,7 +31,7 @@ RUST := $(shell find crates -name '*.rs' -o -name 'Cargo.toml') Cargo.toml Cargo
 PACKAGE := $(shell find python -name '*.py' -o -name '*.pyi' -o -name py.typed)
 LINTED := python tests benchmarks docs
 
-.PHONY: help build demo test test-rust test-shuttle test-python test-oldest test-polars20 test-workers test-scale test-docs docs docs-check promises lint deny bench bench-epochs format clean
+.PHONY: help build demo test test-rust test-shuttle test-python test-alone test-engines test-oldest test-polars20 test-workers test-scale test-docs docs docs-check promises lint deny bench bench-epochs format clean
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /\1\t/' | expand -t 16
@@ -41,14 +41,24 @@ build: .venv/installed ## build the wheel in release and install it into .venv
 demo: .venv/installed ## TPC-H lineitem down a pipe, cached, queried by two engines (SF=1)
 	$(BIN)/python docs/demo.py --scale-factor $(SF)
 
-test: test-rust test-shuttle test-python ## run every test, on all three environments
-	$(MAKE) --jobs 2 --output-sync=target test-oldest test-polars20
+# Two at a time: what is tested with one environment alone takes about as long as the engines with all three.
+test: test-rust test-shuttle .venv/installed .venv-oldest/installed .venv-polars20/installed ## run every test, on all three environments
+	$(MAKE) --jobs 2 --output-sync=line test-alone test-engines
 
 test-rust: ## unit tests, behaviour tests and doc examples of the crates
 	cargo test --workspace --locked
 
 test-shuttle: ## waiting and pulling in many orders of the threads (RESPOOL_SHUTTLE_FACTOR=100 for more)
 	cargo test --package respool --features shuttle --test shuttle --locked
+
+test-alone: .venv/installed
+	$(BIN)/python -m pytest --ignore tests/engines $(PYTEST_ARGS)
+	$(BIN)/python -m pytest --override-ini filterwarnings=default --nbmake notebooks
+
+test-engines: .venv/installed .venv-oldest/installed .venv-polars20/installed
+	$(BIN)/python -m pytest tests/engines $(PYTEST_ARGS)
+	.venv-oldest/bin/python -m pytest tests/engines $(PYTEST_ARGS)
+	.venv-polars20/bin/python -m pytest tests/engines $(PYTEST_ARGS)
 
 test-python: .venv/installed ## pytest with the newest engines, README and notebooks
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
