@@ -536,3 +536,12 @@ def test_a_source_that_failed_is_read_as_far_as_it_came():
     with pytest.raises(ZeroDivisionError):
         respool.epochs(cache, batch_size=1)
     assert sorted(flat(ids(respool.epochs(cache.prefix(), batch_size=4)))) == list(range(20))
+
+
+def test_one_name_is_no_list_of_columns():
+    # Letter by letter it would be the columns a and b.
+    cache = respool.cache(pa.table({"a": [1], "b": [2], "ab": [3]}))
+    cache.ingest_all()
+    with pytest.raises(TypeError, match="columns is a list of names"):
+        respool.epochs(cache, batch_size=1, columns="ab")
+    assert respool.epochs(cache, batch_size=1, columns=("b", 0)).schema.names == ["b", "a"]

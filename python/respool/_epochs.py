@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from respool import _native
 from respool._native import Epochs, StreamCacheView
+from respool._views import narrowed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -28,7 +29,7 @@ def epochs(
     rank: int | None = None,
     world_size: int | None = None,
     tail: Literal["drop", "pad"] = "drop",
-    columns: Sequence[str] | None = None,
+    columns: Sequence[str | int] | None = None,
     prefetch: int = 2,
     follow: bool = False,
 ) -> Epochs:
@@ -61,7 +62,7 @@ def epochs(
         Rows at the end that fill no step: ``"drop"`` leaves them out, ``"pad"`` fills the step up with rows
         from the beginning of the epoch.
     columns
-        Names of the columns wanted; all if None. They have no part in the order.
+        Names or numbers of the columns wanted; all if None. They have no part in the order.
     prefetch
         How many steps are made ahead; 0 makes each when it is asked for, without a thread.
     follow
@@ -95,7 +96,7 @@ def epochs(
     view = source if isinstance(source, StreamCacheView) else _native.open(source)
     try:
         return Epochs(
-            view if columns is None else view.select(*columns),
+            narrowed(view, columns),
             batch_size=batch_size,
             seed=seed,
             shuffle=shuffle,
