@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import operator
+import os
 from itertools import starmap
 from typing import TYPE_CHECKING, Any, Literal
 
 from respool import _native
 from respool._native import Epochs, StreamCacheView
-from respool._views import narrowed
+from respool._views import checked, narrowed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -79,6 +81,8 @@ def epochs(
     ValueError
         If not everything is stored and ``follow`` is not given, readers use batches up (``max_readers``), or a number
         makes no sense.
+    TypeError
+        If the source is neither a cache or view nor a path, or an argument of another kind than it says.
 
     Examples
     --------
@@ -92,6 +96,12 @@ def epochs(
     """
     if (rank is None) != (world_size is None):
         raise ValueError("rank and world_size are given together or not at all")
+    # An unsigned number of the native module would be an OverflowError without a name.
+    rank = 0 if rank is None else _checked(rank, "rank is a number")
+    world_size = 1 if world_size is None else _checked(world_size, "world_size is a number")
+    prefetch = _checked(prefetch, "prefetch is a number of steps")
+    if not isinstance(source, (StreamCacheView, str, bytes, os.PathLike)):
+        checked(source, "epochs(), where it is not given the path of a log,")
     is_ours = not isinstance(source, StreamCacheView)
     view = source if isinstance(source, StreamCacheView) else _native.open(source)
     try:
@@ -101,8 +111,8 @@ def epochs(
             seed=seed,
             shuffle=shuffle,
             window=window,
-            rank=0 if rank is None else rank,
-            world_size=1 if world_size is None else world_size,
+            rank=rank,
+            world_size=world_size,
             tail=tail,
             prefetch=prefetch,
             follow=follow,
@@ -112,6 +122,18 @@ def epochs(
         if is_ours:
             view.cache.close()
         raise
+
+
+def _checked(number: int, wanted: str) -> int:
+    try:
+        value = operator.index(number)
+    except TypeError:
+        value = None
+    if value is None or isinstance(number, bool):
+        raise TypeError(f"{wanted} from 0 on, not {number!r}")
+    if value < 0:
+        raise ValueError(f"{wanted} from 0 on, not {value}")
+    return value
 
 
 def arrays(epochs: Epochs) -> Iterator[dict[str, np.ndarray]]:
