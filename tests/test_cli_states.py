@@ -1,6 +1,7 @@
 """Each subcommand says of each log what happened, what to do next, and ends with the code that is documented."""
 
 import os
+import re
 import signal
 import subprocess
 import tempfile
@@ -212,6 +213,10 @@ def test_sql_and_export_want_the_whole(run, tmp_path, state):
             assert SAYS[state].split("(")[0] in error
         if state == "growing":
             assert "This waits for the rest" in ran.err
+        # What a program is told to do next, nobody can do in a shell.
+        assert not re.search(r"prefix\(\)|read on|what this batch", together(ran.out + ran.err)), (
+            ran
+        )
     if state == "damaged":
         return
     rows = 1000 if state == "complete" else 200 if state == "failed" else 300
