@@ -211,6 +211,18 @@ def test_an_error_of_a_query_keeps_its_lines(run):
     assert second.startswith("Did you mean")
 
 
+def test_a_table_that_was_not_named_behind_the_query_is_told_how(run, log_dir):
+    states.complete(log_dir, "trips")
+    ran = run("sql", "select count(*) from TRIPS", "--json")
+    assert (ran.code, ran.error["next"]) == (
+        1,
+        ["name it behind the query: respool sql QUERY trips"],
+    )
+    # What is no name is only what DuckDB says of it.
+    assert run("sql", "from nobody", "--json").error["next"] == []
+    assert run("sql", "from nobody", "trips", "--json").error["next"] == []
+
+
 def test_names_data_and_metadata_are_escaped(run, log_dir):
     path = log_dir / f"log{EVIL.replace('/', '')}"
     kept(path, pa.table({EVIL: [EVIL]}), metadata={EVIL: EVIL})
