@@ -223,6 +223,14 @@ def test_a_table_that_was_not_named_behind_the_query_is_told_how(run, log_dir):
     assert run("sql", "from nobody", "trips", "--json").error["next"] == []
 
 
+@pytest.mark.parametrize("group", [[], ["flight"]])
+def test_a_group_alone_is_its_help_and_no_error_of_ours(run, group):
+    ran = run(*group)
+    assert (ran.code, ran.out) == (2, "")
+    assert ran.err.startswith("Usage: respool")
+    assert "--help\n" not in ran.err.splitlines()[-1]
+
+
 def test_names_data_and_metadata_are_escaped(run, log_dir):
     path = log_dir / f"log{EVIL.replace('/', '')}"
     kept(path, pa.table({EVIL: [EVIL]}), metadata={EVIL: EVIL})
