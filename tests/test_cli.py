@@ -144,6 +144,12 @@ def test_a_word_is_a_name_or_a_path_whatever_is_there(run, log_dir, monkeypatch)
     assert "there is a log at the path ./other: write it so" in ran.err
     ran = run("info", "./missing")
     assert (ran.code, "missing is not there" in ran.err) == (3, True)
+    ran = run("info", "./trips/00000000.arrow")
+    assert (ran.code, "is a file, and a log is a directory" in ran.err) == (3, True)
+    assert "its log is ./trips" in ran.err
+    Path("notes").touch()
+    ran = run("info", "./notes")
+    assert (ran.code, "is a file" in ran.err, "its log" in ran.err) == (3, True, False)
     ran = run("info", "..")
     assert (ran.code, "respool ls .. lists what is in it" in ran.err) == (3, True)
     ran = run("info", "../trips")
@@ -203,6 +209,26 @@ def test_an_error_of_a_query_keeps_its_lines(run):
     first, second, *_ = ran.err.splitlines()
     assert first == "respool: Catalog Error: Table with name trip does not exist!"
     assert second.startswith("Did you mean")
+
+
+def test_a_table_that_was_not_named_behind_the_query_is_told_how(run, log_dir):
+    states.complete(log_dir, "trips")
+    ran = run("sql", "select count(*) from TRIPS", "--json")
+    assert (ran.code, ran.error["next"]) == (
+        1,
+        ["name it behind the query: respool sql QUERY trips"],
+    )
+    # What is no name is only what DuckDB says of it.
+    assert run("sql", "from nobody", "--json").error["next"] == []
+    assert run("sql", "from nobody", "trips", "--json").error["next"] == []
+
+
+@pytest.mark.parametrize("group", [[], ["flight"]])
+def test_a_group_alone_is_its_help_and_no_error_of_ours(run, group):
+    ran = run(*group)
+    assert (ran.code, ran.out) == (2, "")
+    assert ran.err.startswith("Usage: respool")
+    assert "--help\n" not in ran.err.splitlines()[-1]
 
 
 def test_names_data_and_metadata_are_escaped(run, log_dir):

@@ -503,6 +503,9 @@ def test_nulls_are_no_numbers(column):
         ({"batch_size": 10, "rank": 2, "world_size": 2}, "rank is from 0 to 1"),
         ({"batch_size": 10, "rank": 0, "world_size": 0}, "world_size is at least 1"),
         ({"batch_size": 10, "rank": 1}, "given together"),
+        ({"batch_size": 10, "rank": -1, "world_size": 2}, "rank is a number from 0 on, not -1"),
+        ({"batch_size": 10, "rank": 0, "world_size": -2}, "world_size is a number from 0 on"),
+        ({"batch_size": 10, "prefetch": -1}, "prefetch is a number of steps from 0 on, not -1"),
         ({"batch_size": 10, "window": 0}, "window is at least 1"),
         ({"batch_size": 10, "shuffle": "rows"}, "shuffle is"),
         ({"batch_size": 10, "tail": "cut"}, "tail is"),
@@ -514,6 +517,26 @@ def test_nulls_are_no_numbers(column):
 def test_options_that_make_no_sense_are_refused(log, options, said):
     with pytest.raises(ValueError, match=said):
         respool.epochs(log, **options)
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"prefetch": "64 MiB"}, "prefetch is a number of steps from 0 on, not '64 MiB'"),
+        ({"rank": "0", "world_size": 1}, "rank is a number from 0 on, not '0'"),
+        ({"rank": 0, "world_size": 1.0}, "world_size is a number from 0 on, not 1.0"),
+    ],
+)
+def test_what_is_no_number_is_refused_by_name(log, options, said):
+    with pytest.raises(TypeError, match=said):
+        respool.epochs(log, batch_size=10, **options)
+    assert len(respool.epochs(log, batch_size=10, prefetch=np.int64(1)))
+
+
+@pytest.mark.parametrize("source", [table(), table().to_reader(), table().to_batches(), None, 7])
+def test_what_is_neither_a_cache_nor_a_path_is_told_what_to_do(source):
+    with pytest.raises(TypeError, match=r"make a cache of it first, with respool\.cache"):
+        respool.epochs(source, batch_size=10)
 
 
 def test_what_may_not_be_there_again_is_refused():
@@ -536,3 +559,12 @@ def test_a_source_that_failed_is_read_as_far_as_it_came():
     with pytest.raises(ZeroDivisionError):
         respool.epochs(cache, batch_size=1)
     assert sorted(flat(ids(respool.epochs(cache.prefix(), batch_size=4)))) == list(range(20))
+
+
+def test_one_name_is_no_list_of_columns():
+    # Letter by letter it would be the columns a and b.
+    cache = respool.cache(pa.table({"a": [1], "b": [2], "ab": [3]}))
+    cache.ingest_all()
+    with pytest.raises(TypeError, match="columns is a list of names"):
+        respool.epochs(cache, batch_size=1, columns="ab")
+    assert respool.epochs(cache, batch_size=1, columns=("b", 0)).schema.names == ["b", "a"]

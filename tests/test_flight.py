@@ -103,6 +103,9 @@ def test_columns_and_none_at_all(numbers):
         assert there.column_names == []
     with pytest.raises(ValueError, match="no column"):
         respool.flight.open(uri, columns=["q"])
+    # Letter by letter it would be the columns s and n.
+    with pytest.raises(TypeError, match="columns is a list of names"):
+        respool.flight.open(uri, columns="sn")
 
 
 VIEWS = {

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import operator
+import os
 from itertools import starmap
 from typing import TYPE_CHECKING, Any, Literal
 
 from respool import _native
 from respool._native import Epochs, StreamCacheView
+from respool._views import checked, narrowed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -28,7 +31,7 @@ def epochs(
     rank: int | None = None,
     world_size: int | None = None,
     tail: Literal["drop", "pad"] = "drop",
-    columns: Sequence[str] | None = None,
+    columns: Sequence[str | int] | None = None,
     prefetch: int = 2,
     follow: bool = False,
 ) -> Epochs:
@@ -61,7 +64,7 @@ def epochs(
         Rows at the end that fill no step: ``"drop"`` leaves them out, ``"pad"`` fills the step up with rows
         from the beginning of the epoch.
     columns
-        Names of the columns wanted; all if None. They have no part in the order.
+        Names or numbers of the columns wanted; all if None. They have no part in the order.
     prefetch
         How many steps are made ahead; 0 makes each when it is asked for, without a thread.
     follow
@@ -78,6 +81,8 @@ def epochs(
     ValueError
         If not everything is stored and ``follow`` is not given, readers use batches up (``max_readers``), or a number
         makes no sense.
+    TypeError
+        If the source is neither a cache or view nor a path, or an argument of another kind than it says.
 
     Examples
     --------
@@ -91,17 +96,23 @@ def epochs(
     """
     if (rank is None) != (world_size is None):
         raise ValueError("rank and world_size are given together or not at all")
+    # An unsigned number of the native module would be an OverflowError without a name.
+    rank = 0 if rank is None else _checked(rank, "rank is a number")
+    world_size = 1 if world_size is None else _checked(world_size, "world_size is a number")
+    prefetch = _checked(prefetch, "prefetch is a number of steps")
+    if not isinstance(source, (StreamCacheView, str, bytes, os.PathLike)):
+        checked(source, "epochs(), where it is not given the path of a log,")
     is_ours = not isinstance(source, StreamCacheView)
     view = source if isinstance(source, StreamCacheView) else _native.open(source)
     try:
         return Epochs(
-            view if columns is None else view.select(*columns),
+            narrowed(view, columns),
             batch_size=batch_size,
             seed=seed,
             shuffle=shuffle,
             window=window,
-            rank=0 if rank is None else rank,
-            world_size=1 if world_size is None else world_size,
+            rank=rank,
+            world_size=world_size,
             tail=tail,
             prefetch=prefetch,
             follow=follow,
@@ -111,6 +122,18 @@ def epochs(
         if is_ours:
             view.cache.close()
         raise
+
+
+def _checked(number: int, wanted: str) -> int:
+    try:
+        value = operator.index(number)
+    except TypeError:
+        value = None
+    if value is None or isinstance(number, bool):
+        raise TypeError(f"{wanted} from 0 on, not {number!r}")
+    if value < 0:
+        raise ValueError(f"{wanted} from 0 on, not {value}")
+    return value
 
 
 def arrays(epochs: Epochs) -> Iterator[dict[str, np.ndarray]]:

@@ -1,6 +1,13 @@
-"""What the doors to engines ask of their first argument."""
+"""What doors to engines ask of their arguments."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 from respool._native import StreamCacheView
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 
 def checked(given: object, function: str) -> StreamCacheView:
@@ -36,3 +43,31 @@ def opened(given: object, function: str) -> StreamCacheView:
             "the cache is closed: make a new one over a new source, or open its log again where that is kept"
         )
     return view
+
+
+def narrowed(view: StreamCacheView, columns: Sequence[str | int] | None) -> StreamCacheView:
+    """Return a view of the columns that are asked for; of all if None.
+
+    Raises
+    ------
+    TypeError
+        If it is one name and no list, which would be taken letter by letter.
+    ValueError
+        If there is no such column.
+    """
+    return view if columns is None else view.select(*listed(columns))
+
+
+def listed(columns: Sequence[str | int]) -> list[str | int]:
+    """Return the columns that are asked for as a list.
+
+    Raises
+    ------
+    TypeError
+        If it is one name and no list, which would be taken letter by letter.
+    """
+    if isinstance(columns, str):
+        raise TypeError(
+            f"columns is a list of names, as in columns=[{columns!r}], not the text {columns!r}"
+        )
+    return list(columns)

@@ -22,6 +22,7 @@ from respool._flight import access, fetch, predicates, tickets
 from respool._flight.limits import Limits
 from respool._flight.server import Server
 from respool._flight.shelf import shelf_of
+from respool._views import listed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -153,7 +154,7 @@ def open(  # noqa: A001 - as `respool.open`
     ValueError
         If the server has nothing by that name, or a column or a filter is none of it.
     TypeError
-        If the filter has none of pyarrow's forms.
+        If the filter has none of pyarrow's forms, or ``columns`` is one name and no list.
 
     Notes
     -----
@@ -163,7 +164,7 @@ def open(  # noqa: A001 - as `respool.open`
     """
     named = tickets.Wanted(None, None, tickets.Shown()) if name is None else tickets.by_text(name)
     form = None if filter is None else predicates.to_form(filter)
-    shown = tickets.Shown(None if columns is None else list(columns), form)
+    shown = tickets.Shown(None if columns is None else listed(columns), form)
     certs = None if tls_root_certs is None else access.pem(tls_root_certs)
     server = fetch.Server(uri, token, certs, retry)
     info = server.info(tickets.Wanted(named.name, named.identity, shown))

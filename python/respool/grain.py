@@ -28,7 +28,7 @@ import grain  # noqa: F401
 import respool
 from respool import StreamCacheView
 from respool._columns import Columns
-from respool._views import opened
+from respool._views import narrowed, opened
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -90,7 +90,7 @@ class RowSource:
             if isinstance(source, StreamCacheView)
             else respool.open(source)
         )
-        self._view = view if columns is None else view.select(*columns)
+        self._view = narrowed(view, columns)
         self._columns = Columns(self._view.schema, null_value, objects=objects)
         self._epochs = respool.epochs(self._view, batch_size=1, shuffle=None, prefetch=0)
         self._rows = self._epochs.num_rows or 0

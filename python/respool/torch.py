@@ -30,7 +30,7 @@ from respool._columns import Columns
 from respool._torch import place, tensors
 from respool._torch.pages import pages
 from respool._torch.steps import Steps
-from respool._views import opened
+from respool._views import narrowed, opened
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -165,7 +165,7 @@ class EpochDataset(IterableDataset[dict[str, Any]]):  # type: ignore[misc, unuse
             if isinstance(source, StreamCacheView)
             else respool.open(source)
         )
-        self._view = view if columns is None else view.select(*columns)
+        self._view = narrowed(view, columns)
         if zero_copy and view._is_filtered:  # noqa: SLF001
             raise ValueError(
                 "zero_copy=True shares pages as they lie in the log: it needs a view without a filter"

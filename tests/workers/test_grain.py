@@ -131,3 +131,8 @@ def test_nulls_and_other_types_follow_the_rules_of_tensors():
         rows[1]
     rows = RowSource(cache, null_value={"x": -1}, objects=True)
     assert [(int(row["x"]), row["s"]) for row in rows] == [(1, "a"), (-1, "b")]
+
+
+def test_one_name_is_no_list_of_columns(cache):
+    with pytest.raises(TypeError, match="columns is a list of names"):
+        RowSource(cache, columns="x")

@@ -87,6 +87,9 @@ def run(arguments: list[str]) -> int:
         code = _ended(ending, is_json=is_json)
     except click.Abort:
         code = _ended(Ending(Exit.INTERRUPTED, "interrupted"), is_json=is_json)
+    except click.exceptions.NoArgsIsHelpError as error:
+        sys.stderr.write(f"{error.format_message()}\n")
+        code = int(Exit.USAGE)
     except click.UsageError as error:
         name = error.ctx.command_path if error.ctx else "respool"
         usage = Ending(Exit.USAGE, error.format_message(), f"{name} --help")

@@ -43,5 +43,6 @@ class Ending(Exception):  # noqa: N818 - not each of them is an error
 
 
 def worst(codes: list[Exit]) -> Exit:
-    """Return the one code of several: the highest."""
-    return max(codes, default=Exit.OK)
+    """Return the one code of several: damage, and else the highest."""
+    # An unfinished log beside a damaged one must not hide it.
+    return Exit.DAMAGED if Exit.DAMAGED in codes else max(codes, default=Exit.OK)

@@ -18,6 +18,11 @@ if TYPE_CHECKING:
     from respool import StreamCache
 
 _CODECS = {0: None, 1: "lz4", 2: "zstd"}
+_OF_PROGRAMS = (
+    "; what this batch does not need can still be read",
+    ": read on to wait longer",
+)
+"""Where errors begin to say what a program does next; a command says what to type instead."""
 _OF_LOCK = 512
 """Bytes, more than a writer says of itself."""
 
@@ -89,7 +94,9 @@ def why(error: BaseException) -> str:
 
 
 def tidied(said: str) -> str:
-    """Return what an error says without the names that a library has for its own errors."""
+    """Return what an error says without a library's names of its own errors, and what only a program can do next."""
+    for step in _OF_PROGRAMS:
+        said = said.partition(step)[0]
     return said.replace("Ipc error: bad record: ", "").replace("Ipc error: ", "")
 
 

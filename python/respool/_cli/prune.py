@@ -10,7 +10,7 @@ import click
 import respool
 from respool._cli import in_use, options, shown
 from respool._cli.asking import is_wanted
-from respool._cli.endings import Exit
+from respool._cli.endings import Ending, Exit
 from respool._cli.terminal import note, say, say_json
 from respool._named import place, quota
 from respool._named.ages import time_of
@@ -72,7 +72,10 @@ def command(
     """
     root = place.root(directory)
     if max_bytes is not None:
-        quota.bytes_of(max_bytes, None, "--max-bytes")
+        try:
+            quota.bytes_of(max_bytes, None, "--max-bytes")
+        except ValueError as error:
+            raise Ending(Exit.USAGE, str(error), "respool prune --help") from None
     before = _size(root)
     goes = _going(root, older_than, max_bytes)
     if not is_json:

@@ -12,6 +12,8 @@ from respool._cli.logs import why
 from respool._cli.rows import formats
 from respool._cli.targets import Target
 from respool._cli.terminal import note, progress
+from respool._named import place
+from respool._named.home import homes
 
 if TYPE_CHECKING:
     import duckdb
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
     from respool import StreamCacheView
 
 _TABLE = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)=(.+)", re.DOTALL)
+
+_MISSING = re.compile(r"Table with name (\S+) does not exist")
 
 _OF_STREAM = re.compile(r"reading the stream registered as '.*?' failed: (\w+): (.*)", re.DOTALL)
 
@@ -89,7 +93,7 @@ def command(
         except (duckdb.Error, OSError, RuntimeError) as error:
             if isinstance(error, BrokenPipeError):
                 raise
-            raise _ended(error) from error
+            raise _ended(error, directory) from error
     return Exit.OK
 
 
@@ -152,12 +156,23 @@ def _rows(connection: "duckdb.DuckDBPyConnection", query: str) -> "pa.RecordBatc
     return reader
 
 
-def _ended(error: Exception) -> Ending:
+def _ended(error: Exception, directory: str | None) -> Ending:
     """Return the ending of a query; what ended a stream comes through DuckDB as a text."""
     said = why(error)
     if (stream := _OF_STREAM.search(said)) is None:
-        return Ending(Exit.FAILED, said)
+        return Ending(Exit.FAILED, said, *_forgotten(said, directory))
     kind, said = stream.groups()
     if kind == "CorruptLogError":
         return Ending(Exit.DAMAGED, said, "respool verify lists what is damaged and what is not")
     return Ending(Exit.FAILED, said)
+
+
+def _forgotten(said: str, directory: str | None) -> list[str]:
+    """Return what to do where a query is about a name that is there, and was not given."""
+    if (missing := _MISSING.search(said)) is None:
+        return []
+    # SQL takes small letters and capitals for the same.
+    meant = [
+        it.name for it in homes(place.root(directory)) if it.name.lower() == missing[1].lower()
+    ]
+    return [f"name it behind the query: respool sql QUERY {name}" for name in meant]

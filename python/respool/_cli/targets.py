@@ -67,6 +67,11 @@ def _by_path(word: str) -> Target:
             f"{path} is the directory of a name, and no log",
             f"name it: {name} --directory {path.parent}",
         )
+    if path.is_file():
+        then = [f"its log is {Path(word).parent}"] if layout.is_log(path.parent) else []
+        if then and not is_path(str(Path(word).parent)):
+            then = [f"its log is .{os.sep}{Path(word).parent}"]
+        raise Ending(Exit.NOT_FOUND, f"{path} is a file, and a log is a directory", *then)
     if not path.is_dir():
         raise Ending(Exit.NOT_FOUND, f"{path} is not there", "respool ls lists what has a name")
     raise Ending(
