@@ -20,7 +20,14 @@ OURS = {
     },
     **{
         name: f"respool.{name}"
-        for name in ("NamedCache", "StreamCache", "StreamCacheReader", "StreamCacheView")
+        for name in (
+            "Budget",
+            "Epochs",
+            "NamedCache",
+            "StreamCache",
+            "StreamCacheReader",
+            "StreamCacheView",
+        )
     },
 }
 OTHERS = {
@@ -29,7 +36,7 @@ OTHERS = {
     "dt": "datetime",
     "pathlib": "pathlib",
 }
-NOT_OURS = {"Iterable", "Protocol", "TypedDict", "TypeAlias"}
+NOT_OURS = {"Iterable", "Literal", "Protocol", "TypedDict", "TypeAlias", "dataclass"}
 
 
 @cache

@@ -95,7 +95,8 @@ class EpochDataset(IterableDataset[dict[str, Any]]):  # type: ignore[misc, unuse
     What the columns become:
 
     ============================================ =======================================================
-    ``int8`` .. ``int64``, ``uint8``, ``float16`` .. ``float64``, ``bool``   tensors of the same type
+    ``int8`` to ``int64``, ``uint8``, ``bool``,  tensors of the same type
+    ``float16`` to ``float64``
     ``uint16``, ``uint32``                       ``int32``, ``int64``: PyTorch can do hardly anything with the
                                                  unsigned ones
     ``uint64``                                   ``torch.uint64``
