@@ -62,7 +62,8 @@ def epochs(
         None, all of it.
     tail
         Rows at the end that fill no step: ``"drop"`` leaves them out, ``"pad"`` fills the step up with rows
-        from the beginning of the epoch.
+        from the beginning of the epoch. With ``"drop"`` there is no step where there are fewer rows than
+        ``batch_size``.
     columns
         Names or numbers of the columns wanted; all if None. They have no part in the order.
     prefetch
