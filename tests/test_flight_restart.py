@@ -1,5 +1,6 @@
 """Servers that go away: killed, started again, replaced; and clients that do."""
 
+import datetime as dt
 import signal
 import time
 from pathlib import Path
@@ -76,6 +77,24 @@ def test_a_server_that_does_not_come_back_is_an_error_with_what_there_was(log_di
     assert isinstance(error, ConnectionError)
     with pytest.raises(ConnectionError, match="could not be reached"):
         respool.flight.open(uri, retry=0.1)
+
+
+@pytest.mark.parametrize("uri", ["http://127.0.0.1:1", "127.0.0.1:1", "localhost", ""])
+def test_what_is_no_location_is_refused_at_once(uri):
+    start = time.monotonic()
+    with pytest.raises(ValueError, match="a server's uri is grpc://HOST:PORT"):
+        respool.flight.open(uri)
+    assert time.monotonic() - start < 5
+
+
+def test_retry_is_a_span_of_time_as_every_timeout():
+    nobody = "grpc://127.0.0.1:1"
+    with pytest.raises(ConnectionError, match=r"could not be reached for 0\.1 s"):
+        respool.flight.open(nobody, retry=dt.timedelta(milliseconds=100))
+    with pytest.raises(ValueError, match="retry is a number of seconds from 0 on, not -1"):
+        respool.flight.open(nobody, retry=-1)
+    with pytest.raises(TypeError, match=r"retry is a number of seconds or a datetime\.timedelta"):
+        respool.flight.open(nobody, retry="1 min")
 
 
 def test_another_log_in_its_place_is_refused(log_dir):

@@ -6,12 +6,16 @@ import sys
 import pytest
 
 CODE = """
+from datetime import timedelta
+from types import MappingProxyType
+
 import respool
 
 reveal_type(respool.open("x"))
 reveal_type(respool.duckdb.attach)
 reveal_type(respool.typing.Metrics)
 respool.cache([], schema="first", path=b"x").to_parquet("x", row_group_size=5)
+respool.named("x", metadata=MappingProxyType({"from": 7}), ttl=timedelta(1))
 """
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import operator
 import os
 from itertools import starmap
 from typing import TYPE_CHECKING, Any, Literal
 
 from respool import _native
 from respool._native import Epochs, StreamCacheView
+from respool._numbers import from_on
 from respool._views import checked, narrowed
 
 if TYPE_CHECKING:
@@ -62,7 +62,8 @@ def epochs(
         None, all of it.
     tail
         Rows at the end that fill no step: ``"drop"`` leaves them out, ``"pad"`` fills the step up with rows
-        from the beginning of the epoch.
+        from the beginning of the epoch. With ``"drop"`` there is no step where there are fewer rows than
+        ``batch_size``.
     columns
         Names or numbers of the columns wanted; all if None. They have no part in the order.
     prefetch
@@ -97,9 +98,9 @@ def epochs(
     if (rank is None) != (world_size is None):
         raise ValueError("rank and world_size are given together or not at all")
     # An unsigned number of the native module would be an OverflowError without a name.
-    rank = 0 if rank is None else _checked(rank, "rank is a number")
-    world_size = 1 if world_size is None else _checked(world_size, "world_size is a number")
-    prefetch = _checked(prefetch, "prefetch is a number of steps")
+    rank = 0 if rank is None else from_on(rank, 0, "rank is a number")
+    world_size = 1 if world_size is None else from_on(world_size, 0, "world_size is a number")
+    prefetch = from_on(prefetch, 0, "prefetch is a number of steps")
     if not isinstance(source, (StreamCacheView, str, bytes, os.PathLike)):
         checked(source, "epochs(), where it is not given the path of a log,")
     is_ours = not isinstance(source, StreamCacheView)
@@ -122,18 +123,6 @@ def epochs(
         if is_ours:
             view.cache.close()
         raise
-
-
-def _checked(number: int, wanted: str) -> int:
-    try:
-        value = operator.index(number)
-    except TypeError:
-        value = None
-    if value is None or isinstance(number, bool):
-        raise TypeError(f"{wanted} from 0 on, not {number!r}")
-    if value < 0:
-        raise ValueError(f"{wanted} from 0 on, not {value}")
-    return value
 
 
 def arrays(epochs: Epochs) -> Iterator[dict[str, np.ndarray]]:

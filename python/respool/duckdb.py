@@ -30,6 +30,7 @@ from respool._duckdb import logs, registered
 from respool._duckdb.scannable import scannable
 from respool._duckdb.version import IS_OLD
 from respool._named import ages, place
+from respool._numbers import from_on
 from respool._views import opened
 from respool.exceptions import RespoolError
 from respool.typing import ArrowStreamExportable, PathLike
@@ -324,7 +325,7 @@ def from_query(
     parameters
         Values for the query's parameters.
     batch_rows
-        Rows of a batch.
+        About how many rows DuckDB gives at a time: one number, unlike ``batch_rows`` of :func:`respool.cache`.
     **options
         As for :func:`respool.cache`.
 
@@ -337,7 +338,9 @@ def from_query(
     duckdb.Error
         If the query can't be run: at once, or by a read where it fails on the way.
     TypeError
-        If an option is none of :func:`respool.cache`.
+        If an option is none of :func:`respool.cache`, or ``batch_rows`` is no number.
+    ValueError
+        If ``batch_rows`` is less than 1.
 
     Examples
     --------
@@ -347,6 +350,9 @@ def from_query(
     >>> [con.sql("select max(n), max(s) from squares").fetchall() for _ in range(2)]
     [[(3, 9)], [(3, 9)]]
     """
+    batch_rows = from_on(
+        batch_rows, 1, "batch_rows is how many rows DuckDB gives at a time, a number"
+    )
     try:
         reader = _reader(con.cursor(), sql, parameters, batch_rows)
     except duckdb.CatalogException as error:

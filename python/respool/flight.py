@@ -14,6 +14,7 @@ Examples
 
 from __future__ import annotations
 
+import math
 import weakref
 from typing import TYPE_CHECKING, Literal
 
@@ -22,9 +23,11 @@ from respool._flight import access, fetch, predicates, tickets
 from respool._flight.limits import Limits
 from respool._flight.server import Server
 from respool._flight.shelf import shelf_of
+from respool._named.ages import seconds
 from respool._views import listed
 
 if TYPE_CHECKING:
+    import datetime as dt
     from collections.abc import Mapping, Sequence
 
     import pyarrow.compute as pc
@@ -110,7 +113,7 @@ def open(  # noqa: A001 - as `respool.open`
     filter: pc.Expression | Sequence[object] | None = None,  # noqa: A002 - as the method
     token: str | None = None,
     tls_root_certs: bytes | PathLike | None = None,
-    retry: float = 60.0,
+    retry: float | dt.timedelta | None = 60.0,
     memory: ByteSize | None = "25%",
     disk: ByteSize | None = "auto",
     directory: PathLike | None = None,
@@ -137,7 +140,8 @@ def open(  # noqa: A001 - as `respool.open`
     tls_root_certs
         The certificate that the server's is signed with, as a file or text in PEM; None for those of the system.
     retry
-        Seconds for which a server that can't be reached is tried again, since the last batch.
+        For how long a server that can't be reached is tried again, since the last batch: seconds, or a
+        ``datetime.timedelta``. None is for ever.
     memory, disk, directory, path, prefetch
         As for :func:`respool.cache`. With ``prefetch`` Ctrl-C ends a read and not the cache.
 
@@ -152,7 +156,7 @@ def open(  # noqa: A001 - as `respool.open`
     PermissionError
         If the token is missing or wrong.
     ValueError
-        If the server has nothing by that name, or a column or a filter is none of it.
+        If ``uri`` is none, the server has nothing by that name, or a column or a filter is none of it.
     TypeError
         If the filter has none of pyarrow's forms, or ``columns`` is one name and no list.
 
@@ -166,7 +170,8 @@ def open(  # noqa: A001 - as `respool.open`
     form = None if filter is None else predicates.to_form(filter)
     shown = tickets.Shown(None if columns is None else listed(columns), form)
     certs = None if tls_root_certs is None else access.pem(tls_root_certs)
-    server = fetch.Server(uri, token, certs, retry)
+    span = seconds(retry, "retry")
+    server = fetch.Server(access.checked_uri(uri), token, certs, math.inf if span is None else span)
     info = server.info(tickets.Wanted(named.name, named.identity, shown))
     fetched = fetch.Fetch(server, info)
     cache = respool.cache(

@@ -485,6 +485,15 @@ def test_from_query(con):
         assert con.sql("select count(*) from t join n using (n)").fetchall() == [(300,)]
 
 
+@pytest.mark.parametrize(
+    ("rows", "error"),
+    [((1, 5), TypeError), ("5", TypeError), (None, TypeError), (0, ValueError), (-1, ValueError)],
+)
+def test_from_query_takes_a_number_of_rows(con, rows, error):
+    with pytest.raises(error, match="batch_rows is how many rows DuckDB gives at a time"):
+        respool.duckdb.from_query(con, "select 1", batch_rows=rows)
+
+
 def test_from_query_is_lazy_and_leaves_the_connection_free(con):
     cache = respool.duckdb.from_query(con, "from range(50_000_000) t(n)", batch_rows=10_000)
     assert cache.batch(0).num_rows <= 10_240

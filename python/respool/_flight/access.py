@@ -39,6 +39,22 @@ class Bearer(flight.ServerMiddlewareFactory):
             raise flight.FlightUnauthenticatedError("the token is missing or wrong")
 
 
+def checked_uri(uri: str) -> str:
+    """Return where a server is, if it can be one.
+
+    Raises
+    ------
+    ValueError
+        If gRPC could never reach it, however often it is tried.
+    """
+    scheme, found, _ = uri.partition("://")
+    if not found or scheme not in {*_PLAIN, "grpc+tls", "grpc+unix"}:
+        raise ValueError(
+            f"a server's uri is grpc://HOST:PORT, or grpc+tls:// with TLS, not {uri!r}"
+        )
+    return uri
+
+
 def checked_token(token: str) -> str:
     """Return a token, if it can be sent and is not too short.
 

@@ -1,7 +1,7 @@
 """The public function that gets what a name stands for, or fills it."""
 
 import datetime as dt
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any, Literal
 
@@ -31,7 +31,7 @@ def named(
     batch_rows: BatchRows | None = None,
     coalesce_rows: int | None = None,
     schema: ArrowSchemaExportable | Literal["first"] | None = None,
-    metadata: dict[str, Any] | None = None,
+    metadata: Mapping[str, Any] | None = None,
     ingest: bool = False,
     progress: bool | Callable[[int, int], object] = False,
     allow_tmpfs: bool = False,
