@@ -408,6 +408,16 @@ def test_batches_that_are_kept_otherwise_come_as_they_came(optimize):
         assert gathered.sort_by("id").equals(words)
 
 
+@pytest.mark.parametrize(
+    "rows", [[1.9], [True, False, True], np.array([True, False, True]), np.array([0.0]), ["1"]]
+)
+def test_rows_are_not_taken_by_what_is_no_number(rows):
+    epochs = respool.epochs(cached(), batch_size=1)
+    with pytest.raises(TypeError, match="flatnonzero"):
+        epochs.take(rows)
+    assert epochs.take(np.array([])).num_rows == 0
+
+
 def test_rows_are_taken_by_their_numbers():
     epochs = respool.epochs(cached(), batch_size=1)
     for indices in (

@@ -251,7 +251,7 @@ impl PyEpochs {
     ///
     /// Raises
     /// ------
-    /// OverflowError, TypeError
+    /// ValueError, TypeError
     ///     If it is no such number.
     ///
     /// Examples
@@ -284,7 +284,7 @@ impl PyEpochs {
     /// Raises
     /// ------
     /// ValueError
-    ///     If the cache is closed.
+    ///     If these epochs are closed.
     ///
     /// Examples
     /// --------
@@ -401,6 +401,8 @@ impl PyEpochs {
     /// ------
     /// IndexError
     ///     If there is no such row.
+    /// TypeError
+    ///     If they are no whole numbers: a mask is none of rows.
     ///
     /// Examples
     /// --------

@@ -3,9 +3,9 @@
 use arrow_array::Array;
 use arrow_array::cast::AsArray;
 use arrow_array::types::Int64Type;
-use pyo3::exceptions::{PyIndexError, PyValueError};
+use pyo3::exceptions::{PyIndexError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
-use pyo3::types::{PyAny, PyDict};
+use pyo3::types::PyAny;
 
 use crate::arrow::import_array;
 
@@ -13,9 +13,16 @@ use crate::arrow::import_array;
 pub(crate) fn rows_of(indices: &Bound<'_, PyAny>) -> PyResult<Vec<u64>> {
     let py = indices.py();
     let pyarrow = py.import("pyarrow")?;
-    let options = PyDict::new(py);
-    options.set_item("type", pyarrow.call_method0("int64")?)?;
-    let array = pyarrow.call_method("array", (indices,), Some(&options))?;
+    let given = pyarrow.call_method1("array", (indices,))?;
+    let kind = given.getattr("type")?;
+    let whole = py.import("pyarrow.types")?.getattr("is_integer")?;
+    // Of something empty nobody knows the type.
+    if given.len()? > 0 && !whole.call1((&kind,))?.extract::<bool>()? {
+        return Err(PyTypeError::new_err(format!(
+            "rows are known by whole numbers, not by {kind}: of a mask, take numpy.flatnonzero(mask)"
+        )));
+    }
+    let array = given.call_method1("cast", (pyarrow.call_method0("int64")?,))?;
     let array = import_array(&array)?;
     let Some(numbers) = array.as_primitive_opt::<Int64Type>() else {
         return Err(PyValueError::new_err("a row is known by its number"));
