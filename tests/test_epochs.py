@@ -536,3 +536,30 @@ def test_a_source_that_failed_is_read_as_far_as_it_came():
     with pytest.raises(ZeroDivisionError):
         respool.epochs(cache, batch_size=1)
     assert sorted(flat(ids(respool.epochs(cache.prefix(), batch_size=4)))) == list(range(20))
+
+
+@pytest.mark.parametrize("indices", [[1.5], [1.0], np.array([0.0]), [True], ["0"]])
+def test_a_row_is_known_by_an_integer(indices):
+    epochs = respool.epochs(cached(), batch_size=1)
+    with pytest.raises(TypeError, match="an integer, not"):
+        epochs.take(indices)
+
+
+def test_a_step_of_more_rows_than_can_be_is_refused():
+    with pytest.raises(ValueError, match="at most 4,294,967,295 rows"):
+        respool.epochs(cached(), batch_size=2**60, tail="pad")
+
+
+def test_a_place_behind_the_end_of_a_source_that_is_followed_is_told():
+    def batches(count):
+        return (pa.record_batch({"x": [i]}) for i in range(count))
+
+    schema = pa.schema({"x": pa.int64()})
+    longer = respool.epochs(respool.cache(batches(9), schema=schema), batch_size=1, follow=True)
+    steps = iter(longer)
+    for _ in range(5):
+        next(steps)
+    shorter = respool.epochs(respool.cache(batches(3), schema=schema), batch_size=1, follow=True)
+    shorter.load_state_dict(longer.state_dict())
+    with pytest.raises(ValueError, match="rows_done"):
+        list(shorter)
