@@ -1,6 +1,7 @@
 """One budget for many caches: what they hold together stays within it."""
 
 import gc
+import sys
 import threading
 import weakref
 
@@ -259,3 +260,25 @@ def test_it_says_what_it_is(budget):
         budget.resize(directory="x")
     with pytest.raises(ValueError, match="size"):
         respool.Budget(memory="much")
+
+
+def test_caches_are_listed_while_others_are_made(budget):
+    interval = sys.getswitchinterval()
+    made = [respool.cache(pa.table({"x": [1]}), budget=budget) for _ in range(400)]
+    is_over = threading.Event()
+
+    def make():
+        while not is_over.is_set():
+            made.append(respool.cache(pa.table({"x": [1]}), budget=budget))
+            del made[600:]
+
+    thread = threading.Thread(target=make)
+    sys.setswitchinterval(1e-5)
+    try:
+        thread.start()
+        for _ in range(3000):
+            assert budget.metrics()["caches"] >= 400
+    finally:
+        is_over.set()
+        thread.join()
+        sys.setswitchinterval(interval)

@@ -578,3 +578,23 @@ def test_one_name_is_no_list_of_columns():
     with pytest.raises(TypeError, match="columns is a list of names"):
         respool.epochs(cache, batch_size=1, columns="ab")
     assert respool.epochs(cache, batch_size=1, columns=("b", 0)).schema.names == ["b", "a"]
+
+
+def test_a_step_of_more_rows_than_can_be_is_refused():
+    with pytest.raises(ValueError, match="at most 4,294,967,295 rows"):
+        respool.epochs(cached(), batch_size=2**60, tail="pad")
+
+
+def test_a_place_behind_the_end_of_a_source_that_is_followed_is_told():
+    def batches(count):
+        return (pa.record_batch({"x": [i]}) for i in range(count))
+
+    schema = pa.schema({"x": pa.int64()})
+    longer = respool.epochs(respool.cache(batches(9), schema=schema), batch_size=1, follow=True)
+    steps = iter(longer)
+    for _ in range(5):
+        next(steps)
+    shorter = respool.epochs(respool.cache(batches(3), schema=schema), batch_size=1, follow=True)
+    shorter.load_state_dict(longer.state_dict())
+    with pytest.raises(ValueError, match="rows_done"):
+        list(shorter)

@@ -372,3 +372,21 @@ print(cache.ingest_all())
 
 def test_ctrl_c_while_it_runs_interrupts_the_program():
     assert processes.run(INTERRUPTED).split() == ["interrupted", "True", "2000"]
+
+
+def test_who_is_told_may_read_on_the_thread_that_reads_ahead():
+    read = []
+
+    def told(event):
+        if event.kind == "ingest" and not read:
+            # From the first on: with nobody to ask the source it would wait for itself.
+            read.append(0)
+            read[0] = sum(batch.num_rows for batch in cache)
+            has_read.set()
+
+    has_read = threading.Event()
+    cache = respool.cache(Source(8), schema=SCHEMA, prefetch="1 MiB", on_event=told)
+    with processes.no_hang(20):
+        assert sum(batch.num_rows for batch in cache) == 800
+        assert has_read.wait(10)
+    assert read == [800]

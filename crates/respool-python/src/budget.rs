@@ -65,7 +65,8 @@ pub(crate) struct PyBudget {
 struct Bounds {
     memory: respool::Budget,
     disk: Quota,
-    /// A `weakref.WeakSet` of them.
+    /// A `weakref.WeakValueDictionary` of them, by their ids: unlike a `WeakSet` it can be listed while other threads
+    /// add to it.
     caches: Py<PyAny>,
     /// The sizes it began with: in a child of this process nothing of it can be asked for them.
     began: (Option<u64>, Option<u64>),
@@ -78,7 +79,10 @@ impl Bounds {
         Ok(Self {
             memory: respool::Budget::new(memory),
             disk: Quota::new(disk),
-            caches: py.import("weakref")?.call_method0("WeakSet")?.unbind(),
+            caches: py
+                .import("weakref")?
+                .call_method0("WeakValueDictionary")?
+                .unbind(),
             began: (memory, disk),
             process: Process::here(),
             anew: OnceLock::new(),
@@ -100,11 +104,14 @@ impl Bounds {
 
     /// The caches that are open.
     fn open(&self, py: Python<'_>) -> PyResult<Vec<Py<PyView>>> {
-        let listed = py
-            .import("builtins")?
-            .getattr("list")?
-            .call1((&self.caches,))?;
-        let all: Vec<Py<PyView>> = listed.extract()?;
+        let listed = self.caches.bind(py).call_method0("valuerefs")?;
+        let mut all: Vec<Py<PyView>> = Vec::new();
+        for reference in listed.try_iter()? {
+            let cache = reference?.call0()?;
+            if !cache.is_none() {
+                all.push(cache.extract()?);
+            }
+        }
         let (mut open, mut engines) = (Vec::new(), Vec::new());
         for cache in all {
             engines.push(cache.get().view().cache());
@@ -157,7 +164,7 @@ impl PyBudget {
     pub(crate) fn join(&self, cache: &Bound<'_, PyAny>) -> PyResult<()> {
         let py = cache.py();
         let caches = &self.bounds.here(py)?.caches;
-        caches.bind(py).call_method1("add", (cache,)).map(drop)
+        caches.bind(py).set_item(cache.as_ptr() as usize, cache)
     }
 }
 

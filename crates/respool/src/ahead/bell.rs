@@ -46,6 +46,11 @@ impl Bell {
         self.state.lock().thread = Some(Listener::Here(current_thread()));
     }
 
+    /// Whether this is the thread.
+    pub(crate) fn is_here(&self) -> bool {
+        self.state.lock().thread == Some(Listener::Here(current_thread()))
+    }
+
     /// The thread leaves, or could not come.
     pub(crate) fn leave(&self) {
         self.state.lock().thread = None;

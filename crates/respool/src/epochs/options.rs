@@ -135,6 +135,12 @@ impl EpochOptions {
                  not {batch_size}"
             )));
         }
+        // A list of rows is made for each step.
+        if u32::try_from(self.part()).is_err() {
+            return Err(Error::invalid(format!(
+                "a step has at most 4,294,967,295 rows of each rank, and a batch_size of {batch_size} is more"
+            )));
+        }
         if self.window == Some(0) {
             return Err(Error::invalid("window is at least 1 batch"));
         }

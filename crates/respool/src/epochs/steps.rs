@@ -7,6 +7,7 @@ use super::making::Maker;
 use super::plan::Plan;
 use super::room::Room;
 use super::shape::Made;
+use super::state::differs;
 use crate::error::{Error, Result};
 use crate::fork::Process;
 use crate::interrupt::{Interrupt, Uninterrupted};
@@ -72,6 +73,11 @@ impl Steps {
         } else {
             rows / plan.options.batch_size as u64
         };
+        if is_whole && self.done > end {
+            // A place that was saved while the source had more: to end here would show a part as the whole.
+            let done = self.done.saturating_mul(plan.options.batch_size as u64);
+            return Err(differs("rows_done", &done, &rows));
+        }
         Ok((self.done < end).then_some(end))
     }
 }

@@ -146,7 +146,9 @@ impl Store {
                 ahead.thread = Thread::Works;
                 return Ok(Move::Call);
             }
-            is_left_to_thread = ahead.works();
+            // A listener that this thread tells may read too, and would wait for itself.
+            let is_here = self.bell.as_ref().is_some_and(|bell| bell.is_here());
+            is_left_to_thread = ahead.works() && !is_here;
         }
         if let Some(Upstream::Source(feed)) = &state.upstream {
             let is_away = feed.source.is_none();
