@@ -90,5 +90,8 @@ class Pull:
             # The end, or a writer in another process that takes its time.
             return None
         except BaseException as error:  # noqa: BLE001 - it is for those who wait
+            if self._is_stopped:
+                # Nobody waits any more, and where Python ends the cache can't be asked.
+                return None
             return None if self._cache.error is not None else error
         return None

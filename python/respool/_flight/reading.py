@@ -7,6 +7,7 @@ thread holds a few messages at most.
 from __future__ import annotations
 
 import atexit
+import os
 import queue
 import threading
 from typing import TYPE_CHECKING
@@ -42,6 +43,7 @@ class Reading:
     ) -> None:
         self._messages: queue.Queue[Message | BaseException | None] = queue.Queue(_AHEAD)
         self._is_over = threading.Event()
+        self._process = os.getpid()
         self._stream: flight.FlightStreamReader | None = None
         self._schema: pa.Schema | None = None
         _OPEN.add(self)
@@ -81,7 +83,9 @@ class Reading:
         return message
 
     def close(self) -> None:
-        """End the stream, wherever it is."""
+        """End the stream, wherever it is. A forked child has nothing to end: the connection is its parent's."""
+        if os.getpid() != self._process:
+            return
         self._is_over.set()
         stream = self._stream
         if stream is not None:

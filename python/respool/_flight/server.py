@@ -61,6 +61,7 @@ class Server:
                 f"certificate is none ({error})"
             ) from None
         fork.keep(self._service)
+        fork.not_at_exit(self._service)
         before, _, _ = location.rpartition(":")
         self._uri = f"{before}:{self._service.port}"
         _RUNNING.add(self)
@@ -100,6 +101,8 @@ class Server:
         )
         ending.start()
         ending.join(_PATIENCE)
+        if ending.is_alive():
+            fork.leave(self._service)
 
     def __enter__(self) -> Self:
         return self

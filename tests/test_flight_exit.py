@@ -1,0 +1,63 @@
+"""A process that serves ends when it wants to, whatever its clients do; and so does a forked child of it."""
+
+import os
+
+import processes
+
+SILENT = """
+import subprocess, sys
+import pyarrow as pa
+import respool, respool.flight
+
+CLIENT = '''
+import sys, time
+from pyarrow import flight
+client = flight.connect(sys.argv[1])
+info = client.get_flight_info(flight.FlightDescriptor.for_path("it"))
+reader = client.do_get(info.endpoints[-1].ticket)
+reader.read_chunk()
+print("reads nothing more", flush=True)
+time.sleep(60)
+'''
+schema = pa.schema({"x": pa.int64()})
+rows = pa.record_batch({"x": pa.array(range(100_000))})
+cache = respool.cache((rows for _ in range(200)), schema=schema)
+server = respool.flight.serve({"it": cache})
+client = subprocess.Popen([sys.executable, "-c", CLIENT, server.uri], stdout=subprocess.PIPE)
+client.stdout.readline()
+print(client.pid, flush=True)
+"""
+
+FORKED = """
+import os, sys
+import pyarrow as pa
+import respool, respool.flight
+
+schema = pa.schema({"x": pa.int64()})
+cache = respool.cache((pa.record_batch({"x": [i]}) for i in range(9)), schema=schema)
+server = respool.flight.serve({"it": cache})
+there = iter(respool.flight.open(server.uri))
+next(there)
+child = os.fork()
+if not child:
+    sys.exit(7)
+print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), sum(1 for _ in there))
+server.close()
+"""
+
+
+def test_the_end_does_not_wait_for_a_client_that_does_not_read():
+    process = processes.start(SILENT)
+    with processes.killed_at_the_end(process):
+        client = int(process.stdout.readline())
+        try:
+            assert process.wait(20) == 0, process.stderr.read()
+        finally:
+            os.kill(client, 9)
+
+
+def test_a_forked_child_ends_by_itself():
+    process = processes.start(FORKED)
+    with processes.killed_at_the_end(process):
+        assert process.wait(20) == 0, process.stderr.read()
+        assert process.stdout.read().split() == ["7", "8"]
