@@ -2,6 +2,8 @@
 
 import gc
 import signal
+import subprocess
+import sys
 import threading
 import time
 import weakref
@@ -412,3 +414,49 @@ print("end")
     began = time.monotonic()
     assert processes.run(code).strip() == "end"
     assert time.monotonic() - began < 15
+
+
+AFTER_FORKS = """
+import os, signal, sys
+import pyarrow as pa
+import respool
+
+def batches():
+    for _ in range(50):
+        yield pa.record_batch({"x": list(range(100))})
+
+path = sys.argv[1]
+cache = respool.cache(batches(), schema=pa.schema({"x": pa.int64()}), path=path)
+cache.ingest_all()
+
+def begun():
+    steps = iter(respool.epochs(cache, batch_size=50, prefetch=2))
+    next(steps)
+    return steps
+
+steps, hung = begun(), 0
+for _ in range(200):
+    # The thread that reads ahead is woken, and goes to sleep again.
+    if next(steps, None) is None or next(steps, None) is None:
+        steps = begun()
+    child = os.fork()
+    if not child:
+        signal.alarm(20)
+        for _ in respool.epochs(respool.open(path), batch_size=50, prefetch=2):
+            pass
+        os._exit(0)
+    hung += os.waitpid(child, 0)[1] != 0
+    if hung:
+        break
+print(hung)
+"""
+
+
+def test_children_read_ahead_though_a_thread_of_their_parent_was_asleep(log_dir):
+    run = subprocess.run(
+        [sys.executable, "-c", AFTER_FORKS, str(log_dir / "log")],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (run.stdout, run.stderr) == ("0\n", "")

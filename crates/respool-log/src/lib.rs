@@ -33,6 +33,8 @@ mod encode;
 mod error;
 pub mod format;
 mod journal;
+#[doc(hidden)]
+pub mod locks;
 mod log;
 mod map;
 mod options;

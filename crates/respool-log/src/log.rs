@@ -9,9 +9,9 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use crate::locks::Mutex;
 use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
-use parking_lot::Mutex;
 
 use crate::append::Writer;
 use crate::decode::{Bits, Decoder};

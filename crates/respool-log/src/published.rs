@@ -5,7 +5,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use parking_lot::RwLock;
+use crate::locks::RwLock;
 
 use crate::encode::DictionaryRecord;
 use crate::format::Totals;

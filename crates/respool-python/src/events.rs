@@ -5,11 +5,11 @@
 
 use std::sync::Arc;
 
-use parking_lot::Mutex;
 use pyo3::PyTraverseError;
 use pyo3::exceptions::{PyKeyboardInterrupt, PyTypeError};
 use pyo3::gc::PyVisit;
 use pyo3::prelude::*;
+use respool::locks::Mutex;
 use respool::{Event, EventKind, Listener};
 
 use crate::attach::attached;

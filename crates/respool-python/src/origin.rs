@@ -7,12 +7,12 @@
 
 use std::sync::Arc;
 
-use parking_lot::Mutex;
 use pyo3::PyTraverseError;
 use pyo3::exceptions::PyBaseException;
 use pyo3::gc::PyVisit;
 use pyo3::prelude::*;
 use pyo3::types::{PyIterator, PySet, PyTraceback, PyWeakrefMethods, PyWeakrefReference};
+use respool::locks::Mutex;
 
 /// Locked for a moment and by attached threads only, and nothing of Python runs meanwhile.
 #[derive(Debug)]

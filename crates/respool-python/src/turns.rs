@@ -2,8 +2,8 @@
 
 use std::thread::{self, ThreadId};
 
-use parking_lot::{Condvar, Mutex};
 use respool::fork::Process;
+use respool::locks::{Condvar, Mutex};
 use respool::{Error, Interrupt, SLICE};
 
 use crate::signals::Signals;

@@ -45,6 +45,8 @@ mod values;
 mod view;
 pub mod zones;
 
+#[doc(hidden)]
+pub use respool_log::locks;
 pub use respool_log::{
     Access, Compression, Error as LogError, Log, LogOptions, LogReader, Quota, Removal,
     State as LogState,

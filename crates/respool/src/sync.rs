@@ -19,7 +19,7 @@ mod real {
 
     pub(crate) use std::thread::ThreadId;
 
-    pub(crate) use parking_lot::{Condvar, Mutex, MutexGuard, RwLock, RwLockReadGuard};
+    pub(crate) use respool_log::locks::{Condvar, Mutex, MutexGuard, RwLock, RwLockReadGuard};
 
     pub(crate) fn current_thread() -> ThreadId {
         std::thread::current().id()

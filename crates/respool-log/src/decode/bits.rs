@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use parking_lot::RwLock;
+use crate::locks::RwLock;
 
 /// How many records have their bits in one block.
 const BLOCK: usize = 512;

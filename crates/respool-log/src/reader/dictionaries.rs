@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use parking_lot::Mutex;
+use crate::locks::Mutex;
 
 use super::index::IndexFile;
 use super::known::Among;

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use parking_lot::Mutex;
+use crate::locks::Mutex;
 
 use crate::format::{Chain, Damage, ENTRY_LEN, Entry, EntryKind, Extent};
 use crate::storage::{StorageFile, read_all};

@@ -20,8 +20,8 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
+use crate::locks::RwLock;
 use arrow_schema::SchemaRef;
-use parking_lot::RwLock;
 
 use crate::decode::{Bits, Decoder, VerifiedBits, caught};
 use crate::format::{Damage, ENTRY_LEN, Failure, Header, Manifest, Status};

@@ -5,8 +5,8 @@ use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use crate::locks::RwLock;
 use arrow_buffer::Buffer;
-use parking_lot::RwLock;
 
 use super::known::Sealed;
 use crate::format::{Extent, Layout};

@@ -9,8 +9,8 @@ use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use crate::locks::RwLock;
 use arrow_buffer::Buffer;
-use parking_lot::RwLock;
 
 pub(crate) use growing::{Growing, name, part_name};
 use memory::Memory;

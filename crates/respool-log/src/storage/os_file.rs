@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{self, IoSlice};
 use std::sync::Arc;
 
-use parking_lot::RwLock;
+use crate::locks::RwLock;
 
 use super::StorageFile;
 use super::kept::{Directory, FileId};

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use parking_lot::Mutex;
+use crate::locks::Mutex;
 
 use crate::map::Map;
 use crate::storage::sealed::Sealed;

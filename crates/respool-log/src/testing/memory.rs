@@ -4,7 +4,7 @@ use std::io::{self, IoSlice};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use parking_lot::Mutex;
+use crate::locks::Mutex;
 
 use crate::map::Map;
 use crate::storage::sealed::Sealed;

@@ -11,7 +11,6 @@ mod steps;
 use std::sync::{Arc, Weak};
 
 use arrow_array::RecordBatch;
-use parking_lot::Mutex;
 use pyo3::PyTraverseError;
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::gc::PyVisit;
@@ -20,6 +19,7 @@ use pyo3::types::{PyAny, PyDict};
 use respool::Error;
 use respool::epochs::{EpochOptions, Epochs, Form};
 use respool::fork::Process;
+use respool::locks::Mutex;
 
 use self::options::{Asked, Count, asked};
 use self::steps::{Going, PySteps};

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Weak};
 
 // Locked for a moment, and while no other thread of a model checker can go on.
-use parking_lot::Mutex;
+use respool_log::locks::Mutex;
 
 use super::bell::Bell;
 use crate::fork::Process;

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use moka::policy::EvictionPolicy;
 use moka::sync::Cache;
 // Locked within locks of moka, which a model checker does not know of: always the real one.
-use parking_lot::Mutex;
+use respool_log::locks::Mutex;
 
 /// Advises who stays in memory.
 #[derive(Debug)]

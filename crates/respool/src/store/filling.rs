@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use parking_lot::{Mutex, MutexGuard};
+use respool_log::locks::{Mutex, MutexGuard};
 
 use super::Store;
 use super::records::Records;

@@ -1,4 +1,4 @@
-//! `parking_lot`'s signatures over the primitives of shuttle, which runs one thread at a time and chooses
+//! The signatures of our locks over the primitives of shuttle, which runs one thread at a time and chooses
 //! at each of them who goes on.
 //!
 //! loom would try every order and knows weak memory, but the engine has no atomics that its threads
