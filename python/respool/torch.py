@@ -19,15 +19,16 @@ tensor([2.5000, 3.5000], dtype=torch.float64)
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 from torch.utils.data import IterableDataset
 
 import respool
-from respool import StreamCacheView
 from respool._columns import Columns
 from respool._torch import place, tensors
+from respool._torch.later import Later
 from respool._torch.pages import pages
 from respool._torch.steps import Steps
 from respool._views import narrowed, opened
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
+    from respool import StreamCacheView
     from respool.typing import PathLike
 
 __all__ = ["EpochDataset"]
@@ -162,11 +164,11 @@ class EpochDataset(IterableDataset[dict[str, Any]]):  # type: ignore[misc, unuse
         if (rank is None) != (world_size is None):
             raise ValueError("rank and world_size are given together, or neither of them")
         view = (
-            opened(source, "EpochDataset")
-            if isinstance(source, StreamCacheView)
-            else respool.open(source)
+            respool.open(source)
+            if isinstance(source, str | bytes | os.PathLike)
+            else opened(source, "EpochDataset")
         )
-        self._view = narrowed(view, columns)
+        self._opened = Later(narrowed(view, columns))
         if zero_copy and view._is_filtered:  # noqa: SLF001
             raise ValueError(
                 "zero_copy=True shares pages as they lie in the log: it needs a view without a filter"
@@ -341,6 +343,10 @@ class EpochDataset(IterableDataset[dict[str, Any]]):  # type: ignore[misc, unuse
     def __repr__(self) -> str:
         options = ", ".join(f"{name}={value!r}" for name, value in self._options.items())
         return f"EpochDataset({options}, epoch={self.epoch})"
+
+    @property
+    def _view(self) -> StreamCacheView:
+        return self._opened()
 
     def _begin_at(self, epoch: int, start: int) -> None:
         self._shared[_EPOCH] = epoch
