@@ -214,10 +214,15 @@ import sys
 from torch.utils.data import DataLoader
 from respool.torch import EpochDataset
 epochs = EpochDataset(sys.argv[1], batch_size=24)
-print("going", flush=True)
+workers = int(sys.argv[2])
+# Python drops a KeyboardInterrupt that comes while it forks: so that is done, once, before the signal.
+steps = DataLoader(epochs, batch_size=None, num_workers=workers, persistent_workers=workers > 0)
+going = False
 while True:
-    for step in DataLoader(epochs, batch_size=None, num_workers=int(sys.argv[2])):
-        pass
+    for step in steps:
+        if not going:
+            print("going", flush=True)
+            going = True
 """
 
 
