@@ -49,8 +49,6 @@ def place_of_its_own(log_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 # Ibis 12 calls functions of DuckDB that DuckDB 2 calls old.
 @pytest.mark.filterwarnings(r"ignore::DeprecationWarning:ibis\..*")
-# JAX, which the page before used, warns of the workers that PyTorch forks; these use nothing of JAX.
-@pytest.mark.filterwarnings(r"ignore:os\.fork\(\) was called:RuntimeWarning")
 @pytest.mark.timeout(180)
 def test_page(page: str):
     blocks = list(Sybil(parsers=[PythonCodeBlockParser()]).parse(DOCS / page).examples())

@@ -1,6 +1,7 @@
 """One source, read once, for clients that follow it; and how its end reaches each of them."""
 
 import os
+import threading
 import time
 from functools import partial
 
@@ -12,6 +13,7 @@ import flying
 import processes
 import respool
 import respool.flight
+from respool._flight.pull import Pull
 from respool.exceptions import IncompleteStreamError, MemoryCapacityError
 from sources import SCHEMA, Source, SourceBrokeError, batch, expected
 
@@ -221,3 +223,17 @@ def test_a_forked_child_leaves_the_server_and_its_clients_alone():
 @pytest.fixture
 def long(request):
     return request.config.getoption("--long")
+
+
+def test_who_waits_next_tries_again_where_no_thread_could_be_had(monkeypatch):
+    cache = respool.cache(Source(2).reader())
+    pull = Pull(cache)
+    with monkeypatch.context() as patched:
+        patched.setattr(threading.Thread, "start", lambda _: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            pull.wait_for(0, 1)
+    deadline = time.monotonic() + 20
+    while not cache.ingested_count and time.monotonic() < deadline:
+        pull.wait_for(0, 1)
+    assert cache.ingested_count >= 1
+    pull.stop()

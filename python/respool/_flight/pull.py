@@ -40,9 +40,10 @@ class Pull:
                 return
             self._wanted = max(self._wanted, batch)
             if not self._runs:
-                self._runs = True
                 self._trouble = None
                 threading.Thread(target=self._run, name="respool-flight-pull", daemon=True).start()
+                # Not before: where no thread can be had, the next who waits tries again.
+                self._runs = True
             self._changed.notify_all()
             if not self._is_there(batch):
                 self._changed.wait(seconds)

@@ -10,6 +10,7 @@ import atexit
 import os
 import queue
 import threading
+from contextlib import suppress
 from typing import TYPE_CHECKING
 from weakref import WeakSet
 
@@ -135,7 +136,12 @@ _OPEN: WeakSet[Reading] = WeakSet()
 @atexit.register
 def _close_all() -> None:
     ENDING.set()
-    reading = list(_OPEN)
+    # Readings begin and end on other threads while one goes through them.
+    reading: list[Reading] = []
+    while True:
+        with suppress(RuntimeError):
+            reading = list(_OPEN)
+            break
     for one in reading:
         one.close()
     for one in reading:
