@@ -223,7 +223,11 @@ fn followers_learn_that_a_writer_was_killed() -> Outcome {
                 })
             })
             .collect();
-        std::thread::sleep(Duration::from_millis(40 + round % 7 * 9));
+        // However long it takes to begin.
+        while Log::open(&path)?.is_empty() {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        std::thread::sleep(Duration::from_millis(round % 7 * 9));
         writer.kill()?;
         writer.wait()?;
         let seen: Vec<_> = followers.into_iter().map(|f| f.join().unwrap()).collect();
