@@ -282,3 +282,11 @@ def test_caches_are_listed_while_others_are_made(budget):
         is_over.set()
         thread.join()
         sys.setswitchinterval(interval)
+
+
+@pytest.mark.parametrize("wrong", [{"disk": "much"}, {"dsk": 1}, {"disk": object()}])
+def test_a_resize_that_can_not_be_read_changes_nothing(wrong):
+    budget = respool.Budget(memory="1 MiB", disk=None)
+    with pytest.raises((TypeError, ValueError)):
+        budget.resize(memory="2 MiB", **wrong)
+    assert budget.metrics()["memory_capacity"] == 1 << 20

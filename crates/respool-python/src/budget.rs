@@ -272,15 +272,13 @@ impl PyBudget {
     #[pyo3(text_signature = "($self, *, memory=..., disk=...)")]
     fn resize(&self, py: Python<'_>, bounds: Option<&Bound<'_, PyDict>>) -> PyResult<()> {
         let here = self.bounds.here(py)?;
+        // All are read before one is changed: what can't be read changes nothing.
+        let (mut new_memory, mut new_disk) = (None, None);
         for (name, value) in bounds.into_iter().flatten() {
             match name.cast::<PyString>()?.to_cow()?.as_ref() {
                 "memory" => {
                     let value: Option<SizeArgument> = value.extract()?;
-                    let (memory, bytes) = (here.memory.clone(), value.map(|it| it.of_memory()));
-                    detached(py, || {
-                        memory.set_capacity(bytes);
-                        Ok(())
-                    })?;
+                    new_memory = Some(value.map(|it| it.of_memory()));
                 }
                 "disk" => {
                     let value: Option<Disk> = value.extract()?;
@@ -294,7 +292,7 @@ impl PyBudget {
                             Some(detached(py, || room(&disk, &of))?)
                         }
                     };
-                    here.disk.set_capacity(bytes);
+                    new_disk = Some(bytes);
                 }
                 other => {
                     return Err(PyTypeError::new_err(format!(
@@ -308,7 +306,14 @@ impl PyBudget {
             .iter()
             .map(|cache| cache.get().view().cache())
             .collect();
+        let (memory, disk) = (here.memory.clone(), here.disk.clone());
         detached(py, || {
+            if let Some(bytes) = new_memory {
+                memory.set_capacity(bytes);
+            }
+            if let Some(bytes) = new_disk {
+                disk.set_capacity(bytes);
+            }
             let rebound = caches.iter().map(Cache::rebound);
             let failed = rebound.filter_map(Result::err).collect::<Vec<_>>();
             failed.into_iter().next().map_or(Ok(()), Err)
