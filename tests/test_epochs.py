@@ -211,6 +211,15 @@ def test_another_epoch_begins_at_its_beginning():
         assert ids(epochs) == by_turns[epoch]
 
 
+def test_no_epoch_stands_for_another():
+    epochs = respool.epochs(cached(), batch_size=5)
+    for number in (2**64, 2**70, -1):
+        with pytest.raises(ValueError, match=str(number)):
+            epochs.set_epoch(number)
+    epochs.set_epoch(2**64 - 1)
+    assert epochs.epoch == 2**64 - 1
+
+
 def test_an_iteration_that_another_one_replaced_says_so():
     epochs = respool.epochs(cached(), batch_size=5)
     old = iter(epochs)
@@ -429,9 +438,12 @@ def test_rows_are_taken_by_their_numbers():
         assert epochs.take(indices)["id"].to_pylist() == [5, 99, 5]
     assert epochs.take([]).num_rows == 0
     assert epochs.take([]).schema == epochs.schema
-    for wrong in (100, -1):
-        with pytest.raises(IndexError, match=f"no row {wrong}"):
+    for wrong, there in ((100, "there are 100 rows, numbered from 0"), (-1, "numbered from 0")):
+        with pytest.raises(IndexError, match=f"no row {wrong}: .*{there}"):
             epochs.take([0, wrong])
+    followed = respool.epochs(respool.cache(table().to_reader()), batch_size=1, follow=True)
+    with pytest.raises(IndexError, match="no row 5 yet: 0 rows were read of a source that is"):
+        followed.take([5])
     with pytest.raises(ValueError, match="nulls"):
         epochs.take([1, None])
 

@@ -206,6 +206,7 @@ def test_closing_ends_an_iteration_on_another_thread():
     with processes.no_hang(30):
         assert processes.in_threads(read, close) == [1, None]
     never.set()
+    assert repr(epochs).startswith("<respool.Epochs closed, at step 1 of epoch 0")
     for use in (epochs.state_dict, epochs.arrays, lambda: iter(epochs), lambda: len(epochs)):
         with pytest.raises(ValueError, match="these epochs were closed"):
             use()

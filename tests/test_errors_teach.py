@@ -160,13 +160,21 @@ def left(log_dir):
 MET = {
     "a batch of another type": (lambda _: differs(), ["differs", '"x"', "cast it before"]),
     "a source that gives other rows": (resumed, ["cannot go on with the log", "row 7", "begins"]),
-    "a log that was left": (left, ["is not whole", "after 1 batches", "prefix()", "resume"]),
+    "a log that was left": (left, ["is not whole", "after 1 batch (", "prefix()", "resume"]),
     "no log": (lambda d: respool.open(d / "none"), ["no respool log", "/none"]),
     "a full directory": (
         lambda d: respool.cache(Source(1), schema=SCHEMA, path=d),
         ["new or empty directory", "respool.open(path)"],
     ),
     "no source": (lambda _: respool.cache(3), ["cannot cache int", "__arrow_c_stream__"]),
+    "a path for a source": (
+        lambda d: respool.cache(d / "x.parquet"),
+        ["respool.open(path)", "pyarrow.dataset", "scan_parquet"],
+    ),
+    "a directory that is not there": (
+        lambda d: respool.cache(Source(1), schema=SCHEMA, disk="1 MiB", directory=d / "none"),
+        ["/none", "make it first"],
+    ),
     "batches without a schema": (lambda _: respool.cache([]), ["cannot cache list", "schema="]),
     "a size": (
         lambda _: respool.cache(pa.table({}), memory="lots"),

@@ -1,6 +1,8 @@
 """What `respool flight serve` runs."""
 
 import signal
+import subprocess
+import sys
 
 import pyarrow as pa
 import pytest
@@ -47,6 +49,19 @@ def test_it_serves_until_it_is_told_to_stop(root, what, token, number):
                 assert pa.table(there).equals(expected(5))
         child.send_signal(number)
         assert child.wait(20) == 0, child.stderr.read()
+
+
+def test_a_wrong_location_is_one_of_usage(root):
+    given = [sys.executable, "-m", "respool", "flight", "serve", "one", "-d", str(root)]
+    ended = subprocess.run(
+        [*given, "--location", "http://127.0.0.1:0"],
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert ended.returncode == 2
+    assert "a location is grpc://HOST:PORT" in ended.stderr
 
 
 def test_what_makes_no_sense_is_said(root):

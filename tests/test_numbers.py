@@ -25,7 +25,7 @@ def test_more_rows_than_there_can_be(cache):
     assert cache.slice(2**70).to_arrow().num_rows == 0
     assert cache.slice(0, 2**70).to_arrow().equals(expected(5))
     assert cache.head(2**70).equals(expected(5))
-    with pytest.raises(IndexError, match="there are 5 batches"):
+    with pytest.raises(IndexError, match="it has 5 batches"):
         cache.batch(2**70)
     assert respool.StreamCache(Source().reader(), max_readers=2**70).ingest_all() == 5
 

@@ -19,7 +19,7 @@ def test_the_line_tells_state_sizes_and_rate():
     )
     assert source.pulls == 0
     next(iter(cache))
-    rate = r"filling at [\d.]+ [KM]?i?B/s, 1 batches, 100 rows"
+    rate = r"filling at [\d.]+ [KM]?i?B/s, 1 batch, 100 rows"
     assert re.search(rate, repr(cache)), repr(cache)
     cache.ingest_all()
     assert re.fullmatch(
@@ -28,9 +28,9 @@ def test_the_line_tells_state_sizes_and_rate():
         repr(cache),
     )
     view = cache.select("n").filter([("n", ">", 5)])
-    assert "StreamCacheView complete, at most 3 batches, at most 300 rows, 1 columns" in repr(view)
+    assert "StreamCacheView complete, at most 3 batches, at most 300 rows, 1 column," in repr(view)
     cache.close()
-    assert "closed" in repr(cache)
+    assert repr(cache) == "<respool.StreamCache closed, 2 columns>"
 
 
 def test_the_rate_is_that_of_the_source_and_not_of_who_reads():

@@ -9,7 +9,7 @@ use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString};
 use respool::fork::Process;
-use respool::{Cache, LogOptions, Options, Quota};
+use respool::{Cache, LogOptions, Options, Quota, counted};
 
 use crate::attach::detached;
 use crate::describe::size;
@@ -368,11 +368,12 @@ impl PyBudget {
             capacity.map_or_else(String::new, |bytes| format!(" of {}", size(bytes)))
         };
         Ok(format!(
-            "<respool.Budget {}{} in memory, {}{} in logs, {caches} caches>",
+            "<respool.Budget {}{} in memory, {}{} in logs, {}>",
             size(used),
             of(capacity),
             size(bounds.disk.used()),
             of(bounds.disk.capacity()),
+            counted(caches, "cache", "caches"),
         ))
     }
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 use arrow_array::RecordBatch;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
-use respool::{End, Extent, Metrics, Place, Unfinished, View};
+use respool::{End, Extent, Metrics, Place, Unfinished, View, counted};
 
 use crate::pyarrow::{batch_to_pyarrow, schema_to_pyarrow};
 
@@ -91,16 +91,20 @@ pub(crate) fn describe(view: &View) -> String {
         metrics,
         state,
     } = &about;
-    // How many rows pass is known only when they are read.
-    let most = if view.is_filtered() { "at most " } else { "" };
     let path = view.cache().place().map_or_else(String::new, |(path, _)| {
         format!(", in {}", spelled_path(path))
     });
+    let columns = counted(view.schema().fields().len(), "column", "columns");
+    // Of what was let go nothing is counted.
+    if extent.cache.is_closed {
+        return format!("{state}, {columns}{path}");
+    }
+    // How many rows pass is known only when they are read.
+    let most = if view.is_filtered() { "at most " } else { "" };
     format!(
-        "{state}{rate}, {most}{} batches, {most}{} rows, {} columns, {} in memory, {} in the log{path}",
-        extent.batches,
-        extent.rows,
-        view.schema().fields().len(),
+        "{state}{rate}, {most}{}, {most}{}, {columns}, {} in memory, {} in the log{path}",
+        counted(extent.batches, "batch", "batches"),
+        counted(extent.rows, "row", "rows"),
         size(metrics.memory_bytes),
         size(metrics.log_bytes),
     )

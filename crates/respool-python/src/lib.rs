@@ -48,7 +48,10 @@ mod view;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// The native module of respool. Import `respool` instead.
-#[pyo3::pymodule]
+///
+/// A free-threaded Python has its GIL back while this is loaded, and says so. Locks that attached threads hold for a
+/// moment could be waited for by threads that the garbage collector wants to stop: nobody has tried that yet.
+#[pyo3::pymodule(gil_used = true)]
 mod _native {
     use pyo3::prelude::*;
     use pyo3::types::{PyCFunction, PyDict};

@@ -6,7 +6,7 @@ use pyo3::exceptions::PyValueError;
 use pyo3::gc::PyVisit;
 use pyo3::prelude::*;
 use pyo3::types::PyCapsule;
-use respool::Reader;
+use respool::{Reader, counted};
 
 use crate::arrow::{export_schema, export_stream, import_schema, schema_in};
 use crate::attach::{Detached, detached};
@@ -223,8 +223,8 @@ impl PyReader {
             Err(_) => "of the parent process",
         };
         format!(
-            "<respool.StreamCacheReader {state}, {} columns>",
-            self.schema.fields().len()
+            "<respool.StreamCacheReader {state}, {}>",
+            counted(self.schema.fields().len(), "column", "columns")
         )
     }
 

@@ -138,7 +138,12 @@ fn not_a_source(object: &Bound<'_, PyAny>) -> PyErr {
         .get_type()
         .name()
         .map_or_else(|_| "this object".to_owned(), |name| name.to_string());
-    let hint = if object.try_iter().is_ok() {
+    let is_path =
+        object.is_instance_of::<PyString>() || object.hasattr("__fspath__").unwrap_or(false);
+    let hint = if is_path {
+        "; a log in a directory is opened by respool.open(path), and files of data come as a Dataset \
+         (pyarrow.dataset.dataset(path)) or a LazyFrame (polars.scan_parquet(path))"
+    } else if object.try_iter().is_ok() {
         "; an iterable of batches needs schema="
     } else if object.is_callable() {
         "; call it, if it makes one"

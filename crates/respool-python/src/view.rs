@@ -15,7 +15,7 @@ use pyo3::gc::PyVisit;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyCapsule, PyDict, PyList, PyTuple};
 use respool::predicate::{Term, Verdict};
-use respool::{Brought, Position, Residence, View};
+use respool::{Brought, Position, Residence, View, counted};
 
 use crate::arrow::{export_schema, export_stream, import_schema, schema_in};
 use crate::attach::{Detached, detached};
@@ -444,9 +444,9 @@ impl PyView {
         owed()?;
         let batch = detached(py, || self.view.batch(index, &Signals))?;
         let Some(batch) = batch else {
-            let batches = self.num_batches(py)?;
+            let batches = counted(self.num_batches(py)?, "batch", "batches");
             return Err(PyIndexError::new_err(format!(
-                "no batch {i}: there are {batches} batches"
+                "no batch {i}: it has {batches}"
             )));
         };
         batch_to_pyarrow(batch, &self.schema(py)?)

@@ -8,6 +8,8 @@ use std::sync::Arc;
 use arrow_schema::ArrowError;
 use respool_log::{LogReader, State};
 
+use crate::counted::counted;
+
 /// An error of any kind, as a source or an interruption reports it.
 pub type BoxError = Box<dyn StdError + Send + Sync>;
 
@@ -168,10 +170,8 @@ impl fmt::Display for Unfinished {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { batches, rows, .. } = self;
         let directory = self.directory.display();
-        write!(
-            f,
-            "the log in {directory} is not whole: after {batches} batches ({rows} rows) "
-        )?;
+        let so_far = so_far(*batches, *rows);
+        write!(f, "the log in {directory} is not whole: after {so_far} ")?;
         match &self.failure {
             Some(failure) => write!(f, "its source failed: {failure}")?,
             None => write!(f, "its writer ended without finishing it")?,
@@ -184,6 +184,11 @@ impl fmt::Display for Unfinished {
 }
 
 impl StdError for Unfinished {}
+
+fn so_far(batches: usize, rows: u64) -> String {
+    let batches = counted(batches, "batch", "batches");
+    format!("{batches} ({})", counted(rows, "row", "rows"))
+}
 
 /// The error that ended a source, and where.
 pub struct SourceFailure {
@@ -234,10 +239,8 @@ impl fmt::Display for SourceFailure {
             rows,
             error,
         } = self;
-        write!(
-            f,
-            "the source failed after {batches} batches ({rows} rows): {error}"
-        )
+        let so_far = so_far(*batches, *rows);
+        write!(f, "the source failed after {so_far}: {error}")
     }
 }
 

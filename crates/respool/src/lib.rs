@@ -17,6 +17,7 @@
 mod ahead;
 mod batch_rows;
 mod cache;
+mod counted;
 pub mod epochs;
 mod error;
 mod events;
@@ -54,6 +55,7 @@ pub use respool_log::{
 
 pub use crate::ahead::{Distance, ReadAhead, Within, stop_reading_ahead};
 pub use crate::cache::{Cache, Remains};
+pub use crate::counted::counted;
 pub use crate::error::{BoxError, Error, Result, SourceFailure, Unfinished};
 pub use crate::events::{Event, EventKind, Listener};
 pub use crate::interrupt::{Interrupt, SLICE, Uninterrupted};

@@ -54,7 +54,11 @@ def serve(
     # It loads gRPC, which nobody else wants to wait for.
     serve_logs = importlib.import_module("respool._flight.command").serve
     paths = [_served(word, directory) for word in words] or [place.root(directory)]
-    serve_logs(paths, location, token, cert, key)
+    try:
+        serve_logs(paths, location, token, cert, key)
+    except ValueError as error:
+        # Of its arguments: what happens to clients later is told to them.
+        raise click.UsageError(str(error)) from None
     return Exit.OK
 
 

@@ -68,7 +68,7 @@ def _condition(condition: Any) -> pc.Expression:  # noqa: ANN401 - as it was wri
         case (column, str(name), value) if _is_path(column):
             if name not in OPERATORS:
                 raise refused(
-                    repr(condition), f"no operator {name!r}; there are {', '.join(OPERATORS)}"
+                    repr(condition), f"no operator {name!r}", f"there are {', '.join(OPERATORS)}"
                 )
         case _:
             raise _formless(condition)

@@ -21,10 +21,9 @@ use respool::epochs::{EpochOptions, Epochs, Form};
 use respool::fork::Process;
 use respool::locks::Mutex;
 
-use self::options::{Asked, Count, asked};
+use self::options::{Asked, Count, EpochNumber, asked};
 use self::steps::{Going, PySteps};
 use crate::attach::{Detached, detached};
-use crate::number::Number;
 use crate::pyarrow::{batch_to_pyarrow, schema_to_pyarrow};
 use crate::signals::{Signals, owed};
 use crate::view::PyView;
@@ -266,7 +265,7 @@ impl PyEpochs {
     /// ...     print(epoch, [batch["x"].to_pylist() for batch in steps])
     /// 0 [[1, 2], [3, 4]]
     /// 1 [[1, 2], [3, 4]]
-    fn set_epoch(&self, py: Python<'_>, epoch: Number) -> PyResult<()> {
+    fn set_epoch(&self, py: Python<'_>, epoch: EpochNumber) -> PyResult<()> {
         if self.place().0 == epoch.0 {
             return Ok(());
         }
@@ -419,16 +418,16 @@ impl PyEpochs {
     ) -> PyResult<Bound<'py, PyAny>> {
         let epochs = self.epochs(py)?;
         let rows = rows::rows_of(indices)?;
-        let taken: Result<RecordBatch, u64> = detached(py, || {
+        let taken: Result<RecordBatch, (u64, u64, bool)> = detached(py, || {
             let all = epochs.rows_so_far()?;
             match rows.iter().find(|row| **row >= all) {
-                Some(row) => Ok::<_, Error>(Err(*row)),
+                Some(row) => Ok::<_, Error>(Err((*row, all, epochs.num_rows()?.is_some()))),
                 None => epochs.take(&rows).map(Ok),
             }
         })?;
         match taken {
             Ok(batch) => batch_to_pyarrow(batch, &self.schema(py)?),
-            Err(row) => Err(rows::no_row(row)),
+            Err((row, all, is_whole)) => Err(rows::no_row(row, all, is_whole)),
         }
     }
 
@@ -493,6 +492,11 @@ impl PyEpochs {
 
     fn __repr__(&self) -> String {
         let (epoch, steps_done) = self.place();
+        let closed = if self.at.lock().is_closed {
+            "closed, "
+        } else {
+            ""
+        };
         let EpochOptions {
             batch_size,
             rank,
@@ -500,7 +504,7 @@ impl PyEpochs {
             ..
         } = &self.asked.options;
         format!(
-            "<respool.Epochs at step {steps_done} of epoch {epoch}, batch_size {batch_size}, rank {rank} of {world_size}>"
+            "<respool.Epochs {closed}at step {steps_done} of epoch {epoch}, batch_size {batch_size}, rank {rank} of {world_size}>"
         )
     }
 

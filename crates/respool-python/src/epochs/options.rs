@@ -21,6 +21,24 @@ impl<'py> FromPyObject<'_, 'py> for Count {
     }
 }
 
+/// The number of an epoch, which is part of what its order is made from, so none stands for another.
+pub(crate) struct EpochNumber(pub(crate) u64);
+
+impl<'py> FromPyObject<'_, 'py> for EpochNumber {
+    type Error = PyErr;
+
+    fn extract(object: Borrowed<'_, 'py, PyAny>) -> PyResult<Self> {
+        let number = object.extract::<Number>()?.0;
+        if object.ne(number)? {
+            return Err(PyValueError::new_err(format!(
+                "an epoch is a number from 0 to 2**64 - 1, not {}",
+                &*object
+            )));
+        }
+        Ok(Self(number))
+    }
+}
+
 /// What was asked for.
 pub(crate) struct Asked {
     pub(crate) options: EpochOptions,

@@ -7,6 +7,8 @@ use pyo3::exceptions::{PyIndexError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyAny;
 
+use respool::counted;
+
 use crate::arrow::import_array;
 
 /// Numbers of a sequence or an array of them.
@@ -39,6 +41,11 @@ pub(crate) fn rows_of(indices: &Bound<'_, PyAny>) -> PyResult<Vec<u64>> {
     rows.collect()
 }
 
-pub(crate) fn no_row(row: u64) -> PyErr {
-    PyIndexError::new_err(format!("no row {row}: there are not so many"))
+pub(crate) fn no_row(row: u64, all: u64, is_whole: bool) -> PyErr {
+    let rows = counted(all, "row", "rows");
+    PyIndexError::new_err(if is_whole {
+        format!("no row {row}: there are {rows}, numbered from 0")
+    } else {
+        format!("no row {row} yet: {rows} were read of a source that is followed")
+    })
 }

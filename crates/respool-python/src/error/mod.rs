@@ -13,7 +13,7 @@ use std::error::Error as StdError;
 use std::ffi::c_int;
 
 use pyo3::prelude::*;
-use respool::{Error, SourceFailure};
+use respool::{Error, SourceFailure, counted};
 
 pub(crate) use self::raised::{Exception, Raised};
 pub(crate) use self::stream::StreamError;
@@ -80,11 +80,11 @@ fn ends_a_program(failure: &SourceFailure) -> bool {
 
 fn incomplete(failure: &SourceFailure) -> Told {
     let text = format!(
-        "the source was interrupted after {} batches ({} rows), so this is not the whole stream; \
+        "the source was interrupted after {} ({}), so this is not the whole stream; \
          .prefix() reads what there is; a new cache over a new source reads it all, and respool.resume \
          goes on with a log that is kept",
-        failure.batches(),
-        failure.rows()
+        counted(failure.batches(), "batch", "batches"),
+        counted(failure.rows(), "row", "rows")
     );
     Told::incomplete(text, failure.batches(), failure.rows())
 }

@@ -160,6 +160,7 @@ fn next_step(action: &str, errno: i32) -> Option<&'static str> {
     let step = match errno {
         // What it is to lie in is missing, which the path shows.
         ENOENT if action.starts_with("cannot create") => return None,
+        ENOENT if action.starts_with("cannot use") => "; make it first, or give another directory",
         ENOENT => {
             "; if it was moved or removed, give its new path, or fill it again from its source"
         }

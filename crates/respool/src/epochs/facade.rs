@@ -17,6 +17,7 @@ use super::shape::{Form, Shape};
 use super::state::{State, differs};
 use super::steps::Steps;
 use super::take::Taken;
+use crate::counted::counted;
 use crate::error::{Error, Result};
 use crate::interrupt::Interrupt;
 use crate::store::End;
@@ -80,9 +81,9 @@ impl Epochs {
                 return Err(Error::Source(Arc::clone(failure)));
             }
             return Err(Error::invalid(format!(
-                "epochs are over everything, and the source was not read to its end ({} batches so far): read it \
+                "epochs are over everything, and the source was not read to its end ({} so far): read it \
                  first (ingest_all), or begin while it comes (follow=True)",
-                extent.cache.batches
+                counted(extent.cache.batches, "batch", "batches")
             )));
         }
         let plan = Plan {
