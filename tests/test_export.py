@@ -250,6 +250,19 @@ def test_a_file_that_is_replaced_keeps_its_rights(path):
         os.umask(before)
 
 
+def test_a_file_of_somebody_else_that_is_replaced_is_no_more_open_than_before(path, monkeypatch):
+    path.touch()
+    monkeypatch.setattr(os, "geteuid", lambda: path.stat().st_uid + 1)
+    before = os.umask(0o022)
+    try:
+        for rights, left in ((0o600, 0o600), (0o666, 0o644)):
+            path.chmod(rights)
+            write(respool.cache(Source(), schema=SCHEMA), path)
+            assert stat.S_IMODE(path.stat().st_mode) == left
+    finally:
+        os.umask(before)
+
+
 def test_where_names_can_not_be_synced_nothing_is_replaced(path, monkeypatch):
     path.write_bytes(b"before")
     opened = os.open
@@ -410,6 +423,30 @@ def test_a_full_disk_is_told_with_the_file_and_what_was_done(path):
         f"[Errno 27] cannot write: File too large: '{path}'",
         "[]",
     ]
+
+
+FULL_AND_ENDED = """
+import resource, signal, sys
+from pathlib import Path
+import respool
+from sources import SCHEMA, Source
+
+def ended(*_):
+    raise KeyboardInterrupt
+
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+path = Path(sys.argv[1])
+cache = respool.cache(Source(), schema=SCHEMA, disk=None)
+resource.setrlimit(resource.RLIMIT_FSIZE, (10, resource.RLIM_INFINITY))
+try:
+    (cache.to_parquet if path.suffix == ".parquet" else cache.to_ipc)(path, progress=ended)
+except KeyboardInterrupt:
+    print([*path.parent.iterdir()])
+"""
+
+
+def test_what_ends_an_export_is_not_hidden_by_a_full_disk(path):
+    assert processes.run(FULL_AND_ENDED, path) == "[]\n"
 
 
 def test_a_place_that_is_not_there_is_told_so(path):

@@ -129,7 +129,7 @@ def _whole(path: str) -> Iterator[pa.NativeFile]:
     """
     if _takes_bytes(path):
         # Without a way through its real path: that of a descriptor in /proc is none.
-        with BufferedWriter(_Output(path, "wb", path)) as file:
+        with _unflushed_on_errors(BufferedWriter(_Output(path, "wb", path))) as file:
             yield pa.PythonFile(file, mode="w")
         return
     # As writing to a link would: what it leads to is replaced, and not the link.
@@ -139,7 +139,7 @@ def _whole(path: str) -> Iterator[pa.NativeFile]:
     # Opened first: where it can't be read, nothing is replaced.
     with _names(target.parent, path) as sync_names:
         try:
-            with _created(part, target) as file:
+            with _unflushed_on_errors(_created(part, target)) as file:
                 yield pa.PythonFile(file, mode="w")
                 file.flush()
                 with _explained(path):
@@ -151,6 +151,17 @@ def _whole(path: str) -> Iterator[pa.NativeFile]:
                 part.unlink(missing_ok=True)
             raise
         sync_names()
+
+
+@contextmanager
+def _unflushed_on_errors(file: BufferedWriter) -> Iterator[BufferedWriter]:
+    """Close the file at the end; after an error what is in its buffer goes, or its own error would hide that one."""
+    with file:
+        try:
+            yield file
+        except BaseException:
+            file.raw.close()
+            raise
 
 
 def _takes_bytes(path: str) -> bool:
@@ -211,28 +222,31 @@ def _explained(path: str) -> Iterator[None]:
 
 
 def _created(part: Path, path: Path) -> BufferedWriter:
-    # With the rights that a new file gets here, or that ours had which it replaces: not the private ones of a
+    # With the rights that a new file gets here, or that the file had which it replaces: not the private ones of a
     # temporary file.
-    rights = _rights(path)
+    rights, are_ours = _rights(path)
 
     def opener(name: str, flags: int) -> int:
-        return os.open(name, flags, 0o666 if rights is None else rights)
+        return os.open(name, flags, rights)
 
     file = _Output(str(part), "xb", str(path), opener)
-    if rights is not None:
+    if are_ours:
         with _explained(str(path)):
             os.fchmod(file.fileno(), rights)
     return BufferedWriter(file)
 
 
-def _rights(path: Path) -> int | None:
-    """Return the rights of a file; None if it is not there, or not ours."""
+def _rights(path: Path) -> tuple[int, bool]:
+    """Return the rights of a file, or those to ask for, and whether they are ours to keep as they are.
+
+    Of somebody else's file no more are asked for than it had, and no more than the umask leaves.
+    """
     try:
         there = path.stat()
     except FileNotFoundError:
-        return None
-    is_ours = hasattr(os, "geteuid") and there.st_uid == os.geteuid()
-    return there.st_mode & 0o777 if is_ours else None
+        return 0o666, False
+    are_ours = hasattr(os, "geteuid") and there.st_uid == os.geteuid()
+    return there.st_mode & (0o777 if are_ours else 0o666), are_ours
 
 
 @contextmanager
