@@ -1,6 +1,7 @@
 """One process writes a log, others read it at the same time."""
 
 import os
+import pickle
 import signal
 import time
 from pathlib import Path
@@ -78,6 +79,30 @@ def test_followers_read_all_of_what_another_process_writes(path):
             assert table.equals(expected(30))
     assert first.complete
     assert first.num_rows == expected(30).num_rows
+
+
+@pytest.mark.parametrize("is_killed", [False, True])
+def test_who_only_asks_is_told_what_was_written_meanwhile(path, is_killed):
+    child = processes.start(WRITES, path, 5, 0, 60 if is_killed else 0.2)
+    with processes.killed_at_the_end(child):
+        processes.wait_for_line(child, "begun")
+        cache = respool.open(path)
+        events = []
+        told = respool.open(path, on_event=events.append)
+        if is_killed:
+            assert (cache.num_rows, cache.complete, cache.error) == (100, False, None)
+            child.kill()
+        child.wait(20)
+        whole = expected(1 if is_killed else 5)
+        again = pickle.loads(pickle.dumps(cache.prefix()))
+        assert pa.table(again).equals(whole)
+    assert cache.complete is not is_killed
+    assert (cache.error is None) is not is_killed
+    assert cache.num_rows == cache.filter([("n", ">=", 0)]).num_rows == whole.num_rows
+    assert cache.metrics()["rows"] == whole.num_rows
+    assert ("abandoned" if is_killed else "complete") in repr(cache)
+    assert told.complete is not is_killed
+    assert [event.kind for event in events][-1:] == ["error" if is_killed else "end"]
 
 
 def test_a_follower_filters_and_slices_what_comes(path):

@@ -10,7 +10,7 @@ use pyo3::exceptions::PyValueError;
 use pyo3::gc::PyVisit;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyString};
-use respool::{Cache, Options, WritePolicy};
+use respool::{Cache, Error, Options, WritePolicy};
 
 use crate::attach::detached;
 use crate::describe::describe;
@@ -300,7 +300,7 @@ impl PyCache {
         let cache = Self::cache(slf);
         let closed = detached(py, || match cache.close_with(&Closing) {
             // It is closed; what reads it ahead goes with the process.
-            Err(respool::Error::Interrupted(_)) if exit::is_near() => Ok(()),
+            Err(Error::Interrupted(_)) if exit::is_near() => Ok(()),
             closed => closed,
         });
         let first = this.first.as_ref().map_or(this, Py::get);
@@ -374,8 +374,10 @@ impl PyCache {
     #[getter]
     fn closed(slf: &Bound<'_, Self>) -> PyResult<bool> {
         let cache = Self::cache(slf);
-        let snapshot = detached(slf.py(), || cache.snapshot())?;
-        Ok(snapshot.is_closed)
+        detached(slf.py(), || match cache.check_open() {
+            Err(Error::Closed) => Ok(true),
+            checked => checked.map(|()| false),
+        })
     }
 
     /// The exception that ended the source, or None.
@@ -383,7 +385,11 @@ impl PyCache {
     fn error(slf: &Bound<'_, Self>) -> PyResult<Option<PyErr>> {
         let py = slf.py();
         let cache = Self::cache(slf);
-        let snapshot = detached(py, || cache.snapshot())?;
+        let snapshot = detached(py, || {
+            let snapshot = cache.snapshot();
+            cache.tell();
+            snapshot
+        })?;
         Ok(match &snapshot.end {
             respool::End::Failed(failure) => Some(cause(py, failure)),
             respool::End::Open | respool::End::Complete => None,
@@ -497,8 +503,9 @@ impl PyCache {
         let py = slf.py();
         let cache = Self::cache(slf);
         let metrics = detached(py, || {
+            let metrics = cache.metrics();
             cache.tell();
-            cache.metrics()
+            metrics
         })?;
         let dict = PyDict::new(py);
         dict.set_item("batches", metrics.batches)?;

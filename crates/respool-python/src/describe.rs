@@ -5,7 +5,7 @@ use std::path::Path;
 use arrow_array::RecordBatch;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
-use respool::{End, Extent, Metrics, Place, Unfinished, View, counted};
+use respool::{End, Error, Extent, Metrics, Place, Unfinished, View, counted};
 
 use crate::pyarrow::{batch_to_pyarrow, schema_to_pyarrow};
 
@@ -34,9 +34,14 @@ struct About {
 }
 
 impl About {
-    /// `None` in a forked child, where nothing can be asked.
-    fn of(view: &View) -> Option<Self> {
-        let (extent, metrics) = (view.extent().ok()?, view.cache().metrics().ok()?);
+    /// In place of what can't be asked, in a forked child or where a log can't be read, what to say of it.
+    fn of(view: &View) -> Result<Self, &'static str> {
+        let unknown = |error| match error {
+            Error::Forked => "of the parent process",
+            _ => "unreadable",
+        };
+        let extent = view.extent().map_err(unknown)?;
+        let metrics = view.cache().metrics().map_err(unknown)?;
         let state = if extent.cache.is_closed {
             "closed"
         } else if let End::Failed(failure) = &extent.cache.end {
@@ -51,7 +56,7 @@ impl About {
         } else {
             "filling"
         };
-        Some(Self {
+        Ok(Self {
             extent,
             metrics,
             state,
@@ -80,8 +85,9 @@ fn whole(bytes: f64) -> u64 {
 
 /// State and sizes in one line. Waits for nobody.
 pub(crate) fn describe(view: &View) -> String {
-    let Some(about) = About::of(view) else {
-        return FORKED.to_owned();
+    let about = match About::of(view) {
+        Ok(about) => about,
+        Err(unknown) => return unknown.to_owned(),
     };
     let rate = about
         .rate()
@@ -110,8 +116,6 @@ pub(crate) fn describe(view: &View) -> String {
     )
 }
 
-const FORKED: &str = "of the parent process";
-
 /// A path in one line, whatever is in it.
 fn spelled_path(path: &Path) -> String {
     let text = path.to_string_lossy();
@@ -128,7 +132,7 @@ const PARTS: usize = 60;
 /// What a picture of a view is made of; for `respool._html`, which names the keys. Reads nothing of the source, and
 /// of what is stored only the first rows.
 pub(crate) struct Portrait {
-    about: Option<(About, Vec<Place>)>,
+    about: Result<(About, Vec<Place>), &'static str>,
     path: Option<String>,
     is_filtered: bool,
     readers: usize,
@@ -141,16 +145,17 @@ pub(crate) struct Portrait {
 impl Portrait {
     pub(crate) fn of(view: &View, rows: usize, columns: usize) -> Self {
         let cache = view.cache();
-        let about = About::of(view).zip(cache.places(PARTS).ok());
+        let about = About::of(view).map(|about| (about, cache.places(PARTS).unwrap_or_default()));
         let (first, unread) = match &about {
-            None => (None, None),
-            Some(_) => match view.peek(rows, columns) {
+            Err(_) => (None, None),
+            Ok(_) => match view.peek(rows, columns) {
                 Ok(first) => (first, None),
                 Err(error) => (None, Some(error.to_string())),
             },
         };
         let failure = about
             .as_ref()
+            .ok()
             .and_then(|(about, _)| match &about.extent.cache.end {
                 End::Failed(failure) => Some(failure.error().to_string()),
                 End::Open | End::Complete => None,
@@ -174,9 +179,12 @@ impl Portrait {
         let dict = PyDict::new(py);
         dict.set_item("schema", schema)?;
         dict.set_item("path", self.path)?;
-        let Some((about, places)) = self.about else {
-            dict.set_item("state", FORKED)?;
-            return Ok(dict);
+        let (about, places) = match self.about {
+            Ok(told) => told,
+            Err(unknown) => {
+                dict.set_item("state", unknown)?;
+                return Ok(dict);
+            }
         };
         let metrics = &about.metrics;
         dict.set_item("state", about.state)?;

@@ -187,12 +187,15 @@ impl Cache {
         View::whole(Arc::clone(self.store()))
     }
 
-    /// What there is at this moment, by one look.
+    /// What there is at this moment, by one look; what another process writes is looked at too.
     ///
     /// # Errors
-    /// [`Error::Forked`](crate::Error::Forked) in a child of the process that made the cache.
+    /// [`Error::Forked`](crate::Error::Forked) in a child of the process that made the cache;
+    /// [`Error::Log`](crate::Error::Log) where what another process has written can't be read.
     pub fn snapshot(&self) -> Result<Snapshot> {
-        self.store().snapshot()
+        let store = self.store();
+        store.catch_up()?;
+        store.snapshot()
     }
 
     /// # Errors
@@ -281,9 +284,11 @@ impl Cache {
     /// What was done so far, and what is held.
     ///
     /// # Errors
-    /// [`Error::Forked`](crate::Error::Forked).
+    /// As [`Cache::snapshot`].
     pub fn metrics(&self) -> Result<Metrics> {
-        self.store().metrics()
+        let store = self.store();
+        store.catch_up()?;
+        store.metrics()
     }
 
     /// Gives everything back: memory, log, source. Readers get [`Error::Closed`](crate::Error::Closed);

@@ -169,6 +169,27 @@ fn a_log_that_grows_is_followed_and_who_waits_too_long_is_told() {
     assert_eq!(follower.view().extent().unwrap().rows, 500);
 }
 
+#[test]
+fn a_follower_that_nobody_reads_tells_what_was_written_meanwhile() {
+    let directory = directory();
+    let cache = kept(&directory, 5, Then::End);
+    let mut writer = cache.view().reader().unwrap();
+    let follower = open(&directory);
+    assert_eq!(follower.snapshot().unwrap().batches, 0);
+    for stored in 1..=5 {
+        writer.next_batch(&Uninterrupted).unwrap();
+        let prefix = follower.view().prefix().unwrap();
+        assert_eq!(prefix.extent().unwrap().batches, stored);
+        assert_eq!(follower.metrics().unwrap().batches, stored);
+        assert!(!follower.view().extent().unwrap().is_complete);
+    }
+    let mut behind = follower.view().reader_from_frontier().unwrap();
+    assert_eq!(writer.next_batch(&Uninterrupted).unwrap(), None);
+    assert!(follower.view().extent().unwrap().is_complete);
+    assert_eq!(behind.next_batch(&Uninterrupted).unwrap(), None);
+    assert_eq!(replay(&follower), (batches(5), None));
+}
+
 /// Asks to stop at once.
 struct Stopping;
 

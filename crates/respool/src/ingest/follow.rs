@@ -2,19 +2,20 @@
 
 use std::time::{Duration, Instant};
 
-use respool_log::State;
+use respool_log::{Progress, State};
 
 use super::turn::Turn;
 use crate::error::{Error, Result, Unfinished};
 use crate::events::{Event, EventKind};
+use crate::store::Store;
 use crate::store::upstream::{Follow, Upstream};
-use crate::sync::now;
+use crate::sync::{current_thread, now};
 
 /// How soon somebody asks again who has not stopped waiting.
 const AGAIN: Duration = Duration::from_millis(100);
 
 impl Turn<'_> {
-    /// Publishes what was written meanwhile, or waits for it until that time.
+    /// As [`Turn::look`], but waits until that time for something to come.
     pub(super) fn follow(
         &mut self,
         begun: Instant,
@@ -41,6 +42,46 @@ impl Turn<'_> {
         let progress = follow.log.wait(self.batches, patience)?;
         let time = now();
         follow.waits = Some((waits_since, time));
+        if self.take_note(&progress, time, waits_since)? {
+            return Ok(time);
+        }
+        let Some(Upstream::Writer(follow)) = &mut self.upstream else {
+            return Ok(time);
+        };
+        match follow.timeout {
+            Some(timeout) if time.saturating_duration_since(since) >= timeout => {
+                // The next attempt waits again.
+                follow.waits = None;
+                Err(stalled(follow, timeout, self.batches))
+            }
+            _ => Ok(time),
+        }
+    }
+
+    /// Publishes what was written meanwhile, and the end if it is there. Waits for nothing.
+    fn look(&mut self) -> Result<()> {
+        // What came last, and then that nothing comes any more.
+        for _ in 0..2 {
+            let Some(Upstream::Writer(follow)) = &self.upstream else {
+                return Ok(());
+            };
+            let progress = follow.log.wait(self.batches, Duration::ZERO)?;
+            let time = now();
+            self.take_note(&progress, time, time)?;
+        }
+        Ok(())
+    }
+
+    /// Publishes what a look at the log has shown, batches or else the end; tells whether there was any.
+    fn take_note(
+        &mut self,
+        progress: &Progress,
+        time: Instant,
+        waits_since: Instant,
+    ) -> Result<bool> {
+        let Some(Upstream::Writer(follow)) = &mut self.upstream else {
+            return Ok(false);
+        };
         if progress.len > self.batches {
             follow.came = Some(time);
             follow.waits = None;
@@ -61,21 +102,36 @@ impl Turn<'_> {
             self.store.advanced.notify_all();
             self.batches = progress.len;
             self.rows = rows;
-            return Ok(time);
+            return Ok(true);
         }
         if progress.state == State::Growing {
-            return match follow.timeout {
-                Some(timeout) if time.saturating_duration_since(since) >= timeout => {
-                    // The next attempt waits again.
-                    follow.waits = None;
-                    Err(stalled(follow, timeout, self.batches))
-                }
-                _ => Ok(time),
-            };
+            return Ok(false);
         }
         let unfinished = Unfinished::of(&follow.log, &progress.state);
         self.end(unfinished.map_or(Ok(()), |unfinished| Err(unfinished.into())))?;
-        Ok(time)
+        Ok(true)
+    }
+}
+
+impl Store {
+    /// Takes note of what another process has written since it was looked at last. Neither waits for more, nor for a
+    /// thread that waits for more: that takes note of it in a moment.
+    ///
+    /// # Errors
+    /// [`Error::Forked`]; [`Error::Log`] where what was written can't be read.
+    pub(crate) fn catch_up(&self) -> Result<()> {
+        let mut state = self.look()?;
+        let is_written = matches!(state.upstream, Some(Upstream::Writer(_)));
+        if state.closed || state.puller.is_some() || !is_written {
+            return Ok(());
+        }
+        let Some(upstream) = state.upstream.take() else {
+            return Ok(());
+        };
+        let stored = (state.slots.len(), state.rows);
+        state.puller = Some(current_thread());
+        drop(state);
+        Turn::new(self, upstream, stored, false).look()
     }
 }
 

@@ -38,6 +38,7 @@ impl View {
             ));
         }
         let store = self.store();
+        store.catch_up()?;
         let batch = store.snapshot_of(&*store.look_open()?).batches;
         self.reader_at(Position { batch, passed: 0 }, &Uninterrupted)
     }

@@ -59,12 +59,13 @@ impl View {
         }
     }
 
-    /// What is stored of the view, by one look.
+    /// What is stored of the view, by one look; what another process writes is looked at too.
     ///
     /// # Errors
     /// [`Error::Forked`](crate::Error::Forked); [`Error::Log`](crate::Error::Log) where the index of a log that was
     /// opened can't be read.
     pub fn extent(&self) -> Result<Extent> {
+        self.store().catch_up()?;
         let cache = self.store().snapshot()?;
         let (batches, rows) = if self.selection().is_prefix() {
             let range = self.stored_range(&cache)?;
@@ -92,6 +93,7 @@ impl View {
     /// # Errors
     /// As [`View::extent`].
     pub fn stored_batches(&self) -> Result<Vec<usize>> {
+        self.store().catch_up()?;
         let cache = self.store().snapshot()?;
         Ok(self.shown_batches(&cache)?.0)
     }

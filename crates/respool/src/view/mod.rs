@@ -286,8 +286,9 @@ impl View {
     /// failed, without waiting where it goes on.
     ///
     /// # Errors
-    /// [`Error::Forked`].
+    /// [`Error::Forked`]; [`Error::Log`] where what another process has written can't be read.
     pub fn prefix(&self) -> Result<Self> {
+        self.store().catch_up()?;
         let stored = self.store().snapshot()?.batches;
         Ok(Self {
             selection: self.selection.below(stored),
