@@ -29,7 +29,7 @@ impl BatchRows {
                 is_patient: false,
             }),
             _ => Err(Error::invalid(format!(
-                "a batch has at least 1 row at most, and not fewer than at least: not ({least}, {most})"
+                "batch_rows is (least, most), where most is at least 1 and no less than least: not ({least}, {most})"
             ))),
         }
     }

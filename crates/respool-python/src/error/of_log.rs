@@ -68,10 +68,13 @@ impl Told {
                 Self::beside(Kind::Os(EAGAIN), error, directory, beside)
             }
             LogError::Refused { path, reason } => {
-                let beside = format!(
-                    "it is not opened: {reason}; give it to the user of this process alone (chown, chmod go-w), or use \
-                     another directory"
-                );
+                // What names its own cure is not a matter of rights.
+                let next = if reason.contains(';') {
+                    ""
+                } else {
+                    "; give it to the user of this process alone (chown, chmod go-w), or use another directory"
+                };
+                let beside = format!("it is not opened: {reason}{next}");
                 Self::beside(Kind::Os(EACCES), error, path, beside)
             }
             LogError::Tmpfs { path } => Self::new(
@@ -109,14 +112,16 @@ impl Told {
 fn full(path: &Path, asked: u64, used: u64, capacity: u64) -> Told {
     let text = if used == 0 {
         format!(
-            "cannot begin the log: it takes {asked} bytes before any batch, and its quota is {capacity}; \
-             nothing was read, give it more room (disk=, of a named cache quota= or respool.prune)"
+            "cannot begin the log: it takes {asked} bytes before any batch, and may take {capacity}; nothing was \
+             read, give it more room (disk= of the cache or of its budget; of a named cache quota=, or \
+             respool.prune)"
         )
     } else {
         format!(
-            "the log is full: {asked} more bytes asked, {used} used, quota {capacity}; nothing is lost, \
-             and after resize(disk=...), of a cache or of its budget, the next read goes on; a named cache has the \
-             room that quota= of respool.named leaves it, and respool.prune makes more"
+            "the log is full: {asked} more bytes asked, {used} used of {capacity} that it may take (disk= says, or \
+             90 % of what was free); nothing is lost: after resize(disk=...) of the cache or its budget the next \
+             read goes on, and with a log that was closed respool.resume(path, source); a named cache has the room \
+             that quota= leaves it, and respool.prune makes more"
         )
     };
     let whole = format!("{}: {text}", path.display());
