@@ -232,7 +232,7 @@ for _ in range(10):
         assert pa.table(own).equals(expected(8))
         assert 0 < budget.metrics()["memory_bytes"] <= 12000
         assert budget.metrics()["caches"] == 1
-        assert "1 caches" in repr(budget)
+        assert "1 cache>" in repr(budget)
         budget.close()
         assert own.closed
         os._exit(0)
