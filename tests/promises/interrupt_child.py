@@ -163,6 +163,8 @@ def main() -> None:
     import nanoarrow  # noqa: F401
     import polars as pl  # noqa: F401
 
+    next(endless())  # pyarrow imports pandas here
+
     print("ready", flush=True)
     ended, how = interrupted(call, cache)
     state = "usable" if what in WORK or source == CONTROL else afterwards(cache)

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use pyo3::exceptions::PyKeyboardInterrupt;
 use pyo3::prelude::*;
-use respool::{BoxError, Interrupt};
+use respool::{BoxError, Interrupt, SLICE};
 
 use crate::attach::attached;
 use crate::error::Exception;
@@ -23,12 +23,26 @@ impl Interrupt for Signals {
         if !exit::may_be_main() {
             return Ok(());
         }
+        LOOKED.set(Some(Instant::now()));
         let checked = attached(|py| {
             let checked = py.check_signals();
             checked.map_err(|raised| Box::new(Exception::new(py, raised)) as BoxError)
         });
         checked.unwrap_or_else(|| Err(SHUTTING_DOWN.into()))
     }
+}
+
+thread_local! {
+    static LOOKED: Cell<Option<Instant>> = const { Cell::new(None) };
+}
+
+/// Whether handlers can run here, and nobody looked for a time slice.
+///
+/// An engine that reads one stream on several threads in turn lets none of them wait for long, so the pace of the
+/// stream's reader may always come round on a thread where handlers can't run. And an engine that sees Ctrl-C first,
+/// between two of its tasks, may then wait for its other threads without an end.
+pub(crate) fn are_due() -> bool {
+    exit::may_be_main() && LOOKED.get().is_none_or(|looked| looked.elapsed() >= SLICE)
 }
 
 /// Calls off the wait of [`close`](crate::cache::PyCache) for a thread that reads ahead: by signals, and where the

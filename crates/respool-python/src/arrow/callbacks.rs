@@ -8,13 +8,13 @@ use arrow_array::RecordBatch;
 use arrow_array::ffi::{FFI_ArrowArray, FFI_ArrowSchema};
 use arrow_array::ffi_stream::FFI_ArrowArrayStream;
 use pyo3::prelude::*;
-use respool::{Error, Polled, Reader};
+use respool::{Error, Interrupt, Polled, Reader};
 
 use super::export::ffi_batch;
 use crate::attach::{attached, enter};
 use crate::error::{EIO, ToldC, c_error};
 use crate::exit::SHUTTING_DOWN;
-use crate::signals::{Signals, swallowed};
+use crate::signals::{Signals, are_due, swallowed};
 
 /// What an exported stream has of its own.
 pub(super) struct Export {
@@ -34,6 +34,14 @@ impl Export {
     }
 
     fn next(&mut self) -> Result<Option<RecordBatch>, ToldC> {
+        if are_due() {
+            let checked = enter(|| {
+                Signals
+                    .check()
+                    .map_err(|error| c_error(&Error::Interrupted(error)))
+            });
+            checked.unwrap_or_else(|| Err(c_error(&Error::Interrupted(SHUTTING_DOWN.into()))))?;
+        }
         match self.reader.poll() {
             Ok(Polled::Batch(batch)) => Ok(Some(batch)),
             Ok(Polled::End) => Ok(None),
