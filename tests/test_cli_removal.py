@@ -120,7 +120,7 @@ def test_prune_says_what_goes(run, log_dir):
     ran = run("prune", "--max-bytes", "much")
     assert (ran.code, "respool prune --help" in ran.err) == (2, True)
     assert names(log_dir) == ["old"]
-    assert run("prune", "-d", log_dir / "nowhere").code == 0
+    assert run("prune", "-d", log_dir / "nowhere").code == 3
 
 
 def test_a_terminal_is_asked_and_nobody_else(run, log_dir):

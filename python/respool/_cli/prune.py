@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 import respool
-from respool._cli import in_use, options, shown
+from respool._cli import directories, in_use, options, shown
 from respool._cli.asking import is_wanted
 from respool._cli.endings import Ending, Exit
 from respool._cli.terminal import note, say, say_json
@@ -70,7 +70,7 @@ def command(
 
     Without a bound only what nobody can ask for any more is removed. What somebody uses stays.
     """
-    root = place.root(directory)
+    root = directories.there(directory)
     if max_bytes is not None:
         try:
             quota.bytes_of(max_bytes, None, "--max-bytes")
@@ -88,7 +88,7 @@ def command(
     if not is_dry:
         if goes and not is_wanted(is_sure=is_sure):
             return Exit.OK
-        gone = respool.prune(max_bytes=max_bytes, older_than=older_than, directory=directory)
+        gone = respool.prune(max_bytes=max_bytes, older_than=older_than, directory=root)
     freed = sum(one.size for one in goes) if is_dry else max(0, before - _size(root))
     if is_json:
         say_json({"directory": str(root), "removed": gone, "freed_bytes": freed, "dry_run": is_dry})

@@ -6,13 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from respool._cli import options, reading, targets
+from respool._cli import directories, options, reading, targets
 from respool._cli.endings import Ending, Exit
 from respool._cli.logs import why
 from respool._cli.rows import formats
 from respool._cli.targets import Target
 from respool._cli.terminal import note, progress
-from respool._named import place
 from respool._named.home import homes
 
 if TYPE_CHECKING:
@@ -173,6 +172,8 @@ def _forgotten(said: str, directory: str | None) -> list[str]:
         return []
     # SQL takes small letters and capitals for the same.
     meant = [
-        it.name for it in homes(place.root(directory)) if it.name.lower() == missing[1].lower()
+        it.name
+        for it in homes(directories.root(directory))
+        if it.name.lower() == missing[1].lower()
     ]
     return [f"name it behind the query: respool sql QUERY {name}" for name in meant]

@@ -13,6 +13,7 @@ STYLES = {
     "failed": _YELLOW,
     "damaged": _RED,
     "unreadable": _RED,
+    "missing": _RED,
 }
 
 
