@@ -21,7 +21,7 @@ _SPAN = re.compile(r"(\d+(?:\.\d+)?)\s*([a-z]*)")
 
 
 class _Span(click.ParamType):  # type: ignore[type-arg]  # older ones have none
-    """Seconds, or text such as 30d."""
+    """Text such as 30d."""
 
     name = "span"
 
@@ -29,9 +29,13 @@ class _Span(click.ParamType):  # type: ignore[type-arg]  # older ones have none
         self, value: str | float, param: click.Parameter | None, ctx: click.Context | None
     ) -> float:
         match = _SPAN.fullmatch(str(value).strip().lower())
-        if match is None or (match[2] or "s") not in _UNITS:
-            self.fail(f"{value!r} is no span of time: 30d, 12h, 90min, 2w, or seconds", param, ctx)
-        return float(match[1]) * _UNITS[match[2] or "s"]
+        if match is not None and not match[2]:
+            # Days were meant, and what was used a minute ago would go: without a terminal nobody is asked.
+            many = match[1]
+            self.fail(f"{many} of what? Write the unit: {many}d, {many}h, {many}min", param, ctx)
+        if match is None or match[2] not in _UNITS:
+            self.fail(f"{value!r} is no span of time: 30d, 12h, 90min, 2w", param, ctx)
+        return float(match[1]) * _UNITS[match[2]]
 
 
 @dataclass(frozen=True)
