@@ -171,11 +171,60 @@ def test_a_query_that_fails_leaves_what_was_there(run, trips, out):
         "select error('no') from trips",
         "select if(id > 900, error('late'), id) from trips",
     ):
-        ran = run("sql", query, "trips", "-o", file)
+        ran = run("sql", query, "trips", "-o", file, "--force")
         assert (ran.code, ran.out) == (1, ""), query
         assert "Error" in ran.err
     assert [path.name for path in out.iterdir()] == ["out.csv"]
     assert file.read_text() == "as it was"
+
+
+def test_the_name_of_a_file_decides_what_is_in_it(run, trips, out):
+    query = "select id from trips order by id limit 2"
+    for name, *options in (
+        ("out.parquet", "--json"),
+        ("out.parquet", "-f", "csv"),
+        ("out.json", "-f", "jsonl"),
+        ("out.csv", "-f", "table"),
+    ):
+        ran = run("sql", query, "trips", "-o", out / name, *options)
+        assert (ran.code, ran.out, name in ran.err) == (2, "", True)
+    ran = run("export", "trips", out / "out.arrow", "-f", "parquet")
+    assert (ran.code, "out.arrow is to be ipc by its name" in ran.err) == (2, True)
+    assert list(out.iterdir()) == []
+    for name, *options in (
+        ("out.jsonl", "--json"),
+        ("out.csv", "-f", "csv"),
+        ("out", "--json"),
+    ):
+        assert run("sql", query, "trips", "-o", out / name, *options).code == 0
+    assert (out / "out.jsonl").read_text() == '{"id": 0}\n{"id": 1}\n'
+    assert json.loads((out / "out").read_text()) == [{"id": 0}, {"id": 1}]
+
+
+def test_a_file_that_is_there_is_replaced_by_force_alone(run, trips, out):
+    file = out / "out.csv"
+    file.write_text("as it was")
+    ran = run("sql", "select 1 as a", "-o", file)
+    assert (ran.code, "--force replaces it" in ran.err) == (2, True)
+    assert file.read_text() == "as it was"
+    assert run("sql", "select 1 as a", "-o", file, "--force").code == 0
+    assert file.read_text() == '"a"\n1\n'
+
+
+def test_rows_of_a_query_are_as_many_as_one_says_in_every_format(run, trips, out):
+    query = "select id from trips order by id"
+    assert run("sql", query, "trips", "-n", "2", "-f", "csv").out == '"id"\n0\n1\n'
+    assert len(run("sql", query, "trips", "-n", "2", "--json").json) == 2
+    assert len(run("sql", query, "trips", "--json").json) == 1000
+    assert run("sql", query, "trips", "-n", "2", "-o", out / "a.parquet").code == 0
+    assert pq.read_metadata(out / "a.parquet").num_rows == 2
+    assert "The first 50 rows, and there are more" in run("sql", query, "trips").err
+
+
+@pytest.mark.parametrize("query", ["", " \n"])
+def test_a_query_that_is_empty_is_none(run, query):
+    ran = run("sql", query)
+    assert (ran.code, ran.out, "the query is empty" in ran.err) == (2, "", True)
 
 
 def test_what_says_no_format_is_asked_for_one(run, trips, out):
@@ -252,8 +301,10 @@ def test_export_is_what_the_methods_write(run, trips, log_dir, out):
         assert read(file).equals(whole)
     ran = run("export", "trips", file)
     assert (ran.code, "--force replaces it" in ran.err) == (2, True)
-    ran = run("export", "trips", out / "b.parquet", "-c", "nonsense")
-    assert (ran.code, (out / "b.parquet").exists()) == (1, False)
+    for name, codec in {"b.parquet": "nonsense", "b.arrow": "snappy"}.items():
+        ran = run("export", "trips", out / name, "-c", codec)
+        assert (ran.code, (out / name).exists()) == (2, False)
+        assert f"has no compression {codec}: it has zstd, lz4" in ran.err
     ran = run("export", "trips", out / "nowhere" / "b.parquet")
     assert (ran.code, "No such file" in ran.err) == (1, True)
     codec = lambda: pq.read_metadata(out / "c.parquet").row_group(0).column(0).compression  # noqa: E731
