@@ -32,7 +32,7 @@ _LONGEST = 2000
 
 _FIELDS = (  # noqa: SIM905 - one a line would be a page of its own
     "name path state meaning next error failure rows batches data_bytes file_bytes segments compression created "
-    "ttl_seconds used writer in_use_by key metadata kept columns"
+    "ttl_seconds expires used writer in_use_by key metadata kept columns"
 ).split()
 """What JSON tells of a log, in this order."""
 
@@ -110,8 +110,8 @@ def _facts(target: Target, log: Log) -> list[tuple[str, str]]:
         lines.append(("data", shown.size(about["nbytes"])))
         lines.append(("on disk", _on_disk(log)))
         lines.append(("created", shown.time(time_of(about["created"]))))
-        if about["ttl"] is not None:
-            lines.append(("expires", shown.time(time_of(about["created"] + about["ttl"]))))
+        if (end := log.life()["expires"]) is not None:
+            lines.append(("expires", shown.time(end)))
     if target.home is not None:
         lines.append(("used", shown.time(time_of(target.home.used()))))
     lines.append(("written by", states.who(log)))
@@ -192,7 +192,7 @@ def _json(target: Target, log: Log, schema: pa.Schema | None) -> dict[str, Any]:
         "segments": len(logs.segments(log.path)),
         "compression": logs.compression(log.path),
         "created": None if created is None else time_of(created),
-        "ttl_seconds": about.get("ttl"),
+        **log.life(),
         "used": time_of(target.home.used()) if target.home else None,
         "writer": log.writer or None,
         "in_use_by": in_use.processes(log.path),

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import respool
 from respool import _native
 from respool._named import whole
+from respool._named.ages import time_of
 from respool.exceptions import CorruptLogError
 
 if TYPE_CHECKING:
@@ -61,6 +62,12 @@ class Log:
     def batches(self) -> int:
         """Batches that are stored."""
         return int(self.about.get("batches", 0))
+
+    def life(self) -> dict[str, Any]:
+        """Return how many seconds it counts for, and until when; None if it has no end."""
+        span = self.about.get("ttl")
+        end = None if span is None else time_of(self.about["created"] + span)
+        return {"ttl_seconds": span, "expires": end}
 
 
 def look(path: Path) -> Log:

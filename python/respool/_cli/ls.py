@@ -119,7 +119,9 @@ def _say(lines: list[_Line], root: Path) -> None:
 
 
 def _json_of_name(one: NamedCache) -> Any:  # noqa: ANN401 - JSON
-    return shown.plain({**dataclasses.asdict(one), "state": _state(one)})
+    log = logs.look(one.path)
+    state = log.state if one.state == "unreadable" else one.state
+    return shown.plain({**dataclasses.asdict(one), **log.life(), "state": state})
 
 
 def _json_of_path(path: Path) -> Any:  # noqa: ANN401 - JSON
@@ -134,7 +136,7 @@ def _json_of_path(path: Path) -> Any:  # noqa: ANN401 - JSON
         "rows": log.rows,
         "batches": log.batches,
         "created": None if created is None else time_of(created),
-        "expires": None,
+        **log.life(),
         "key": None,
         "metadata": log.about.get("metadata"),
         "failure": log.about.get("failure"),
