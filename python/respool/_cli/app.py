@@ -92,7 +92,9 @@ def run(arguments: list[str]) -> int:
         code = int(Exit.USAGE)
     except click.UsageError as error:
         name = error.ctx.command_path if error.ctx else "respool"
-        usage = Ending(Exit.USAGE, error.format_message(), f"{name} --help")
+        # Choices stand behind tabs, which are no letters of a word here.
+        said = error.format_message().replace("\t", "  ")
+        usage = Ending(Exit.USAGE, said, f"{name} --help")
         code = _ended(usage, is_json=is_json)
     except click.ClickException as error:
         code = _ended(Ending(Exit.FAILED, error.format_message()), is_json=is_json)

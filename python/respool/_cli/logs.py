@@ -24,6 +24,7 @@ _OF_PROGRAMS = (
     ": read on to wait longer",
 )
 """Where errors begin to say what a program does next; a command says what to type instead."""
+_TRACEBACK = "Traceback (most recent call last):"
 _OF_LOCK = 512
 """Bytes, more than a writer says of itself."""
 
@@ -101,7 +102,12 @@ def why(error: BaseException) -> str:
 
 
 def tidied(said: str) -> str:
-    """Return what an error says without a library's names of its own errors, and what only a program can do next."""
+    """Return what an error says without a library's names of its own errors, and what only a program can do next.
+
+    Of a traceback, which is what pyarrow says of an error of a source in Python, it is the last line: the cause.
+    """
+    if _TRACEBACK in said:
+        said = said.rstrip().rpartition("\n")[2]
     for step in _OF_PROGRAMS:
         said = said.partition(step)[0]
     return said.replace("Ipc error: bad record: ", "").replace("Ipc error: ", "")
