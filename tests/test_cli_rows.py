@@ -76,10 +76,11 @@ FIRST = {
     "half": 1.5,
     "decimal": "12345678901234567890.12",
     "bytes": "AP8=",
-    "nanos": "1970-01-01 00:00:00.000000001",
-    "zone": "1970-01-01 01:00:00.000000+0100",
+    "nanos": "1970-01-01T00:00:00.000000001",
+    "zone": "1970-01-01T00:00:00+00:00",
     "day": "2026-01-02",
     "time": "00:00:00.000000001",
+    "span": "PT0.000000001S",
     "list": [1, None],
     "struct": {"a": "2026-01-02", "b": "x"},
     "map": [["k", 1]],
@@ -100,7 +101,6 @@ def test_json_holds_every_type(run, log_dir):
     first, second = array.json
     assert {name: first[name] for name in FIRST} == FIRST
     assert isinstance(first["far"], str)
-    assert isinstance(first["span"], str)
     assert second["float"] == "-Infinity"
     assert second["list"] == []
     assert second["text"] == ""
