@@ -7,6 +7,7 @@ import commands
 import respool
 import states
 from respool._cli import logs
+from respool._cli.causes import why
 from respool._cli.states import meaning
 from sources import SCHEMA, Source
 
@@ -116,10 +117,28 @@ def test_of_a_traceback_the_last_line_is_told(run, log_dir):
 def test_of_a_text_of_several_lines_one_is_made(run, log_dir):
     log = logs.Log(log_dir, "failed", {"rows": 2, "failure": "ValueError: a\n\tb"})
     assert meaning(log) == ("Its source failed behind 2 rows, which are good: ValueError: a\\n\\tb")
-    error = RuntimeError(
-        'Traceback (most recent call last):\n  File "x"\nOSError: the wire broke\n'
-    )
-    assert logs.why(error) == "OSError: the wire broke"
+
+
+FRAMES = """Traceback (most recent call last):
+  File "a.py", line 1, in read
+    yield next(rows)
+          ^^^^^^^^^^
+  File "b.py", line 2, in rows
+"""
+
+
+def test_of_an_error_with_a_traceback_the_cause_is_left():
+    then = "; read what there is with .prefix(), or go on with resume"
+    for said, cause in {
+        f"{FRAMES}OSError: the wire broke\n": "OSError: the wire broke",
+        f"{FRAMES}    raise it\nValueError: a\n    b\n": "ValueError: a\\n    b",
+        f"{FRAMES}KeyboardInterrupt\n{then}": "KeyboardInterrupt",
+        "Traceback (most recent call last):\nMemoryError": "MemoryError",
+        "its source failed: Invalid: a: A\nb. Detail: Python exception: "
+        f"{FRAMES}ValueError: a: A\nb\n": "its source failed: ValueError: a: A\\nb",
+        f"it was left{then}": "it was left",
+    }.items():
+        assert why(RuntimeError(said)) == cause
 
 
 def test_what_click_says_has_no_codes_of_tabs(run):

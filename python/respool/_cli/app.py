@@ -10,8 +10,8 @@ import click
 
 from respool import __version__
 from respool._cli import shown
+from respool._cli.causes import why
 from respool._cli.endings import Ending, Exit
-from respool._cli.logs import why
 from respool._cli.terminal import note
 from respool.exceptions import CorruptLogError, IncompleteStreamError, RespoolError
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import click
 
 from respool._cli import directories, options, targets
+from respool._cli.causes import why
 from respool._cli.endings import Ending, Exit
-from respool._cli.logs import why
 
 
 @click.group("flight")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import respool
 from respool import _native
+from respool._cli.causes import why
 from respool._named import whole
 from respool._named.ages import time_of
 from respool.exceptions import CorruptLogError
@@ -19,12 +20,6 @@ if TYPE_CHECKING:
     from respool import StreamCache
 
 _CODECS = {0: None, 1: "lz4", 2: "zstd"}
-_OF_PROGRAMS = (
-    "; what this batch does not need can still be read",
-    ": read on to wait longer",
-)
-"""Where errors begin to say what a program does next; a command says what to type instead."""
-_TRACEBACK = "Traceback (most recent call last):"
 _OF_LOCK = 512
 """Bytes, more than a writer says of itself."""
 
@@ -91,26 +86,6 @@ def look(path: Path) -> Log:
 def open(path: Path, timeout: float | None = None) -> StreamCache:  # noqa: A001
     """Open a log to read it once: what is decoded of it is not kept."""
     return respool.open(path, timeout=timeout, memory=0)
-
-
-def why(error: BaseException) -> str:
-    """Return what an error says, the file at its beginning, without what only a program asks for."""
-    if isinstance(error, OSError) and error.strerror:
-        said = tidied(error.strerror)
-        return f"{os.fsdecode(error.filename)}: {said}" if error.filename else said
-    return tidied(str(error)) or type(error).__name__
-
-
-def tidied(said: str) -> str:
-    """Return what an error says without a library's names of its own errors, and what only a program can do next.
-
-    Of a traceback, which is what pyarrow says of an error of a source in Python, it is the last line: the cause.
-    """
-    if _TRACEBACK in said:
-        said = said.rstrip().rpartition("\n")[2]
-    for step in _OF_PROGRAMS:
-        said = said.partition(step)[0]
-    return said.replace("Ipc error: bad record: ", "").replace("Ipc error: ", "")
 
 
 def writer(path: Path) -> dict[str, str]:

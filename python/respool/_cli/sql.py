@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from respool._cli import directories, options, reading, targets
+from respool._cli.causes import why
 from respool._cli.endings import Ending, Exit
-from respool._cli.logs import why
 from respool._cli.rows import formats
 from respool._cli.targets import Target
 from respool._cli.terminal import note, progress

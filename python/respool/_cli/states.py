@@ -1,8 +1,9 @@
 """What the state of a log means, and what to do next."""
 
 from respool._cli import shown
+from respool._cli.causes import tidied
 from respool._cli.escaped import escaped
-from respool._cli.logs import Log, tidied
+from respool._cli.logs import Log
 from respool._cli.targets import Target
 
 _RED, _YELLOW, _GREEN = "red", "yellow", "green"

@@ -10,8 +10,8 @@ import click
 from click.shell_completion import CompletionItem
 
 from respool._cli import directories
+from respool._cli.causes import why
 from respool._cli.endings import Ending, Exit
-from respool._cli.logs import why
 from respool._named import layout, names, place
 from respool._named.home import Home, homes
 
