@@ -120,7 +120,16 @@ def test_prune_says_what_goes(run, log_dir):
     ran = run("prune", "--max-bytes", "much")
     assert (ran.code, "respool prune --help" in ran.err) == (2, True)
     assert names(log_dir) == ["old"]
-    assert run("prune", "-d", log_dir / "nowhere").code == 0
+    assert run("prune", "-d", log_dir / "nowhere").code == 3
+
+
+@pytest.mark.parametrize("span", ["30", "0", "1.5"])
+def test_a_span_without_a_unit_removes_nothing(run, log_dir, span):
+    states.complete(log_dir, "old")
+    aged(log_dir, "old", 1)
+    ran = run("prune", "--older-than", span, "--yes")
+    assert (ran.code, ran.out, names(log_dir)) == (2, "", ["old"])
+    assert f"{span} of what? Write the unit: {span}d, {span}h, {span}min" in ran.err
 
 
 def test_a_terminal_is_asked_and_nobody_else(run, log_dir):

@@ -9,6 +9,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
 import commands
@@ -276,3 +277,17 @@ def test_ctrl_c_ends_a_query_that_waits(run):
         ran = run("sql", "select count(s) from growing", "growing")
     assert (ran.code, ran.out) == (130, "")
     assert ran.err.endswith("respool: interrupted\n")
+
+
+def test_json_of_ls_and_info_tell_how_long_a_name_lives(run, log_dir, monkeypatch):
+    monkeypatch.setenv("RESPOOL_CACHE_DIR", str(log_dir))
+    fill = lambda: pa.table({"n": [1]})  # noqa: E731
+    respool.named("mortal", fill, ttl=60, directory=log_dir, ingest=True).close()
+    respool.named("endless", fill, directory=log_dir, ingest=True).close()
+    for name, ttl in {"mortal": 60, "endless": None}.items():
+        path = states.log_of(log_dir, name)
+        listed = next(one for one in run("ls", "--json").json if one["name"] == name)
+        told = [listed, run("ls", path, "--json").json[0], run("info", name, "--json").json[0]]
+        assert [one["ttl_seconds"] for one in told] == [ttl] * 3
+        assert len({one["expires"] for one in told}) == 1
+        assert (told[0]["expires"] is None) == (ttl is None)

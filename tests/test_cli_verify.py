@@ -167,7 +167,7 @@ KINDS = {
     "bytes": pa.array([b"\x00", b"\xff", None]),
     "day": pa.array([0, -1, None], pa.date32()),
     "time": pa.array([1, 2, None], pa.time64("us")),
-    "stamp": pa.array([1, 2, None], pa.timestamp("ms")),
+    "stamp": pa.array([1, 2, None], pa.timestamp("ms", "Asia/Tokyo")),
     "dictionary": pa.array(["x", "y", None]).dictionary_encode(),
     "nothing": pa.array([None, None, None], pa.int64()),
 }
@@ -183,7 +183,7 @@ WRITTEN = {
     "bytes": ["00", "ff"],
     "day": ["1969-12-31", "1970-01-01"],
     "time": ["00:00:00.000001", "00:00:00.000002"],
-    "stamp": ["1970-01-01 00:00:00.001", "1970-01-01 00:00:00.002"],
+    "stamp": ["1970-01-01T00:00:00.001+00:00", "1970-01-01T00:00:00.002+00:00"],
     "dictionary": ["x", "y"],
     "nothing": ["", ""],
 }

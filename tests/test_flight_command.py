@@ -7,6 +7,7 @@ import sys
 import pyarrow as pa
 import pytest
 
+import commands
 import processes
 import respool
 import respool.flight
@@ -75,3 +76,29 @@ def test_what_makes_no_sense_is_said(root):
         serve(["three"])
     with pytest.raises(ValueError, match="without a token"):
         serve(["one"], "grpc://0.0.0.0:0")
+
+
+def test_where_nothing_is_kept_there_is_nothing_to_serve(log_dir, monkeypatch, capsys):
+    nope = log_dir / "nope"
+    monkeypatch.setenv("RESPOOL_CACHE_DIR", str(nope))
+    for words in ([], ["-d", nope]):
+        ran = commands.here(capsys, "flight", "serve", *words)
+        assert (ran.code, ran.out) == (3, "")
+        assert f"nothing is kept in {nope}" in ran.err
+    ran = commands.here(capsys, "flight", "serve", f"{nope}/")
+    assert (ran.code, "is not there" in ran.err) == (3, True)
+    for path in ("./nope", nope, str(nope)):
+        with pytest.raises(FileNotFoundError, match="nothing is kept there"):
+            serve([path])
+
+
+def test_a_plain_word_is_a_name_whatever_is_in_the_current_directory(root, monkeypatch, capsys):
+    monkeypatch.chdir(root.parent)
+    (root.parent / "three").mkdir()
+    ran = commands.here(capsys, "flight", "serve", "three")
+    assert (ran.code, "there is a directory at the path ./three: write it so" in ran.err) == (
+        3,
+        True,
+    )
+    with pytest.raises(FileNotFoundError, match="'three'"):
+        serve(["three"])

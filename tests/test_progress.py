@@ -3,12 +3,14 @@
 import io
 import re
 import sys
+import types
 from contextlib import redirect_stderr
 
 import pyarrow as pa
 import pytest
 
 import respool
+from respool import _progress
 from sources import SCHEMA, Source, SourceBrokeError
 
 
@@ -46,6 +48,13 @@ def test_a_line_ends_where_the_ingest_fails(capsys):
     assert "3 batches" in shown
 
 
+@pytest.fixture
+def on_terminal(monkeypatch):
+    # Not standard error itself: pytest puts another one there for the test.
+    monkeypatch.setattr(_progress, "_is_terminal", lambda: True)
+
+
+@pytest.mark.usefixtures("on_terminal")
 def test_a_bar_of_tqdm_shows_rows_batches_and_bytes(capsys):
     cache = respool.cache(Source(5), schema=SCHEMA)
     assert cache.ingest_all(progress=True) == 5
@@ -56,6 +65,7 @@ def test_a_bar_of_tqdm_shows_rows_batches_and_bytes(capsys):
     assert "5 batches, " in last
 
 
+@pytest.mark.usefixtures("on_terminal")
 def test_an_export_knows_how_many_rows_there_will_be(capsys, tmp_path):
     cache = respool.cache(Source(5), schema=SCHEMA)
     cache.ingest_all()
@@ -129,6 +139,7 @@ def test_a_share_is_shown_where_the_source_knows_its_length(capsys):
         assert "%" not in capsys.readouterr().err
 
 
+@pytest.mark.usefixtures("on_terminal")
 def test_a_bar_of_tqdm_shows_rate_and_share(capsys):
     respool.cache(pa.table({"x": range(1000)})).ingest_all(progress=True)
     last = capsys.readouterr().err.rstrip().rpartition("\r")[2]
@@ -140,8 +151,10 @@ def test_a_bar_of_tqdm_shows_rate_and_share(capsys):
     assert re.search(r"6 batches, \d+\.\d KiB, [\d.]+ [KM]?i?B/s", last), last
 
 
-@pytest.mark.usefixtures("without_tqdm")
-def test_what_is_no_terminal_gets_one_line(capsys):
+@pytest.mark.parametrize("has_tqdm", [True, False])
+def test_what_is_no_terminal_gets_one_line(capsys, monkeypatch, has_tqdm):
+    if not has_tqdm:
+        monkeypatch.setitem(sys.modules, "tqdm.auto", None)
     cache = respool.cache(Source(6, pause=0.06), schema=SCHEMA)
     cache.ingest_all(progress=True)
     shown = capsys.readouterr().err
@@ -149,7 +162,21 @@ def test_what_is_no_terminal_gets_one_line(capsys):
     assert "\r" not in shown
 
 
-@pytest.mark.usefixtures("without_tqdm")
+@pytest.mark.parametrize(("shell", "is_bar"), [("ZMQInteractiveShell", True), (None, False)])
+def test_a_notebook_is_no_terminal_and_has_a_bar(capsys, monkeypatch, shell, is_bar):
+    ipython = types.ModuleType("IPython")
+    ipython.get_ipython = lambda: shell and type(shell, (), {})()
+    monkeypatch.setitem(sys.modules, "IPython", ipython)
+    respool.cache(pa.table({"x": range(1000)})).ingest_all(progress=True)
+    assert ("1.00k/1.00k" in capsys.readouterr().err) is is_bar
+
+
+def test_a_terminal_has_a_bar():
+    with redirect_stderr(Terminal()) as terminal:
+        respool.cache(pa.table({"x": range(1000)})).ingest_all(progress=True)
+    assert "1.00k/1.00k" in terminal.getvalue()
+
+
 def test_a_program_without_standard_error_goes_on(monkeypatch):
     monkeypatch.setattr(sys, "stderr", None)
     assert respool.cache(Source(3), schema=SCHEMA).ingest_all(progress=True) == 3

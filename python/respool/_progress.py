@@ -21,8 +21,8 @@ def begin(
     Parameters
     ----------
     wanted
-        False or None: nothing is shown. True: a bar of tqdm if it is installed, else a line on standard
-        error. A callable: called with batches and rows so far.
+        False or None: nothing is shown. True: a bar of tqdm if it is installed and somebody looks, else a line
+        on standard error. A callable: called with batches and rows so far.
     rows
         How many there will be, if that is known.
 
@@ -39,7 +39,7 @@ def begin(
     if wanted is None or wanted is False:
         return Progress()
     if wanted is True:
-        bar = _bar(rows)
+        bar = _bar(rows) if _is_terminal() or _is_notebook() else None
         return Line(rows) if bar is None else Bar(bar)
     if callable(wanted):
         return Call(wanted)
@@ -117,7 +117,7 @@ class Line(Progress):
     def __init__(self, rows: int | None = None) -> None:
         super().__init__()
         self._all_rows = rows
-        self._is_terminal = sys.stderr is not None and sys.stderr.isatty()
+        self._is_terminal = _is_terminal()
         self._between = _BETWEEN_LINES if self._is_terminal else _BETWEEN_KEPT_LINES
         self._next = time.monotonic() + (0 if self._is_terminal else self._between)
         self._size = 0
@@ -179,6 +179,17 @@ class Bar(Progress):
     def stop(self) -> None:
         """Leave the bar as it is."""
         self._bar.close()
+
+
+def _is_terminal() -> bool:
+    return sys.stderr is not None and sys.stderr.isatty()
+
+
+def _is_notebook() -> bool:
+    """Tell whether a notebook shows what is printed. Its standard error is no terminal."""
+    ipython = sys.modules.get("IPython")
+    shell = None if ipython is None else ipython.get_ipython()
+    return shell is not None and type(shell).__name__ != "TerminalInteractiveShell"
 
 
 def _bar(rows: int | None) -> Any:  # noqa: ANN401 - an extra that may be missing

@@ -2,8 +2,8 @@
 
 `app` knows the subcommands, of which each has a module of its own; `endings` says what the exit codes are.
 `targets` finds what is named on the command line, `logs` says what it is, `states` what that means and what to
-do next. `checks` reads everything of a log for `verify`, `rows` writes rows for `head` and `sql`. Whatever is
-printed goes through `terminal`, and there through `escaped`.
+do next, `causes` what an error says. `checks` reads everything of a log for `verify`, `rows` writes rows for `head`
+and `sql`. Whatever is printed goes through `terminal`, and there through `escaped`.
 """
 
 import sys

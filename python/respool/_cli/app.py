@@ -10,8 +10,8 @@ import click
 
 from respool import __version__
 from respool._cli import shown
+from respool._cli.causes import why
 from respool._cli.endings import Ending, Exit
-from respool._cli.logs import why
 from respool._cli.terminal import note
 from respool.exceptions import CorruptLogError, IncompleteStreamError, RespoolError
 
@@ -92,7 +92,9 @@ def run(arguments: list[str]) -> int:
         code = int(Exit.USAGE)
     except click.UsageError as error:
         name = error.ctx.command_path if error.ctx else "respool"
-        usage = Ending(Exit.USAGE, error.format_message(), f"{name} --help")
+        # Choices stand behind tabs, which are no letters of a word here.
+        said = error.format_message().replace("\t", "  ")
+        usage = Ending(Exit.USAGE, said, f"{name} --help")
         code = _ended(usage, is_json=is_json)
     except click.ClickException as error:
         code = _ended(Ending(Exit.FAILED, error.format_message()), is_json=is_json)

@@ -6,6 +6,7 @@ import click
 
 from respool._cli import options, reading, shown, targets
 from respool._cli.endings import Ending, Exit
+from respool._cli.rows import formats
 from respool._cli.terminal import note, progress, say_json
 
 _SUFFIXES = {
@@ -14,6 +15,11 @@ _SUFFIXES = {
     ".ipc": "ipc",
     ".feather": "ipc",
     ".arrows": "ipc",
+}
+
+_CODECS = {
+    "parquet": ("zstd", "lz4", "snappy", "gzip", "brotli", "none"),
+    "ipc": ("zstd", "lz4"),
 }
 
 
@@ -53,15 +59,21 @@ def command(
 
     FILE is there whole or not at all: it gets its name when everything in it is on the disk.
     """
-    wanted = chosen or _SUFFIXES.get(file.suffix.lower())
+    named = _SUFFIXES.get(file.suffix.lower())
+    if named and chosen not in {None, named}:
+        raise formats.contradicted(str(file), named, f"--format {chosen}")
+    wanted = chosen or named
     if wanted is None:
         raise Ending(
             Exit.USAGE,
             f"what is to be in {file}? Its name does not say",
             f"end it in one of {' '.join(_SUFFIXES)}, or add --format",
         )
-    if file.is_file() and not force:
-        raise Ending(Exit.USAGE, f"{file} is there already", "--force replaces it")
+    codec = None if compression is None else compression.lower()
+    if codec is not None and codec not in _CODECS[wanted]:
+        has = ", ".join(_CODECS[wanted])
+        raise Ending(Exit.USAGE, f"{wanted} has no compression {compression}: it has {has}")
+    formats.refuse_what_is_there(file, is_forced=force)
     target = targets.found(word, directory)
     read = reading.opened(target, is_partial=is_partial, timeout=timeout)
     total = read.log.rows if read.log.state == "complete" or is_partial else None
@@ -72,10 +84,9 @@ def command(
 
         try:
             if wanted == "parquet":
-                rows = read.view.to_parquet(file, progress=told, compression=compression or "zstd")
+                rows = read.view.to_parquet(file, progress=told, compression=codec or "zstd")
             else:
-                # Any other text is refused with those that there are.
-                rows = read.view.to_ipc(file, progress=told, compression=compression)  # type: ignore[arg-type]
+                rows = read.view.to_ipc(file, progress=told, compression=codec)  # type: ignore[arg-type]
         except KeyboardInterrupt:
             raise Ending(Exit.INTERRUPTED, f"interrupted; {file} was not written") from None
     size = file.stat().st_size

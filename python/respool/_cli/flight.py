@@ -1,13 +1,14 @@
 """``respool flight``: logs over Arrow Flight."""
 
 import importlib
+import os
 from pathlib import Path
 
 import click
 
-from respool._cli import options, targets
-from respool._cli.endings import Exit
-from respool._named import place
+from respool._cli import directories, options, targets
+from respool._cli.causes import why
+from respool._cli.endings import Ending, Exit
 
 
 @click.group("flight")
@@ -53,17 +54,37 @@ def serve(
     """
     # It loads gRPC, which nobody else wants to wait for.
     serve_logs = importlib.import_module("respool._flight.command").serve
-    paths = [_served(word, directory) for word in words] or [place.root(directory)]
+    paths = [_served(word, directory) for word in words] or [_all(directory)]
     try:
         serve_logs(paths, location, token, cert, key)
+    except FileNotFoundError as error:
+        raise Ending(Exit.NOT_FOUND, why(error)) from None
     except ValueError as error:
         # Of its arguments: what happens to clients later is told to them.
         raise click.UsageError(str(error)) from None
     return Exit.OK
 
 
+def _all(directory: str | None) -> Path:
+    """Return the directory of all names, of which more may come while it is served."""
+    root = directories.root(directory)
+    if not os.path.lexists(root):
+        raise Ending(
+            Exit.NOT_FOUND,
+            f"nothing is kept in {root}",
+            "the first respool.named(...) that fills a name makes it",
+        )
+    return root
+
+
 def _served(word: str, directory: str | None) -> Path:
     path = Path(word).expanduser()
     if targets.is_path(word) and path.is_dir():
         return path
-    return targets.found(word, directory).path
+    try:
+        return targets.found(word, directory).path
+    except Ending as ending:
+        if ending.code is Exit.NOT_FOUND and path.is_dir():
+            step = f"there is a directory at the path .{os.sep}{word}: write it so"
+            raise Ending(ending.code, ending.said, step) from None
+        raise

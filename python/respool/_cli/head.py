@@ -40,5 +40,5 @@ def command(
     with logs.open(target.path) as cache:
         rows = cache.prefix().slice(0, count)
         reader = pa.RecordBatchReader.from_batches(rows.schema, iter(rows.reader()))
-        formats.write(reader, wanted, None, count)
+        formats.write(reader, wanted, None, most_rows=count)
     return Exit.OK

@@ -12,6 +12,7 @@ from rich.text import Text
 from respool._cli import in_use, logs, options, reading, shown, states, targets
 from respool._cli.endings import Exit, worst
 from respool._cli.escaped import escaped
+from respool._cli.targets import Missing
 from respool._cli.terminal import columns, facts, say, say_json, show
 from respool._named import keys
 from respool._named.ages import time_of
@@ -29,6 +30,13 @@ _LONGEST = 2000
 """Letters of a value that are shown; JSON has all."""
 
 
+_FIELDS = (  # noqa: SIM905 - one a line would be a page of its own
+    "name path state meaning next error failure rows batches data_bytes file_bytes segments compression created "
+    "ttl_seconds expires used writer in_use_by key metadata kept columns"
+).split()
+"""What JSON tells of a log, in this order."""
+
+
 @click.command("info", short_help="Show state, schema, sizes, zone maps, metadata.")
 @options.targets()
 @options.as_json
@@ -38,9 +46,18 @@ def command(words: tuple[str, ...], is_json: bool, directory: str | None) -> Exi
 
     Ends with 4 if the log is damaged as far as that is seen without reading it all, which verify does.
     """
-    found = [targets.found(word, directory) for word in words]
+    found = targets.each(words, directory)
     codes, told = [], []
     for number, target in enumerate(found):
+        if number and not is_json:
+            say("")
+        if isinstance(target, Missing):
+            codes.append(target.ending.code)
+            if is_json:
+                told.append(_json_of_missing(target))
+            else:
+                _say_missing(target)
+            continue
         log, schema = logs.look(target.path), None
         with (
             suppress(RespoolError, OSError, ValueError, RuntimeError),
@@ -50,20 +67,26 @@ def command(words: tuple[str, ...], is_json: bool, directory: str | None) -> Exi
         codes.append({"damaged": Exit.DAMAGED, "unreadable": Exit.FAILED}.get(log.state, Exit.OK))
         if is_json:
             told.append(_json(target, log, schema))
-            continue
-        if number:
-            say("")
-        _say(target, log, schema)
+        else:
+            _say(target, log, schema)
     if is_json:
         say_json(told)
     return worst(codes)
 
 
+def _say_title(word: str, state: str) -> None:
+    show(Text.assemble((escaped(word), "bold"), "  ", (state, states.STYLES[state])))
+
+
+def _say_missing(missing: Missing) -> None:
+    _say_title(missing.word, missing.state)
+    say(missing.ending.said)
+    for step in missing.ending.then:
+        say(step, indent=2)
+
+
 def _say(target: Target, log: Log, schema: pa.Schema | None) -> None:
-    title = Text.assemble(
-        (escaped(target.word), "bold"), "  ", (log.state, states.STYLES[log.state])
-    )
-    show(title)
+    _say_title(target.word, log.state)
     say(states.meaning(log))
     say("")
     show(facts(_facts(target, log)))
@@ -87,8 +110,8 @@ def _facts(target: Target, log: Log) -> list[tuple[str, str]]:
         lines.append(("data", shown.size(about["nbytes"])))
         lines.append(("on disk", _on_disk(log)))
         lines.append(("created", shown.time(time_of(about["created"]))))
-        if about["ttl"] is not None:
-            lines.append(("expires", shown.time(time_of(about["created"] + about["ttl"]))))
+        if (end := log.life()["expires"]) is not None:
+            lines.append(("expires", shown.time(end)))
     if target.home is not None:
         lines.append(("used", shown.time(time_of(target.home.used()))))
     lines.append(("written by", states.who(log)))
@@ -169,7 +192,7 @@ def _json(target: Target, log: Log, schema: pa.Schema | None) -> dict[str, Any]:
         "segments": len(logs.segments(log.path)),
         "compression": logs.compression(log.path),
         "created": None if created is None else time_of(created),
-        "ttl_seconds": about.get("ttl"),
+        **log.life(),
         "used": time_of(target.home.used()) if target.home else None,
         "writer": log.writer or None,
         "in_use_by": in_use.processes(log.path),
@@ -182,6 +205,12 @@ def _json(target: Target, log: Log, schema: pa.Schema | None) -> dict[str, Any]:
     }
     plain: dict[str, Any] = shown.plain(told)
     return plain
+
+
+def _json_of_missing(missing: Missing) -> dict[str, Any]:
+    said = missing.ending
+    told = {"state": missing.state, "meaning": said.said, "next": list(said.then)}
+    return {**dict.fromkeys(_FIELDS), "name": missing.word, **told}
 
 
 def _column(log: Log, number: int, schema: pa.Schema) -> dict[str, Any]:

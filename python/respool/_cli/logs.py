@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import respool
 from respool import _native
+from respool._cli.causes import why
 from respool._named import whole
+from respool._named.ages import time_of
 from respool.exceptions import CorruptLogError
 
 if TYPE_CHECKING:
@@ -18,11 +20,6 @@ if TYPE_CHECKING:
     from respool import StreamCache
 
 _CODECS = {0: None, 1: "lz4", 2: "zstd"}
-_OF_PROGRAMS = (
-    "; what this batch does not need can still be read",
-    ": read on to wait longer",
-)
-"""Where errors begin to say what a program does next; a command says what to type instead."""
 _OF_LOCK = 512
 """Bytes, more than a writer says of itself."""
 
@@ -62,6 +59,12 @@ class Log:
         """Batches that are stored."""
         return int(self.about.get("batches", 0))
 
+    def life(self) -> dict[str, Any]:
+        """Return how many seconds it counts for, and until when; None if it has no end."""
+        span = self.about.get("ttl")
+        end = None if span is None else time_of(self.about["created"] + span)
+        return {"ttl_seconds": span, "expires": end}
+
 
 def look(path: Path) -> Log:
     """Return what there is at a path that has, or had, a log."""
@@ -83,21 +86,6 @@ def look(path: Path) -> Log:
 def open(path: Path, timeout: float | None = None) -> StreamCache:  # noqa: A001
     """Open a log to read it once: what is decoded of it is not kept."""
     return respool.open(path, timeout=timeout, memory=0)
-
-
-def why(error: BaseException) -> str:
-    """Return what an error says, the file at its beginning, without what only a program asks for."""
-    if isinstance(error, OSError) and error.strerror:
-        said = tidied(error.strerror)
-        return f"{os.fsdecode(error.filename)}: {said}" if error.filename else said
-    return tidied(str(error)) or type(error).__name__
-
-
-def tidied(said: str) -> str:
-    """Return what an error says without a library's names of its own errors, and what only a program can do next."""
-    for step in _OF_PROGRAMS:
-        said = said.partition(step)[0]
-    return said.replace("Ipc error: bad record: ", "").replace("Ipc error: ", "")
 
 
 def writer(path: Path) -> dict[str, str]:

@@ -1,6 +1,7 @@
 """``respool ls``: what there is."""
 
 import dataclasses
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,11 +11,11 @@ from rich.text import Text
 
 import respool
 from respool import NamedCache
-from respool._cli import logs, options, shown, states
+from respool._cli import directories, logs, options, shown, states, targets
 from respool._cli.endings import Ending, Exit
 from respool._cli.escaped import escaped
 from respool._cli.terminal import columns, note, say_json, show
-from respool._named import layout, place
+from respool._named import layout
 from respool._named.ages import time_of
 from respool._named.home import size_of
 
@@ -32,23 +33,35 @@ class _Line:
 
 
 @click.command("ls", short_help="List names, or the logs in a directory.")
-@click.argument("path", required=False, type=click.Path(path_type=Path))
+@click.argument("word", metavar="[PATH]", required=False, type=click.Path())
 @options.as_json
 @options.directory
-def command(path: Path | None, is_json: bool, directory: str | None) -> Exit:
+def command(word: str | None, is_json: bool, directory: str | None) -> Exit:
     """List the names, or what is in the directory PATH: names, and logs that were made there by a path."""
-    root = place.root(path if path is not None else directory)
-    if path is not None and not root.is_dir():
-        raise Ending(Exit.NOT_FOUND, f"{path} is not there")
+    root = directories.there(directory) if word is None else directories.root(word)
+    if word is not None and not root.is_dir():
+        raise _none(word, root, directory)
     is_log = layout.is_log(root)
     named = [] if is_log else respool.ls(root)
-    paths = [root] if is_log else _unnamed(root, path if path is not None else root)
+    paths = [root] if is_log else _unnamed(root, root if word is None else Path(word))
     if is_json:
         say_json([*map(_json_of_name, named), *map(_json_of_path, paths)])
         return Exit.OK
     lines = [*map(_of_name, named), *map(_of_path, paths)]
     _say(lines, root)
     return Exit.OK
+
+
+def _none(word: str, path: Path, directory: str | None) -> Ending:
+    """Return the ending where there is no directory; it says what may be meant."""
+    if path.is_file():
+        then = [f"its log is {Path(word).parent}"] if layout.is_log(path.parent) else []
+        return Ending(Exit.NOT_FOUND, f"{word} is a file, and ls takes a directory", *then)
+    if not targets.is_path(word):
+        with suppress(Ending, OSError):
+            step = f"respool info {targets.found(word, directory).written}"
+            return Ending(Exit.NOT_FOUND, f"{word} is a name, and ls takes a directory", step)
+    return Ending(Exit.NOT_FOUND, f"{word} is not there")
 
 
 def _unnamed(root: Path, written: Path) -> list[Path]:
@@ -99,14 +112,16 @@ def _say(lines: list[_Line], root: Path) -> None:
     total = shown.size(sum(line.size for line in lines))
     note(f"{shown.count(len(lines), 'cache')}, {total} in {root}")
     if odd := [line.word for line in lines if line.state not in {"complete", "growing"}]:
-        at = "" if root == place.root(None) or not lines[0].is_named else f" --directory {root}"
+        at = "" if directories.is_meant(root) or not lines[0].is_named else f" --directory {root}"
         note(
             f"{len(odd)} of them not whole; what happened, and what to do: respool info {odd[0]}{at}"
         )
 
 
 def _json_of_name(one: NamedCache) -> Any:  # noqa: ANN401 - JSON
-    return shown.plain({**dataclasses.asdict(one), "state": _state(one)})
+    log = logs.look(one.path)
+    state = log.state if one.state == "unreadable" else one.state
+    return shown.plain({**dataclasses.asdict(one), **log.life(), "state": state})
 
 
 def _json_of_path(path: Path) -> Any:  # noqa: ANN401 - JSON
@@ -114,14 +129,14 @@ def _json_of_path(path: Path) -> Any:  # noqa: ANN401 - JSON
     created = log.about.get("created")
     told = {
         "name": None,
-        "path": path.absolute(),
+        "path": directories.straight(path.absolute()),
         "state": log.state,
         "nbytes": size_of(path),
         "used": None,
         "rows": log.rows,
         "batches": log.batches,
         "created": None if created is None else time_of(created),
-        "expires": None,
+        **log.life(),
         "key": None,
         "metadata": log.about.get("metadata"),
         "failure": log.about.get("failure"),

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 import respool
-from respool._cli import in_use, options, shown
+from respool._cli import directories, in_use, options, shown
 from respool._cli.asking import is_wanted
 from respool._cli.endings import Ending, Exit
 from respool._cli.terminal import note, say, say_json
@@ -21,7 +21,7 @@ _SPAN = re.compile(r"(\d+(?:\.\d+)?)\s*([a-z]*)")
 
 
 class _Span(click.ParamType):  # type: ignore[type-arg]  # older ones have none
-    """Seconds, or text such as 30d."""
+    """Text such as 30d."""
 
     name = "span"
 
@@ -29,9 +29,13 @@ class _Span(click.ParamType):  # type: ignore[type-arg]  # older ones have none
         self, value: str | float, param: click.Parameter | None, ctx: click.Context | None
     ) -> float:
         match = _SPAN.fullmatch(str(value).strip().lower())
-        if match is None or (match[2] or "s") not in _UNITS:
-            self.fail(f"{value!r} is no span of time: 30d, 12h, 90min, 2w, or seconds", param, ctx)
-        return float(match[1]) * _UNITS[match[2] or "s"]
+        if match is not None and not match[2]:
+            # Days were meant, and what was used a minute ago would go: without a terminal nobody is asked.
+            many = match[1]
+            self.fail(f"{many} of what? Write the unit: {many}d, {many}h, {many}min", param, ctx)
+        if match is None or match[2] not in _UNITS:
+            self.fail(f"{value!r} is no span of time: 30d, 12h, 90min, 2w", param, ctx)
+        return float(match[1]) * _UNITS[match[2]]
 
 
 @dataclass(frozen=True)
@@ -70,7 +74,7 @@ def command(
 
     Without a bound only what nobody can ask for any more is removed. What somebody uses stays.
     """
-    root = place.root(directory)
+    root = directories.there(directory)
     if max_bytes is not None:
         try:
             quota.bytes_of(max_bytes, None, "--max-bytes")
@@ -88,7 +92,7 @@ def command(
     if not is_dry:
         if goes and not is_wanted(is_sure=is_sure):
             return Exit.OK
-        gone = respool.prune(max_bytes=max_bytes, older_than=older_than, directory=directory)
+        gone = respool.prune(max_bytes=max_bytes, older_than=older_than, directory=root)
     freed = sum(one.size for one in goes) if is_dry else max(0, before - _size(root))
     if is_json:
         say_json({"directory": str(root), "removed": gone, "freed_bytes": freed, "dry_run": is_dry})

@@ -6,13 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from respool._cli import options, reading, targets
+from respool._cli import directories, options, reading, targets
+from respool._cli.causes import why
 from respool._cli.endings import Ending, Exit
-from respool._cli.logs import why
 from respool._cli.rows import formats
 from respool._cli.targets import Target
 from respool._cli.terminal import note, progress
-from respool._named import place
 from respool._named.home import homes
 
 if TYPE_CHECKING:
@@ -44,14 +43,13 @@ _OF_STREAM = re.compile(r"reading the stream registered as '.*?' failed: (\w+): 
     type=click.Path(dir_okay=False),
     help="Write to a file, whole or not at all.",
 )
+@click.option("--force", is_flag=True, help="Replace the file if it is there.")
 @click.option(
     "-n",
     "--rows",
     "most_rows",
     type=click.IntRange(min=1),
-    default=50,
-    show_default=True,
-    help="How many rows a table has at most.",
+    help=f"How many rows at most. [default: {formats.MOST_ROWS} of a table, all of another format]",
 )
 @options.partial
 @options.timeout
@@ -62,14 +60,19 @@ def command(
     words: tuple[str, ...],
     chosen: str | None,
     output: str | None,
-    most_rows: int,
+    force: bool,
+    most_rows: int | None,
     is_partial: bool,
     timeout: float | None,
     is_json: bool,
     directory: str | None,
 ) -> Exit:
     """Run QUERY with DuckDB on one or more logs."""
+    if not query.strip():
+        raise Ending(Exit.USAGE, "the query is empty", 'respool sql "from trips" trips')
     wanted = formats.of(chosen, output, is_json=is_json)
+    if output is not None:
+        formats.refuse_what_is_there(Path(output), is_forced=force)
     # An extra, and the command has other uses.
     try:
         import duckdb  # noqa: PLC0415
@@ -85,11 +88,11 @@ def command(
         connection.execute("set enable_progress_bar = false")
         _know(connection, tables, is_partial=is_partial, timeout=timeout)
         try:
-            reader = _rows(connection, query)
+            reader = _rows(connection, query, None if wanted == "table" else most_rows)
             if reader is None:
                 note("done; the statement gives no rows")
             else:
-                formats.write(reader, wanted, output, most_rows)
+                formats.write(reader, wanted, output, most_rows or formats.MOST_ROWS)
         except (duckdb.Error, OSError, RuntimeError) as error:
             if isinstance(error, BrokenPipeError):
                 raise
@@ -146,10 +149,14 @@ def _wait(target: Target, view: "StreamCacheView") -> None:
         view.ingest_all(progress=told)
 
 
-def _rows(connection: "duckdb.DuckDBPyConnection", query: str) -> "pa.RecordBatchReader | None":
+def _rows(
+    connection: "duckdb.DuckDBPyConnection", query: str, most_rows: int | None
+) -> "pa.RecordBatchReader | None":
     relation: Any = connection.sql(query)
     if relation is None:
         return None
+    if most_rows is not None:
+        relation = relation.limit(most_rows)
     # DuckDB 1.5 has both names, 2.0 the first alone.
     make = getattr(relation, "to_arrow_reader", None) or relation.fetch_arrow_reader
     reader: pa.RecordBatchReader = make()
@@ -173,6 +180,8 @@ def _forgotten(said: str, directory: str | None) -> list[str]:
         return []
     # SQL takes small letters and capitals for the same.
     meant = [
-        it.name for it in homes(place.root(directory)) if it.name.lower() == missing[1].lower()
+        it.name
+        for it in homes(directories.root(directory))
+        if it.name.lower() == missing[1].lower()
     ]
     return [f"name it behind the query: respool sql QUERY {name}" for name in meant]

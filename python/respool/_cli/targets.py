@@ -1,6 +1,7 @@
 """What somebody means by a word on the command line: a name, or the path of a log."""
 
 import os
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,6 +9,8 @@ from pathlib import Path
 import click
 from click.shell_completion import CompletionItem
 
+from respool._cli import directories
+from respool._cli.causes import why
 from respool._cli.endings import Ending, Exit
 from respool._named import layout, names, place
 from respool._named.home import Home, homes
@@ -40,6 +43,27 @@ class Target:
         return f"{self.word} --directory {self.root}" if self.home and self.root else self.word
 
 
+@dataclass(frozen=True)
+class Missing:
+    """What a word means that nobody can look at.
+
+    Attributes
+    ----------
+    word
+        What was written.
+    ending
+        How the command would end, if that were all.
+    """
+
+    word: str
+    ending: Ending
+
+    @property
+    def state(self) -> str:
+        """What stands in the place of the state of a log."""
+        return "missing" if self.ending.code is Exit.NOT_FOUND else "unreadable"
+
+
 def is_path(word: str) -> bool:
     """Tell whether a word is a path. It depends on the word alone, never on what is there."""
     return os.sep in word or word.startswith((".", "~"))
@@ -54,6 +78,28 @@ def found(word: str, directory: str | None) -> Target:
         If there is no such log; it says where one was looked for, and what may be meant.
     """
     return _by_path(word) if is_path(word) else _by_name(word, directory)
+
+
+def each(words: Sequence[str], directory: str | None) -> list[Target | Missing]:
+    """Return what each of several words means, so that what is missing hides nothing of the others.
+
+    Raises
+    ------
+    Ending
+        As :func:`found`, if there is only one, or it is a mistake in what was written.
+    """
+    return [found(word, directory) if len(words) == 1 else _one(word, directory) for word in words]
+
+
+def _one(word: str, directory: str | None) -> Target | Missing:
+    try:
+        return found(word, directory)
+    except Ending as ending:
+        if ending.code is not Exit.NOT_FOUND:
+            raise
+        return Missing(word, ending)
+    except OSError as error:
+        return Missing(word, Ending(Exit.FAILED, why(error)))
 
 
 def _by_path(word: str) -> Target:
@@ -80,7 +126,7 @@ def _by_path(word: str) -> Target:
 
 
 def _by_name(word: str, directory: str | None) -> Target:
-    root = place.root(directory)
+    root = directories.root(directory)
     try:
         home = Home.of(root, word)
     except ValueError as error:

@@ -4,12 +4,11 @@ from typing import Any
 
 import click
 
-from respool._cli import logs, options, reading, shown, states, targets
+from respool._cli import directories, logs, options, reading, shown, states, targets
 from respool._cli.checks.log import Checked, check
 from respool._cli.endings import Ending, Exit, worst
-from respool._cli.targets import Target
+from respool._cli.targets import Missing, Target
 from respool._cli.terminal import note, progress, say, say_json
-from respool._named import place
 from respool._named.home import homes
 
 _MOST = 20
@@ -26,9 +25,16 @@ def command(words: tuple[str, ...], is_all: bool, is_json: bool, directory: str 
 
     What is damaged is named with file and byte. Nothing is changed.
     """
-    found = [targets.found(word, directory) for word in _words(words, directory, is_all=is_all)]
+    found = targets.each(_words(words, directory, is_all=is_all), directory)
     codes, told = [], []
     for target in found:
+        if isinstance(target, Missing):
+            codes.append(target.ending.code)
+            if is_json:
+                told.append(_json_of_missing(target))
+            else:
+                _say_missing(target)
+            continue
         for checked in _checked(target):
             code = _code(checked)
             codes.append(code)
@@ -43,8 +49,11 @@ def command(words: tuple[str, ...], is_all: bool, is_json: bool, directory: str 
 
 def _words(words: tuple[str, ...], directory: str | None, *, is_all: bool) -> list[str]:
     if is_all:
-        named = (home for home in homes(place.root(directory)) if home.top() is not None)
-        return [*words, *(home.name for home in named)]
+        root = directories.there(directory)
+        named = [home.name for home in homes(root) if home.top() is not None]
+        if not named:
+            note(f"0 logs in {root}")
+        return [*words, *named]
     if not words:
         raise Ending(Exit.USAGE, "which log? Name one, or say --all", "respool ls lists the names")
     return list(words)
@@ -74,6 +83,12 @@ def _code(checked: Checked) -> Exit:
     if checked.log.state == "unreadable":
         return Exit.FAILED
     return Exit.OK if checked.log.state == "complete" else Exit.UNFINISHED
+
+
+def _say_missing(missing: Missing) -> None:
+    say(f"{missing.word}: {missing.ending.said}", "red")
+    for step in missing.ending.then:
+        note(step, indent=2)
 
 
 def _say(checked: Checked, target: Target, code: Exit) -> None:
@@ -112,6 +127,19 @@ def _say(checked: Checked, target: Target, code: Exit) -> None:
 def _after_damage(target: Target) -> list[str]:
     fill = "the next respool.named(...) fills it anew" if target.home else "fill it anew"
     return [f"Restore the files from a copy, or respool rm {target.written} and {fill}."]
+
+
+def _json_of_missing(missing: Missing) -> dict[str, Any]:
+    return {
+        "name": missing.word,
+        "exit": int(missing.ending.code),
+        "path": None,
+        "state": missing.state,
+        "error": missing.ending.said,
+        "batches": None,
+        "rows": None,
+        "damages": [],
+    }
 
 
 def _json(checked: Checked) -> dict[str, Any]:

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from respool._cli.checks import sections
+from respool._cli.rows import times
 
 _VERSION = 1
 _NOTHING = 255
@@ -150,5 +150,5 @@ def _of_integer(value: int, kind: pa.DataType) -> str:
     if pa.types.is_temporal(kind):
         with suppress(pa.ArrowException, OverflowError, NotImplementedError):
             stored = pa.array([value], pa.int32() if kind.bit_width == 32 else pa.int64())  # noqa: PLR2004
-            return str(pc.cast(stored.view(kind), pa.string())[0].as_py())
+            return str(times.iso(stored.view(kind))[0])
     return str(value)

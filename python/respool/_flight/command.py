@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import sys
@@ -32,7 +33,8 @@ def serve(
     ----------
     paths
         One directory, of a kept log or of named caches; or names of caches in the default directory, or
-        directories of kept logs, which are known by what they are called.
+        directories of kept logs, which are known by what they are called. A text is a path if it has a separator
+        in it, or begins with ``.`` or ``~``; else it is a name.
     location
         Where to listen.
     token
@@ -42,6 +44,8 @@ def serve(
 
     Raises
     ------
+    FileNotFoundError
+        If a directory or a name is not there.
     ValueError
         If one of `cert` and `key` is missing, or there is nothing to serve.
     """
@@ -62,20 +66,27 @@ def serve(
 
 
 def _caches(paths: Sequence[PathLike]) -> PathLike | dict[str, respool.StreamCacheView]:
-    first, *others = paths
-    if not others and Path(os.fsdecode(first)).expanduser().is_dir():
-        return first
+    directories = [_directory(one) for one in paths]
+    if len(directories) == 1 and directories[0] is not None:
+        return directories[0]
     found: dict[str, respool.StreamCacheView] = {}
-    for one in paths:
-        text = os.fsdecode(one)
-        directory = Path(text).expanduser().absolute()
-        is_directory = directory.is_dir()
-        name = called(directory) if is_directory else text
+    for one, directory in zip(paths, directories, strict=True):
+        name = os.fsdecode(one) if directory is None else called(directory)
         if name in found:
             raise ValueError(f"two of what is to be served are called {name!r}")
         found[name] = (
-            respool.open(directory)
-            if is_directory
-            else respool.named(name, directory=place.root(None))
+            respool.named(name, directory=place.root(None))
+            if directory is None
+            else respool.open(directory)
         )
     return found
+
+
+def _directory(one: PathLike) -> Path | None:
+    """Return the directory that is meant; None if it is a name."""
+    if isinstance(one, str) and os.sep not in one and not one.startswith((".", "~")):
+        return None
+    directory = Path(os.fsdecode(one)).expanduser().absolute()
+    if not directory.is_dir():
+        raise FileNotFoundError(errno.ENOENT, "nothing is kept there", str(directory))
+    return directory

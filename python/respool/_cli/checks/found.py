@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from respool._cli.logs import tidied, why
+from respool._cli.causes import tidied, why
 
 _AT = re.compile(r"(?:the log )?is damaged at byte (\d+) of this file: (.*)", re.DOTALL)
 

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 FORMATS = ("table", "csv", "json", "jsonl", "parquet", "arrow")
 
+MOST_ROWS = 50
+"""What a table has where nothing else is said."""
+
 _SUFFIXES = {
     ".csv": "csv",
     ".json": "json",
@@ -58,9 +61,15 @@ def of(chosen: str | None, output: str | None, *, is_json: bool = False) -> str:
     Ending
         If nothing says which, or it can't go there.
     """
+    if is_json and chosen not in {None, "json", "jsonl"}:
+        raise Ending(Exit.USAGE, f"--json is no --format {chosen}", "leave one of them out")
+    named = None if output is None else _SUFFIXES.get(Path(output).suffix.lower())
+    if named is not None:
+        option = f"--format {chosen}" if chosen else "--json" if is_json else ""
+        if option and named not in ({chosen} if chosen else {"json", "jsonl"}):
+            raise contradicted(str(output), named, option)
+        return named
     if is_json:
-        if chosen not in {None, "json", "jsonl"}:
-            raise Ending(Exit.USAGE, f"--json is no --format {chosen}", "leave one of them out")
         chosen = chosen or "json"
     if output is None:
         if chosen in _BINARY and is_terminal(sys.stdout):
@@ -70,8 +79,6 @@ def of(chosen: str | None, output: str | None, *, is_json: bool = False) -> str:
                 "name a file with --output, or give it to a program with |",
             )
         return chosen or "table"
-    suffix = Path(output).suffix.lower()
-    chosen = chosen or _SUFFIXES.get(suffix)
     if chosen is None:
         raise Ending(
             Exit.USAGE,
@@ -83,8 +90,28 @@ def of(chosen: str | None, output: str | None, *, is_json: bool = False) -> str:
     return chosen
 
 
-def write(reader: pa.RecordBatchReader, chosen: str, output: str | None, most_rows: int) -> None:
-    """Write rows as one of the formats, to a file that is there whole or not at all, or to standard output."""
+def contradicted(file: str, named: str, option: str) -> Ending:
+    """Return the ending where an option says another format than the name of a file."""
+    return Ending(
+        Exit.USAGE,
+        f"{file} is to be {named} by its name, and {option} is not that",
+        "leave the option out, or end the name otherwise",
+    )
+
+
+def refuse_what_is_there(file: Path, *, is_forced: bool) -> None:
+    """Refuse to replace a file, unless that is wanted."""
+    if file.is_file() and not is_forced:
+        raise Ending(Exit.USAGE, f"{file} is there already", "--force replaces it")
+
+
+def write(
+    reader: pa.RecordBatchReader, chosen: str, output: str | None, most_rows: int = MOST_ROWS
+) -> None:
+    """Write rows as one of the formats, to a file that is there whole or not at all, or to standard output.
+
+    Of ``most_rows`` only a table takes no more.
+    """
     # With all of Arrow, for which a shell that completes would wait.
     import pyarrow as pa  # noqa: PLC0415
 
