@@ -34,21 +34,19 @@ impl Export {
     }
 
     fn next(&mut self) -> Result<Option<RecordBatch>, ToldC> {
-        if are_due() {
-            let checked = enter(|| {
-                Signals
-                    .check()
-                    .map_err(|error| c_error(&Error::Interrupted(error)))
-            });
-            checked.unwrap_or_else(|| Err(c_error(&Error::Interrupted(SHUTTING_DOWN.into()))))?;
-        }
         match self.reader.poll() {
             Ok(Polled::Batch(batch)) => Ok(Some(batch)),
             Ok(Polled::End) => Ok(None),
             // Errors are told and dropped inside: one may hold an exception of Python.
             Ok(Polled::Pending) => {
                 let reader = &mut self.reader;
-                enter(|| reader.pull_batch(&Signals).map_err(|error| c_error(&error)))
+                let mut pull = || {
+                    if are_due() {
+                        Signals.check().map_err(Error::Interrupted)?;
+                    }
+                    reader.pull_batch(&Signals)
+                };
+                enter(|| pull().map_err(|error| c_error(&error)))
                     .unwrap_or_else(|| Err(c_error(&Error::Interrupted(SHUTTING_DOWN.into()))))
             }
             Err(error) => Err(c_error(&error)),
