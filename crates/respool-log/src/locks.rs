@@ -1,6 +1,7 @@
 //! The locks of all our crates: those of the standard library, which are not poisoned here.
 //!
-//! They are words of memory that the kernel waits at, and nothing else. `parking_lot` has one table of all who wait
+//! On Linux they are words of memory that the kernel waits at, and nothing else; elsewhere a child takes none that it
+//! has from its parent, but by `try_lock`. `parking_lot` has one table of all who wait
 //! in the process, with entries on their stacks: in a forked child the entries of threads that are not there stay in
 //! it, over memory that new threads get, and who waits then may go round in it for ever.
 

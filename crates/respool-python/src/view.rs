@@ -662,7 +662,8 @@ impl PyView {
     /// compression
     ///     ``"lz4"``, ``"zstd"`` or None.
     /// progress
-    ///     True: a bar of tqdm if that is installed (extra ``progress``), else a line on standard error. A
+    ///     True: in a terminal or a notebook a bar of tqdm, if that is installed (extra ``progress``), else a line on
+    ///     standard error. A
     ///     callable: called with batches and rows so far.
     ///
     /// Returns
@@ -732,7 +733,8 @@ impl PyView {
     /// path
     ///     The file, which is replaced if it is there.
     /// progress
-    ///     True: a bar of tqdm if that is installed (extra ``progress``), else a line on standard error. A
+    ///     True: in a terminal or a notebook a bar of tqdm, if that is installed (extra ``progress``), else a line on
+    ///     standard error. A
     ///     callable: called with batches and rows so far.
     /// row_group_size
     ///     The most rows of a row group.
@@ -796,7 +798,8 @@ impl PyView {
     /// Parameters
     /// ----------
     /// progress
-    ///     True: a bar of tqdm if that is installed (extra ``progress``), else a line on standard error. A
+    ///     True: in a terminal or a notebook a bar of tqdm, if that is installed (extra ``progress``), else a line on
+    ///     standard error. A
     ///     callable: called with batches and rows so far.
     ///
     /// Returns
