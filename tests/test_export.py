@@ -465,4 +465,6 @@ def test_an_error_of_the_source_is_none_of_the_file(make_from_iterable, path):
 def test_an_option_that_pyarrow_does_not_have(tmp_path):
     with pytest.raises(TypeError, match=r"to_parquet\(\) .*'nonsense'.*ParquetWriter"):
         respool.cache(pa.table({"n": [1]})).to_parquet(tmp_path / "out.parquet", nonsense=1)
+    with pytest.raises(TypeError, match=r"gives schema to pyarrow itself.*cast"):
+        respool.cache(pa.table({"n": [1]})).to_parquet(tmp_path / "out.parquet", schema=None)
     assert list(tmp_path.iterdir()) == []

@@ -269,7 +269,7 @@ def test_a_directory_of_names_and_a_log_are_served_as_they_are(log_dir):
             pass
         with respool.flight.open(server.uri, "one") as there:
             assert pa.table(there).equals(expected(2))
-        with pytest.raises(ValueError, match="nothing by that name"):
+        with pytest.raises(ValueError, match="no cache named 'three'; it has one, two"):
             respool.flight.open(server.uri, "three")
     path = respool.ls(root)[1].path
     with respool.flight.serve(path) as server, respool.flight.open(server.uri, "two") as there:

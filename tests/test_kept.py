@@ -389,3 +389,14 @@ def test_a_log_that_is_not_whole_is_an_error_to_every_engine(log_dir):
     ):
         with pytest.raises(error, match="is not whole"):
             read()
+
+
+def test_what_is_missing_of_a_log_is_told(path, log_dir, monkeypatch):
+    with respool.cache(Source(1), schema=SCHEMA, path=path) as cache:
+        cache.ingest_all()
+    (path / "_manifest").unlink()
+    with pytest.raises(FileNotFoundError, match="there is no _manifest, without which"):
+        respool.open(path)
+    monkeypatch.chdir(log_dir)
+    with pytest.raises(FileNotFoundError, match=r"a name is opened with respool\.named"):
+        respool.open("orders")

@@ -90,6 +90,12 @@ def _parquet_writer(
     try:
         return pq.ParquetWriter(file, schema, **options)
     except TypeError as error:
+        if "multiple values" in str(error):
+            name = next((name for name in ("schema", "where") if name in options), "that")
+            raise TypeError(
+                f"to_parquet() gives {name} to pyarrow itself: the file is at path=, and its schema that of the view, "
+                "which cast() changes"
+            ) from None
         if "unexpected keyword" not in str(error):
             raise
         said = str(error).replace("__cinit__()", "to_parquet()")

@@ -26,7 +26,7 @@ import duckdb
 
 import respool
 from respool import StreamCache, StreamCacheView
-from respool._duckdb import logs, registered
+from respool._duckdb import connection, logs, registered
 from respool._duckdb.scannable import scannable
 from respool._duckdb.version import IS_OLD
 from respool._named import ages, place
@@ -87,6 +87,7 @@ def register(
     >>> con.execute("select sum(n) from numbers").fetchone()
     (6,)
     """
+    connection.checked(con)
     return _registered(con, name, scannable(opened(cache, "register"), optimize=optimize))
 
 
@@ -181,6 +182,7 @@ def materialize(
     >>> respool.duckdb.materialize(con, "numbers", cache).aggregate("max(n)").fetchall()
     [(3,)]
     """
+    connection.checked(con)
     source = f"respool_{secrets.token_hex(8)}"
     create = "create or replace" if replace else "create"
     kind = "temp table" if temporary else "table"
@@ -271,6 +273,7 @@ def attach(
     ['numbers']
     [(6,)]
     """
+    connection.checked(con)
     seconds = ages.seconds(timeout, "timeout")
     root = place.root(directory)
     found, is_log = logs.found(root)
@@ -350,6 +353,7 @@ def from_query(
     >>> [con.sql("select max(n), max(s) from squares").fetchall() for _ in range(2)]
     [[(3, 9)], [(3, 9)]]
     """
+    connection.checked(con)
     batch_rows = from_on(
         batch_rows, 1, "batch_rows is how many rows DuckDB gives at a time, a number"
     )

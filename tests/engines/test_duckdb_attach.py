@@ -291,3 +291,16 @@ def test_a_path_that_goes_up_has_the_name_of_where_it_leads(con, log_dir, monkey
         assert respool.duckdb.attach(con, log_dir / directory) == ["raw"]
     monkeypatch.chdir(log_dir / "raw" / "below")
     assert respool.duckdb.attach(con, "..") == ["raw"]
+
+
+def test_what_is_no_connection_is_told_so(log_dir):
+    cache = respool.cache(pa.table({"n": [1]}))
+    for use in (
+        lambda con: respool.duckdb.attach(con, log_dir),
+        lambda con: respool.duckdb.register(con, "t", cache),
+        lambda con: respool.duckdb.materialize(con, "t", cache),
+        lambda con: respool.duckdb.from_query(con, "select 1"),
+    ):
+        for con in (None, "x.db"):
+            with pytest.raises(TypeError, match=r"con is a connection, as duckdb\.connect\(\) gives"):
+                use(con)

@@ -259,6 +259,10 @@ fn or_no_log(error: Error, directory: &Path) -> Error {
             let action = if holds_named_caches(directory) {
                 "named caches are opened with respool.named(name, fill, directory=...), \
                  and there is no respool log in"
+            } else if directory.join("_index").exists() {
+                "there is no _manifest, without which nothing of a log can be read, in"
+            } else if directory.components().count() == 1 && !directory.exists() {
+                "there is no respool log (a name is opened with respool.named, and respool.ls lists names)"
             } else {
                 "there is no respool log in"
             };

@@ -663,8 +663,7 @@ impl PyView {
     ///     ``"lz4"``, ``"zstd"`` or None.
     /// progress
     ///     True: in a terminal or a notebook a bar of tqdm, if that is installed (extra ``progress``), else a line on
-    ///     standard error. A
-    ///     callable: called with batches and rows so far.
+    ///     standard error. A callable: called with batches and rows so far.
     ///
     /// Returns
     /// -------
@@ -734,8 +733,7 @@ impl PyView {
     ///     The file, which is replaced if it is there.
     /// progress
     ///     True: in a terminal or a notebook a bar of tqdm, if that is installed (extra ``progress``), else a line on
-    ///     standard error. A
-    ///     callable: called with batches and rows so far.
+    ///     standard error. A callable: called with batches and rows so far.
     /// row_group_size
     ///     The most rows of a row group.
     /// **options
@@ -799,8 +797,7 @@ impl PyView {
     /// ----------
     /// progress
     ///     True: in a terminal or a notebook a bar of tqdm, if that is installed (extra ``progress``), else a line on
-    ///     standard error. A
-    ///     callable: called with batches and rows so far.
+    ///     standard error. A callable: called with batches and rows so far.
     ///
     /// Returns
     /// -------

@@ -37,6 +37,8 @@ LOGGER = logging.getLogger("respool.flight")
 _VALID = 3600
 """Seconds for which a range may be asked for again, as far as is promised; it holds for as long as the log is there."""
 _MOST_ENDPOINTS = 1024
+_MOST_NAMES = 10
+"""Names that are told to who asks for none of them."""
 Call = TypeVar("Call", bound="Callable[..., Any]")
 
 
@@ -161,7 +163,7 @@ class Service(flight.FlightServerBase):
                 raise told.refusal(f"this server has {len(names)} caches: ask for one by its name")
             served = self._shelf.by_name(names[0])
         if served is None:
-            raise told.refusal("this server has nothing by that name")
+            raise told.refusal(_nothing(wanted, self._shelf.names()))
         return served
 
     def _info(
@@ -208,6 +210,13 @@ def _wanted(descriptor: flight.FlightDescriptor) -> Wanted:
     if len(path) == 1:
         return by_text(path[0].decode("utf-8", "replace"))
     raise TicketError("a descriptor is a name, an identity or a command of respool")
+
+
+def _nothing(wanted: Wanted, names: list[str]) -> str:
+    """Say to who may ask that there is nothing of the kind, and what there is."""
+    what = "log of that identity" if wanted.name is None else f"cache named {wanted.name!r}"
+    there = ", ".join(names[:_MOST_NAMES]) + (", ..." if len(names) > _MOST_NAMES else "")
+    return f"this server has no {what}; it has {there or 'none'}"
 
 
 def _schema(served: Served, shown: Shown) -> pa.Schema:
