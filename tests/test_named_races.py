@@ -11,7 +11,7 @@ import pytest
 import respool
 from folders import inside
 from respool import _ours
-from respool._named import lock, place, removal
+from respool._named import layout, lock, place, removal
 
 
 @pytest.fixture
@@ -73,7 +73,7 @@ def test_a_quota_that_others_have_used_up_is_nought(log_dir, put, monkeypatch):
 
 def test_prune_spares_what_is_filled_just_before_it_locks_the_name(log_dir, put, monkeypatch):
     (log_dir / "trips").mkdir(mode=0o700)
-    (log_dir / "trips" / "lock").touch()
+    (log_dir / "trips" / "lock").write_bytes(layout.MARK)
     held = lock.held
 
     def meanwhile(home, timeout):

@@ -1,8 +1,8 @@
 """The directory of one name.
 
-It holds a file to lock and numbered directories, each for one log. The highest that is a log is the
-current one. A log is there or not by the renaming of its manifest, so there is always one whole answer.
-The last that is whole stays until a newer one is.
+It holds a file to lock, with the mark that makes it ours, and numbered directories, each for one log. The
+highest that is a log is the current one. A log is there or not by the renaming of its manifest, so there is
+always one whole answer. The last that is whole stays until a newer one is.
 """
 
 import errno
@@ -45,13 +45,9 @@ class Home:
         """Return the home of a name, which need not be there."""
         return cls(name, root / names.directory_of(names.check(name)))
 
-    def has_lock(self) -> bool:
-        """Tell whether there is a file to lock, which is there before all others."""
-        return os.path.lexists(self.path / layout.LOCK)
-
     def is_begun(self) -> bool:
-        """Tell whether somebody made it for the name: it has a file to lock, or had one beside its logs."""
-        return self.has_lock() or layout.holds_only_logs(self.path)
+        """Tell whether it was made for the name: it has our file to lock, which is there before all others."""
+        return layout.is_home(self.path)
 
     def is_there(self) -> bool:
         """Tell whether there is a directory for the name.
@@ -66,13 +62,12 @@ class Home:
         if not place.is_there(self.path):
             return False
         with suppress(FileNotFoundError):
-            # Asked again, as somebody may make it just now: the file to lock comes before all others.
-            if self.has_lock() or not any(self.path.iterdir()) or self.is_begun():
+            # Asked again, as somebody may make it just now.
+            if self.is_begun() or layout.is_free(self.path) or self.is_begun():
                 return True
             raise FileExistsError(
                 errno.EEXIST,
-                f"it holds what respool did not put there ({layout.shown(self.path)}), so nothing can be named "
-                f"{self.name!r} in this place",
+                f"{layout.strangers(self.path)}, so nothing can be named {self.name!r} in this place",
                 str(self.path),
             )
         return False
@@ -137,11 +132,9 @@ class Home:
         return None
 
     def use(self) -> None:
-        """Note that it is used now, in the file to lock, which is made again if somebody deleted it."""
+        """Note that it is used now, in the file to lock."""
         # On a file system that can only be read this matters to nobody.
         with suppress(OSError):
-            if not self.has_lock():
-                (self.path / layout.LOCK).touch(0o600)
             os.utime(self.path / layout.LOCK, follow_symlinks=False)
 
     def used(self) -> float:
@@ -155,8 +148,7 @@ class Home:
 def homes(root: Path) -> Iterator[Home]:
     """Yield what is in a directory of named caches, in the order of the names.
 
-    What is not ours is passed over: links, others' directories, directories of another purpose. So is a name
-    whose file to lock somebody deleted, until it is asked for: logs that nobody named may look the same.
+    What is not ours is passed over: links, others' directories, directories of another purpose.
     """
     try:
         with place.explained("cannot list it"):
@@ -171,7 +163,7 @@ def homes(root: Path) -> Iterator[Home]:
                 continue
             home = Home(name, root / directory)
             place.check(home.path)
-            if home.has_lock():
+            if home.is_begun():
                 yield home
 
 

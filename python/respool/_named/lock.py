@@ -39,6 +39,8 @@ def held(home: Path, timeout: float | None) -> Iterator[None]:
         If somebody else holds it for longer than so many seconds.
     PermissionError
         If the directory is not ours.
+    FileExistsError
+        If the file to lock is somebody else's.
     """
     process = os.getpid()
     end = None if timeout is None else time.monotonic() + timeout
@@ -80,6 +82,7 @@ def _tried(home: Path) -> FileIO | None:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         # Of a name that was removed meanwhile this locks a file that nobody finds any more.
         if os.path.samestat(os.fstat(handle.fileno()), path.lstat()):
+            _mark(home, handle.fileno())
             _HELD[id(handle)] = handle
             return handle
     except (BlockingIOError, FileNotFoundError):
@@ -89,6 +92,19 @@ def _tried(home: Path) -> FileIO | None:
         raise
     handle.close()
     return None
+
+
+def _mark(home: Path, lock: int) -> None:
+    """Make the directory that of a name by what is in its file to lock, if that was made just now."""
+    if layout.is_home(home):
+        return
+    if not layout.is_free(home):
+        raise FileExistsError(errno.EEXIST, layout.strangers(home), str(home))
+    with place.explained("cannot mark the directory of the name"):
+        os.pwrite(lock, layout.MARK, 0)
+        # On the disk before any log: without it those would be nobody's after a power failure.
+        os.fsync(lock)
+        place.sync(home)
 
 
 def _opener(path: str, _flags: int) -> int:

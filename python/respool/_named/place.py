@@ -155,10 +155,27 @@ def made(directory: Path) -> Path:
     while True:
         with suppress(FileExistsError):
             directory.mkdir(mode=0o700)
+            sync(directory.parent)
         # Somebody may remove what was there just now; what it is to be in is missed by `mkdir`.
         with suppress(FileNotFoundError):
             check(directory)
             return directory
+
+
+def sync(directory: Path) -> None:
+    """Let what was made in a directory be there after a power failure."""
+    try:
+        handle = os.open(directory, os.O_RDONLY | os.O_CLOEXEC | os.O_DIRECTORY)
+    except PermissionError:  # one may make something in what one may not list
+        return
+    try:
+        os.fsync(handle)
+    except OSError as error:
+        # Some file systems have no such thing for directories.
+        if error.errno not in {errno.EINVAL, errno.ENOTSUP}:
+            raise
+    finally:
+        os.close(handle)
 
 
 @explained("cannot look at it")

@@ -1,6 +1,7 @@
 """Taking logs away, but from nobody who uses them; and never a file that is not one of a log's."""
 
 import errno
+import re
 import secrets
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -12,6 +13,8 @@ from respool._named.home import Home, homes, size_of
 
 _REMOVED = ".removed-"
 """Begins the names of directories with logs that had a name. No name begins so."""
+
+_GRAVE = re.compile(r"\.removed-[0-9a-f]{16}")
 
 
 def discard(log: Path) -> bool:
@@ -164,9 +167,11 @@ def shrink(root: Path, most: int, keep: Home | None = None) -> list[str]:
     for home in sorted(homes(root), key=lambda home: (home.used(), home.name)):
         if taken <= most:
             break
+        is_there = home.top() is not None
         if home != keep and (freed := drop(home)) is not None:
             taken -= freed
-            dropped.append(home.name)
+            if is_there:
+                dropped.append(home.name)
     return dropped
 
 
@@ -174,7 +179,7 @@ def sweep_graves(root: Path) -> None:
     """Remove of what was buried what nobody uses any more."""
     with suppress(FileNotFoundError):
         for path in root.iterdir():
-            if path.name.startswith(_REMOVED):
+            if _GRAVE.fullmatch(path.name):
                 with suppress(OSError):
                     place.check(path)
                     _sweep_grave(Home(path.name, path))
@@ -188,8 +193,8 @@ def _sweep_grave(home: Home) -> None:
 
 
 def _let_go(home: Home) -> None:
-    """Remove the directory of a name that has no logs, unless something else is in it."""
+    """Remove the directory of a name that has no logs, unless something else is in it: then it stays the name's."""
     with suppress(OSError):
-        (home.path / layout.LOCK).unlink()
-    with suppress(OSError):
-        home.path.rmdir()
+        if [path.name for path in home.path.iterdir()] == [layout.LOCK] and home.is_begun():
+            (home.path / layout.LOCK).unlink()
+            home.path.rmdir()
