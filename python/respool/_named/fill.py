@@ -12,7 +12,9 @@ from respool._named.get import got
 from respool._named.hit import Wanted
 from respool._named.home import Home
 from respool._named.keys import Plain
+from respool._named.room import Room
 from respool._native import Budget, StreamCache
+from respool.exceptions import DiskCapacityError
 from respool.typing import ArrowSchemaExportable, BatchRows, ByteSize, Event, PathLike, Source
 
 
@@ -77,10 +79,11 @@ def named(
     quota
         Bytes, or text such as ``"50 GiB"`` or ``"10%"`` of the whole disk, that all caches of the directory
         may take together; if None, what ``RESPOOL_CACHE_QUOTA`` says, or as much as there is. Before
-        a fill the least recently used are removed to make room for it. It may take what is free then, so
-        fills that run at the same time may exceed the quota together. Where there is no room for what the
-        name had and another one of that size, what it had goes first; what is larger than the room beside it
-        is refused, and :func:`respool.rm` makes more.
+        a fill the least recently used that nobody uses are removed to make room for it, unless it can't begin
+        even so. It may take what is free then, so fills that run at the same time may exceed the quota together.
+        Where there is no room for what the name had and another one of that size, what it had goes: with
+        ``ingest=True`` not before the new one has run into its bound, else first. What is larger than the room
+        beside it is refused, and :func:`respool.rm` makes more.
     memory
         As for :func:`respool.cache`.
     compression, prefetch, batch_rows, coalesce_rows, schema, metadata, allow_tmpfs
@@ -107,6 +110,8 @@ def named(
     ------
     BaseException
         What ``fill`` raises. What was there by that name is still there.
+    DiskCapacityError
+        If the quota has no room for it. Its notes (``__notes__``) say which names were removed before.
     ValueError
         If the name is none, or an argument makes no sense, or the directory is memory itself (tmpfs), or
         nothing names one and this user has no home; ``fill`` is not called then. Or if what is there was
@@ -198,19 +203,28 @@ def named(
     options["allow_tmpfs"] = allow_tmpfs
     quotas.chosen(quota, None)
     home = Home.of(place.root(directory), name)
-    cache = got(home, fill, wanted, quota, options)
+    cache, room = got(home, fill, wanted, quota, options, ingest=ingest)
     if ingest:
         # Without the lock: others may have what is stored meanwhile.
-        _ingested(cache, progress=progress)
+        _ingested(cache, room, progress=progress)
         removal.tidy(home)
     return cache
 
 
-def _ingested(cache: StreamCache, *, progress: bool | Callable[[int, int], object]) -> None:
+def _ingested(
+    cache: StreamCache, room: Room | None, *, progress: bool | Callable[[int, int], object]
+) -> None:
     """Read to the end what somebody gets only then."""
     try:
-        cache.ingest_all(progress=progress)
-    except BaseException:
+        try:
+            cache.ingest_all(progress=progress)
+        except DiskCapacityError:
+            if room is None or not room.more(cache):
+                raise
+            cache.ingest_all(progress=progress)
+    except BaseException as error:
+        if room is not None:
+            room.note(error)
         # As long as somebody keeps the exception, as a shell does, the frames in it keep the cache, which nobody can
         # close, read on or resume then; and others would follow it.
         with suppress(OSError):

@@ -131,6 +131,12 @@ class Home:
                 return number
         return None
 
+    def size(self) -> int:
+        """Return the bytes of its logs, of what is left of others, and of its file to lock."""
+        logs = (self.log(number) for number in self.numbers())
+        own = sum(size_of(log) for log in logs if layout.is_log(log) or layout.is_ours(log))
+        return own + (len(layout.MARK) if self.is_begun() else 0)
+
     def use(self) -> None:
         """Note that it is used now, in the file to lock."""
         # On a file system that can only be read this matters to nobody.
@@ -168,13 +174,16 @@ def homes(root: Path) -> Iterator[Home]:
 
 
 def size_of(directory: Path) -> int:
-    """Return the bytes of all files in a directory and below it. Links are not followed."""
+    """Return the bytes of all files in a directory and below it. Links are not followed.
+
+    What can't be looked at counts for nothing: it is not a log's.
+    """
     total = 0
     pending = [directory]
     while pending:
-        with suppress(FileNotFoundError, NotADirectoryError), os.scandir(pending.pop()) as entries:
+        with suppress(OSError), os.scandir(pending.pop()) as entries:
             for entry in entries:
-                with suppress(FileNotFoundError):
+                with suppress(OSError):
                     there = entry.stat(follow_symlinks=False)
                     if stat.S_ISDIR(there.st_mode):
                         pending.append(Path(entry.path))

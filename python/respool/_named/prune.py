@@ -87,8 +87,8 @@ def prune(
     Parameters
     ----------
     max_bytes
-        Bytes, or text such as ``"50 GiB"``: the least recently used go until all files of the directory
-        take no more. ``"10%"`` is a share of the whole disk, not of what the caches take now.
+        Bytes, or text such as ``"50 GiB"``: the least recently used go until all of them take no more; other
+        files in the directory don't count. ``"10%"`` is a share of the whole disk, not of what the caches take now.
     older_than
         Seconds, or a ``datetime.timedelta``: what :func:`respool.named` did not give for so long goes.
     directory

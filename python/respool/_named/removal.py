@@ -9,7 +9,7 @@ from pathlib import Path
 
 from respool import _native
 from respool._named import layout, lock, place
-from respool._named.home import Home, homes, size_of
+from respool._named.home import Home, homes
 
 _REMOVED = ".removed-"
 """Begins the names of directories with logs that had a name. No name begins so."""
@@ -59,14 +59,14 @@ def _known(home: Home) -> Iterator[Path]:
         yield last.path
 
 
-def bury(home: Home) -> Path:
+def bury(home: Home) -> Home:
     """Let a name be known no more; remove what nobody uses. To be called under its lock.
 
     What is not a log's stays where it is. So does a log that somebody uses where such things are in it.
 
     Returns
     -------
-    Path
+    Home
         Where the logs are that somebody uses, if there are any.
 
     Raises
@@ -79,7 +79,7 @@ def bury(home: Home) -> Path:
         raise _stuck(home.log(top))
     # From here on somebody else may lock the name, and fill it.
     _let_go(home)
-    return grave.path
+    return grave
 
 
 def _entomb(home: Home, known: list[Path]) -> Home:
@@ -144,18 +144,23 @@ def drop(home: Home, is_doomed: Callable[[], bool] = lambda: True) -> int | None
     with suppress(OSError), lock.held(home.path, 0):
         if not is_doomed():
             return None
-        before = size_of(home.path)
+        before = home.size()
         known = list(_known(home))
         # First, or what was replaced would come back if this process were killed in between.
         _entomb(home, known)
         if all(map(discard, known)):
             grave = bury(home)
-            return before - size_of(grave) - size_of(home.path)
+            return before - grave.size() - home.size()
     return None
 
 
+def taken(root: Path) -> int:
+    """Return the bytes of all logs that have a name in a directory, or had one. What else is there does not count."""
+    return sum(home.size() for home in homes(root)) + sum(grave.size() for grave in graves(root))
+
+
 def shrink(root: Path, most: int, keep: Home | None = None) -> list[str]:
-    """Let the least recently used go, until everything takes no more than so many bytes.
+    """Let the least recently used go, until all together take no more than so many bytes.
 
     Returns
     -------
@@ -163,26 +168,34 @@ def shrink(root: Path, most: int, keep: Home | None = None) -> list[str]:
         The names that are gone. Who is used stays, so there may be more bytes than wanted.
     """
     dropped = []
-    taken = size_of(root)
+    left = taken(root)
     for home in sorted(homes(root), key=lambda home: (home.used(), home.name)):
-        if taken <= most:
+        if left <= most:
             break
         is_there = home.top() is not None
         if home != keep and (freed := drop(home)) is not None:
-            taken -= freed
+            left -= freed
             if is_there:
                 dropped.append(home.name)
     return dropped
 
 
-def sweep_graves(root: Path) -> None:
-    """Remove of what was buried what nobody uses any more."""
+def graves(root: Path) -> list[Home]:
+    """Return what was buried in a directory."""
+    found = []
     with suppress(FileNotFoundError):
         for path in root.iterdir():
             if _GRAVE.fullmatch(path.name):
                 with suppress(OSError):
                     place.check(path)
-                    _sweep_grave(Home(path.name, path))
+                    found.append(Home(path.name, path))
+    return found
+
+
+def sweep_graves(root: Path) -> None:
+    """Remove of what was buried what nobody uses any more."""
+    for grave in graves(root):
+        _sweep_grave(grave)
 
 
 def _sweep_grave(home: Home) -> None:
