@@ -3,7 +3,7 @@
 import os
 import sys
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 
 import pyarrow as pa
 import pytest
@@ -52,6 +52,45 @@ def test_a_removal_that_is_cut_short_brings_nothing_back(log_dir, put, monkeypat
     with pytest.raises(FileNotFoundError):
         respool.named("trips", directory=log_dir)
     assert pa.table(monday)["key"].to_pylist() == ["monday"]
+
+
+@pytest.mark.parametrize(
+    ("where", "options"),
+    [
+        ("sweep", {}),
+        ("sweep", {"quota": "1 MB"}),
+        ("tidy", {"ingest": True}),
+        ("held", {}),
+    ],
+)
+def test_who_is_interrupted_before_he_gets_the_cache_leaves_the_name(
+    log_dir, put, monkeypatch, where, options
+):
+    """Who has the exception, as a shell does, has the frames that it came through."""
+    put("old").close()
+
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    @contextmanager
+    def held(*_):
+        yield
+        raise KeyboardInterrupt
+
+    if where == "held":
+        monkeypatch.setattr(lock, "held", held)
+    else:
+        monkeypatch.setattr(removal, where, interrupted)
+    with pytest.raises(KeyboardInterrupt) as kept:
+        respool.named(
+            "trips", lambda: pa.table({"x": [1]}), key="new", directory=log_dir, **options
+        )
+    monkeypatch.undo()
+    (one,) = respool.ls(log_dir)
+    assert one.state == ("complete" if where == "tidy" else "abandoned")
+    assert respool.rm("trips", log_dir) is None
+    assert inside(log_dir) == []
+    assert kept.value is not None
 
 
 def test_a_quota_that_others_have_used_up_is_nought(log_dir, put, monkeypatch):

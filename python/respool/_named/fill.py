@@ -2,13 +2,12 @@
 
 import datetime as dt
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from typing import Any, Literal
 
 from respool import _native
 from respool._named import ages, keys, place, removal
 from respool._named import quota as quotas
-from respool._named.get import got
+from respool._named.get import got, left
 from respool._named.hit import Wanted
 from respool._named.home import Home
 from respool._named.keys import Plain
@@ -205,9 +204,16 @@ def named(
     home = Home.of(place.root(directory), name)
     cache, room = got(home, fill, wanted, quota, options, ingest=ingest)
     if ingest:
-        # Without the lock: others may have what is stored meanwhile.
-        _ingested(cache, room, progress=progress)
-        removal.tidy(home)
+        try:
+            # Without the lock: others may have what is stored meanwhile.
+            _ingested(cache, room, progress=progress)
+            removal.tidy(home)
+        except BaseException as error:
+            # Else nobody could close it, read on or resume, and others would follow it.
+            left(cache)
+            if room is not None:
+                room.note(error)
+            raise
     return cache
 
 
@@ -216,17 +222,10 @@ def _ingested(
 ) -> None:
     """Read to the end what somebody gets only then."""
     try:
-        try:
-            cache.ingest_all(progress=progress)
-        except DiskCapacityError:
-            if room is None or not room.more(cache):
-                raise
-            cache.ingest_all(progress=progress)
-    except BaseException as error:
-        if room is not None:
-            room.note(error)
-        # As long as somebody keeps the exception, as a shell does, the frames in it keep the cache, which nobody can
-        # close, read on or resume then; and others would follow it.
-        with suppress(OSError):
-            cache.close()
-        raise
+        cache.ingest_all(progress=progress)
+    except DiskCapacityError:
+        if room is None or not room.more(cache):
+            raise
+    else:
+        return
+    cache.ingest_all(progress=progress)

@@ -1,6 +1,7 @@
 """Get what a name stands for, or begin to fill it."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from respool import _native
@@ -44,16 +45,42 @@ def got(
         with place.explained("cannot make the directory"):
             root.parent.mkdir(parents=True, exist_ok=True)
             place.made(root)
-    with lock.held(home.path, wanted.timeout):
-        seen = look(home, wanted, is_locked=True)
-        if seen.cache is not None:
-            return seen.cache, None
-        if fill is None:
-            raise refused.nothing(home, wanted, seen)
-        most = quotas.chosen(quota, root)
-        source = filling.source_of(home, fill)
-        room = None if most is None else Room.of(home, seen.newest, most)
-        return _begun(home, source, wanted, room, options, ingest=ingest), room
+    cache = None
+    try:
+        with lock.held(home.path, wanted.timeout):
+            cache, room = _locked(home, fill, wanted, quota, options, ingest=ingest)
+    except BaseException:
+        left(cache)
+        raise
+    return cache, room
+
+
+def _locked(
+    home: Home,
+    fill: Callable[[], Source] | None,
+    wanted: Wanted,
+    quota: ByteSize | None,
+    options: dict[str, Any],
+    *,
+    ingest: bool,
+) -> tuple[StreamCache, Room | None]:
+    """Look again, now that nobody else changes what is there, and fill."""
+    seen = look(home, wanted, is_locked=True)
+    if seen.cache is not None:
+        return seen.cache, None
+    if fill is None:
+        raise refused.nothing(home, wanted, seen)
+    most = quotas.chosen(quota, home.path.parent)
+    source = filling.source_of(home, fill)
+    room = None if most is None else Room.of(home, seen.newest, most)
+    return _begun(home, source, wanted, room, options, ingest=ingest), room
+
+
+def left(cache: StreamCache | None) -> None:
+    """Close what nobody will get: who has the exception keeps the frames in it, and what is in them."""
+    if cache is not None:
+        with suppress(OSError):
+            cache.close()
 
 
 def _tidy(home: Home, seen: Seen) -> None:
@@ -88,9 +115,15 @@ def _begun(
         )
     except DiskCapacityError as error:
         raise error if room is None else room.refused(error) from None
-    home.use()
-    if room is None:
-        removal.sweep(home, number, last.number if last else None)
-    else:
-        room.make(cache, number, waits=ingest)
+    try:
+        home.use()
+        if room is None:
+            removal.sweep(home, number, last.number if last else None)
+        else:
+            room.make(cache, number, waits=ingest)
+    except BaseException as error:
+        left(cache)
+        if room is not None:
+            room.note(error)
+        raise
     return cache
