@@ -71,9 +71,11 @@ def _locked(
     if fill is None:
         raise refused.nothing(home, wanted, seen)
     most = quotas.chosen(quota, home.path.parent)
-    source = filling.source_of(home, fill)
-    room = None if most is None else Room.of(home, seen.newest, most)
-    return _begun(home, source, wanted, room, options, ingest=ingest), room
+    # The source may run code, too, when its schema is asked for.
+    with filling.under_way(home):
+        source = fill()
+        room = None if most is None else Room.of(home, seen.newest, most)
+        return _begun(home, source, wanted, room, options, ingest=ingest), room
 
 
 def left(cache: StreamCache | None) -> None:

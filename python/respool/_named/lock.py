@@ -69,6 +69,22 @@ def held(home: Path, timeout: float | None) -> Iterator[None]:
             handle.close()
 
 
+def is_held(home: Path) -> bool:
+    """Tell whether somebody holds the lock of a name's directory. Takes it for a moment, if nobody does."""
+    try:
+        handle = os.open(home / layout.LOCK, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(handle, fcntl.LOCK_UN)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(handle)
+    return False
+
+
 def _tried(home: Path) -> FileIO | None:
     path = home / layout.LOCK
     with place.explained("cannot make the directory of the name"):
