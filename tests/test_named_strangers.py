@@ -211,7 +211,15 @@ def test_what_is_left_of_a_log_is_no_stranger(place, left):
     assert respool.named("trips", fill, directory=place, ingest=True).num_rows == 500
     assert respool.named("zones", fill, key="new", directory=place, ingest=True).num_rows == 500
     assert inside(place / "trips") == ["00000001", "lock"]
-    assert inside(place / "zones") == ["00000008", "lock"]
+    assert inside(place / "zones") == ["00000002", "lock"]
+
+
+@pytest.mark.parametrize("digits", [8, 18, 19, 255])
+def test_a_directory_of_any_number_of_digits_stops_no_fill(place, digits):
+    (place / "trips" / ("9" * digits)).mkdir(0o700)
+    for key in ("1", "2"):
+        respool.named("trips", fill, key=key, directory=place, ingest=True).close()
+        assert respool.named("trips", pytest.fail, key=key, directory=place).num_rows == 500
 
 
 @pytest.mark.parametrize("name", [".removed-by-me", ".removed-0123456789abcdef"])

@@ -79,8 +79,12 @@ class Home:
         ]
 
     def next_number(self) -> int:
-        """Return a number that is higher than all others."""
-        return max(layout.numbers(self.path), default=0) + 1
+        """Return a number that is higher than those of all logs, and that nothing else has."""
+        taken = set(layout.numbers(self.path))
+        number = max((one for one in taken if layout.is_log(self.log(one))), default=0) + 1
+        while number in taken:
+            number += 1
+        return number
 
     def log(self, number: int) -> Path:
         """Return where a log is."""

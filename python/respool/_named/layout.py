@@ -20,7 +20,7 @@ LOCK = "lock"
 MARK = b"respool: the lock of a name, whose logs are beside it\n"
 """What is in the file to lock, and makes the directory that of a name: it is ours by nothing else."""
 
-_NUMBER = re.compile(r"[0-9]{8}|[1-9][0-9]{8,}")
+_NUMBER = re.compile(r"[0-9]{8}|[1-9][0-9]{8,17}")
 _SEGMENT = re.compile(r"[0-9]{8,}\.arrows?")
 
 
