@@ -85,14 +85,17 @@ def bury(home: Home) -> Home:
 def _entomb(home: Home, known: list[Path]) -> Home:
     """Move logs of a name to a grave, all but those, and remove there what nobody uses."""
     grave = Home(home.name, home.path.with_name(_REMOVED + secrets.token_hex(8)))
+    for number in home.numbers():
+        # What can't be removed would take room for good where nobody sees it. All of them first: else there would be
+        # half a name.
+        if layout.is_log(home.log(number)):
+            place.check_ours(home.log(number))
     # The current one last: until it is gone, nothing older is found.
     for number in sorted(home.numbers()):
         log = home.log(number)
         if log in known:
             continue
         if layout.is_log(log) and layout.is_ours(log):
-            # What can't be removed would take room for good where nobody sees it.
-            place.check_ours(log)
             # Moved first, so that nobody meets one that is half removed. Readers keep their directories open, and
             # find their files wherever those are moved.
             _move(log, grave.path)
