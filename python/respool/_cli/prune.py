@@ -115,7 +115,11 @@ def _going(root: Path, older_than: float | None, max_bytes: str | None) -> list[
         if home.top() is not None and not _is_used(home)
     ]
     now = time.time()
-    goes = [one for one in unused if older_than is not None and now - one.home.used() >= older_than]
+    goes = [
+        one
+        for one in unused
+        if older_than is not None and now - min(now, one.home.used()) >= older_than
+    ]
     if max_bytes is not None:
         left = taken(root) - sum(one.size for one in goes)
         most = quota.bytes_of(max_bytes, root, "--max-bytes")
