@@ -299,6 +299,20 @@ def test_a_name_with_a_log_that_others_may_write_to_stays_whole(log_dir):
     del opened
 
 
+def test_what_is_made_is_there_after_a_power_failure(log_dir, monkeypatch):
+    synced, fsync = set(), os.fsync
+
+    def noted(handle):
+        synced.add(os.fstat(handle).st_ino)
+        fsync(handle)
+
+    monkeypatch.setattr(os, "fsync", noted)
+    respool.named("trips", fill, directory=log_dir / "new" / "caches", ingest=True)
+    home = log_dir / "new" / "caches" / "trips"
+    for path in (log_dir, log_dir / "new", log_dir / "new" / "caches", home, home / "lock"):
+        assert path.stat().st_ino in synced, path
+
+
 def test_a_log_that_others_may_write_to_stays_where_it_is_seen(log_dir):
     """Out of sight it would take room for good, as nobody can remove it."""
     respool.named("trips", Source().reader, directory=log_dir, ingest=True).close()

@@ -1,6 +1,7 @@
 """What somebody is told for whom named caches can do nothing: by whom, where, and what to do."""
 
 import pwd
+import sys
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -47,6 +48,13 @@ def test_an_error_of_the_system_says_what_was_done_and_what_to_do(log_dir):
     with pytest.raises(NotADirectoryError, match=r"cannot look at it.*RESPOOL_CACHE_DIR") as error:
         respool.named("trips", fill, directory=log_dir / "file" / "caches")
     assert error.value.filename == str(log_dir / "file" / "caches")
+
+
+def test_where_nothing_can_be_made_it_says_so():
+    place = "/proc/caches" if sys.platform == "linux" else "/dev/caches"
+    with pytest.raises(OSError, match=r"cannot make the directory: .*RESPOOL_CACHE_DIR") as error:
+        respool.named("trips", fill, directory=place)
+    assert error.value.filename == place
 
 
 def test_an_error_of_the_fill_stays_as_it_is(log_dir):

@@ -42,9 +42,7 @@ def got(
     if fill is not None:
         if not options["allow_tmpfs"]:
             _native._check_place(place.nearest(home.path))  # noqa: SLF001
-        with place.explained("cannot make the directory"):
-            root.parent.mkdir(parents=True, exist_ok=True)
-            place.made(root)
+        place.made_with_parents(root)
     cache = None
     try:
         with lock.held(home.path, wanted.timeout):
