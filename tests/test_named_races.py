@@ -73,7 +73,7 @@ def test_who_is_interrupted_before_he_gets_the_cache_leaves_the_name(
         raise KeyboardInterrupt
 
     @contextmanager
-    def held(*_):
+    def held(*_, **__):
         yield
         raise KeyboardInterrupt
 
@@ -175,9 +175,9 @@ def test_what_is_left_just_before_it_is_followed_is_filled_anew(log_dir, monkeyp
 
     held = lock.held
 
-    def and_then(home, timeout):
+    def and_then(home, timeout, **options):
         monkeypatch.setattr(respool._native, "_peek", closed)
-        return held(home, timeout)
+        return held(home, timeout, **options)
 
     # As if another process filled it.
     monkeypatch.setattr(_ours, "share", lambda identity: None)

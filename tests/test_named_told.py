@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 import respool
+from respool._named import lock
 from sources import Source
 
 
@@ -55,6 +56,19 @@ def test_where_nothing_can_be_made_it_says_so():
     with pytest.raises(OSError, match=r"cannot make the directory: .*RESPOOL_CACHE_DIR") as error:
         respool.named("trips", fill, directory=place)
     assert error.value.filename == place
+
+
+def test_who_waits_for_nothing_is_not_told_of_who_only_looks(log_dir, monkeypatch):
+    """Another process that tidies up, or prunes, has the lock for some milliseconds."""
+    tried, times = lock._tried, []
+
+    def busy_at_first(home):
+        times.append(1)
+        return None if len(times) == 1 else tried(home)
+
+    monkeypatch.setattr(lock, "_tried", busy_at_first)
+    respool.named("trips", fill, directory=log_dir, timeout=0).close()
+    assert len(times) == 2
 
 
 def test_an_error_of_the_fill_stays_as_it_is(log_dir):

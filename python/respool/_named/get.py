@@ -45,7 +45,7 @@ def got(
         place.made_with_parents(root)
     cache = None
     try:
-        with lock.held(home.path, wanted.timeout):
+        with lock.held(home.path, wanted.timeout, patience=lock.PATIENCE):
             cache, room = _locked(home, fill, wanted, quota, options, ingest=ingest)
     except BaseException:
         left(cache)

@@ -18,6 +18,9 @@ with suppress(ImportError):  # there are no named caches without it: see `place.
 _FIRST_PAUSE = 0.001
 _LONGEST_PAUSE = 0.05
 
+PATIENCE = 0.05
+"""Seconds that somebody may have the lock of a name to look at it, or to tidy up. Who fills it has it for longer."""
+
 _HELD: WeakValueDictionary[int, FileIO] = WeakValueDictionary()
 """The locks that this process holds. One that Ctrl-C left behind is closed when nobody has it any more."""
 
@@ -28,10 +31,19 @@ def _ours() -> list[FileIO]:
 
 
 @contextmanager
-def held(home: Path, timeout: float | None) -> Iterator[None]:
+def held(home: Path, timeout: float | None, *, patience: float = 0) -> Iterator[None]:
     """Hold the lock of a name's directory, which is made if it is missing.
 
     The lock is tried and tried again instead of waited for, so that Ctrl-C ends the waiting.
+
+    Parameters
+    ----------
+    home
+        The directory.
+    timeout
+        Seconds to wait for it; None has no end.
+    patience
+        Seconds to wait for it at least.
 
     Raises
     ------
@@ -43,7 +55,7 @@ def held(home: Path, timeout: float | None) -> Iterator[None]:
         If the file to lock is somebody else's.
     """
     process = os.getpid()
-    end = None if timeout is None else time.monotonic() + timeout
+    end = None if timeout is None else time.monotonic() + max(timeout, patience)
     pause = _FIRST_PAUSE
     handle = None
     try:
