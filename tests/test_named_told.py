@@ -3,12 +3,14 @@
 import pwd
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
 
 import pytest
 
 import respool
 from respool._named import lock
-from sources import Source
+from sources import SCHEMA, Source
 
 
 def fill():
@@ -56,6 +58,32 @@ def test_where_nothing_can_be_made_it_says_so():
     with pytest.raises(OSError, match=r"cannot make the directory: .*RESPOOL_CACHE_DIR") as error:
         respool.named("trips", fill, directory=place)
     assert error.value.filename == place
+
+
+async def awaited():
+    return Source().reader()
+
+
+async def awaited_batches():
+    yield Source().reader()
+
+
+@pytest.mark.parametrize(
+    ("fill", "hint"),
+    [
+        (awaited, "not awaited"),
+        (awaited_batches, "not awaited"),
+        (partial(lambda fill: fill(), awaited), "not awaited.*coroutine"),
+        (partial(lambda fill: fill(), awaited_batches), "not awaited.*async_generator"),
+        (lambda: None, "return"),
+        (lambda: "trips.parquet", r"pyarrow\.dataset"),
+        (lambda: Path("trips.parquet"), r"pyarrow\.dataset"),
+        (lambda: {"n": [1]}, r"pyarrow\.table"),
+    ],
+)
+def test_what_a_fill_gives_in_place_of_a_source_has_a_hint(log_dir, fill, hint):
+    with pytest.raises(TypeError, match=f"^fill .*{hint}"):
+        respool.named("trips", fill, directory=log_dir, schema=SCHEMA)
 
 
 def test_who_waits_for_nothing_is_not_told_of_who_only_looks(log_dir, monkeypatch):

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
 from respool import _native
-from respool._named import ages, keys, place, removal
+from respool._named import ages, given, keys, place, removal
 from respool._named import quota as quotas
 from respool._named.get import got, left
 from respool._named.hit import Wanted
@@ -168,11 +168,8 @@ def named(
     asking the database
     (1, 3)
     """
-    if fill is not None and not callable(fill):
-        raise TypeError(
-            "fill is a callable without arguments that gives a source, as in named(name, lambda: source), "
-            f"not {type(fill).__name__}: it is called only when the cache has to be filled"
-        )
+    if fill is not None:
+        given.check_fill(fill)
     if progress and not ingest:
         raise ValueError(
             "progress shows how far ingest=True is: give that too, or call .ingest_all(progress=True) on the cache"

@@ -5,7 +5,7 @@ from contextlib import suppress
 from typing import Any
 
 from respool import _native
-from respool._named import filling, lock, place, refused, removal
+from respool._named import filling, given, lock, place, refused, removal
 from respool._named import quota as quotas
 from respool._named.hit import Seen, Wanted, look
 from respool._named.home import Home
@@ -71,7 +71,7 @@ def _locked(
     most = quotas.chosen(quota, home.path.parent)
     # The source may run code, too, when its schema is asked for.
     with filling.under_way(home):
-        source = fill()
+        source = given.by(fill)
         room = None if most is None else Room.of(home, seen.newest, most)
         return _begun(home, source, wanted, room, options, ingest=ingest), room
 
