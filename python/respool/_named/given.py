@@ -48,8 +48,8 @@ def by(fill: Callable[[], Source]) -> Source:
         raise TypeError("fill gave None, no source: does it return what it makes?")
     if isinstance(source, str | bytes | os.PathLike):
         raise TypeError(
-            f"fill gave {kind}, no source: of a path give what is in the file, as in "
-            "lambda: pyarrow.dataset.dataset(path)"
+            f"fill gave {kind}, no source: of a path give what is there, as in lambda: "
+            "pyarrow.dataset.dataset(path), or respool.open(path) if it is a log"
         )
     if isinstance(source, dict):
         raise TypeError("fill gave dict, no source: pyarrow.table(columns) makes one of columns")
