@@ -1,6 +1,5 @@
 """What counts against the quota of named caches, what goes for it, and what it costs nobody."""
 
-import ctypes
 import os
 import shutil
 import sys
@@ -34,8 +33,9 @@ def source(batches):
     return pa.RecordBatchReader.from_batches(schema, map(batch, range(batches)))
 
 
-def fill(place, name, batches=1, **options):
-    with respool.named(name, lambda: source(batches), directory=place, **options) as cache:
+def fill(place, name, batches=1, source_of=None, **options):
+    fill = source_of or (lambda: source(batches))
+    with respool.named(name, fill, directory=place, **options) as cache:
         cache.ingest_all()
 
 
@@ -77,19 +77,12 @@ print(respool.prune(max_bytes=0, directory=sys.argv[1]))
 """
 
 
-def as_anybody():
-    """Let the program that is started have no right of root to look into everything."""
-    for capability in (1, 2):  # CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH
-        ctypes.CDLL(None).prctl(24, capability, 0, 0, 0)  # PR_CAPBSET_DROP
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="root is asked to be nobody as Linux does it")
 @pytest.mark.parametrize("below", ["lost+found", "a/lost+found"])
 def test_what_can_not_be_looked_at_is_in_the_way_of_nothing(place, below):
     fill(place, "a")
     (place / below).mkdir(0)
     try:
-        assert processes.run(FILLS, place, preexec_fn=as_anybody) == "['a', 'b']\n"
+        assert processes.run(FILLS, place, preexec_fn=processes.as_anybody) == "['a', 'b']\n"
     finally:
         (place / below).chmod(0o700)
 
@@ -110,6 +103,7 @@ def test_a_fill_that_can_not_begin_costs_nobody_anything(three):
     assert names(three) == ["a", "b", "c"]
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="no other system tells who uses a log")
 def test_where_what_is_used_leaves_no_room_nothing_is_removed(three):
     with (
         respool.named("b", directory=three),
@@ -119,6 +113,20 @@ def test_where_what_is_used_leaves_no_room_nothing_is_removed(three):
     assert names(three) == ["a", "b", "c"]
     fill(three, "d", quota=int(2.2 * SIZE))
     assert names(three) == ["b", "d"]
+
+
+@pytest.mark.parametrize("given", [0, 1])
+def test_a_source_that_has_no_room_itself_says_so(place, given):
+    """Before its first batch, or later: nothing goes for it."""
+    fill(place, "z", batches=2)
+    full = respool.cache(source(2), memory=0, disk=SIZE * given + SIZE // 2, directory=place)
+    options = {"schema": "first", "quota": int(3.5 * SIZE), "key": "new", "ingest": True}
+    with pytest.raises(DiskCapacityError) as error:
+        fill(place, "z", source_of=lambda: (batch for batch in full), **options)
+    assert "names together" not in str(error.value)
+    assert not hasattr(error.value, "__notes__")
+    assert sum(1 for _ in place.glob("z/*/_manifest")) == 1 + given
+    assert respool.ls(place)[0].kept is not None or not given
 
 
 def test_on_a_full_disk_they_go_before_the_log_begins(three, monkeypatch):

@@ -6,6 +6,7 @@ import duckdb
 import pyarrow as pa
 import pytest
 
+import processes
 import respool
 import respool.duckdb
 from folders import inside
@@ -184,6 +185,22 @@ def test_a_lock_of_another_program_stays(place, data):
         respool.named("browser", fill, directory=place)
     assert inside(other) == [*data, "lock"]
     assert (other / "lock").read_text() == "4711\n"
+
+
+def test_a_lock_that_can_not_be_read_is_not_ours(place):
+    other = place / "browser"
+    other.mkdir(0o700)
+    (other / "lock").write_bytes(layout.MARK)
+    (other / "lock").chmod(0)
+    (place / "lock").touch(0)
+    code = f"""
+import respool
+try:
+    respool.rm("browser", {str(place)!r})
+except FileExistsError as error:
+    print(error.strerror)
+"""
+    assert "did not put there (lock)" in processes.run(code, preexec_fn=processes.as_anybody)
 
 
 @pytest.mark.parametrize("written", [0, 10])

@@ -138,10 +138,11 @@ def named(
     -----
     Who reads a cache keeps it, whatever happens to its name meanwhile; the files go when nobody uses
     them. While a name is filled anew, who asks for it follows that. If its source fails, or whoever fills it
-    is interrupted, closed or killed, what was whole before is still there: it is given to a call for its
-    key, if it is not too old for that. When the new one is whole, what was before is removed, by
-    ``ingest=True`` or the next call for the name. A reader that follows a process which failed or died gets
-    :class:`~respool.exceptions.IncompleteStreamError` after the last batch: ask for the name again.
+    is interrupted, closed or killed, what was whole before is still there, unless the ``quota`` had no room for
+    both: it is given to a call for its key, if it is not too old for that. When the new one is whole, what was
+    before is removed, by ``ingest=True`` or the next call for the name. A reader that follows a process which
+    failed or died gets :class:`~respool.exceptions.IncompleteStreamError` after the last batch: ask for the name
+    again.
 
     What was filled half way when it was interrupted need not be begun anew:
     ``respool.resume(respool.ls()[0].path, source).ingest_all()``, with the path of the name, goes on with it,
@@ -220,8 +221,8 @@ def _ingested(
     """Read to the end what somebody gets only then."""
     try:
         cache.ingest_all(progress=progress)
-    except DiskCapacityError:
-        if room is None or not room.more(cache):
+    except DiskCapacityError as error:
+        if room is None or not room.more(cache, error):
             raise
     else:
         return

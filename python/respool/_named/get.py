@@ -1,5 +1,6 @@
 """Get what a name stands for, or begin to fill it."""
 
+import os
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
@@ -104,17 +105,21 @@ def _begun(
     """
     last = home.last() if room is None else None
     number = home.next_number()
+    log = home.log(number)
     try:
         cache = _native._fill(  # noqa: SLF001
             source,
-            home.log(number),
+            log,
             key=wanted.key,
             ttl=wanted.ttl,
             disk="auto" if room is None else room.reach(),
             **options,
         )
     except DiskCapacityError as error:
-        raise error if room is None else room.refused(error) from None
+        # That of a cache which is the source says itself what to do.
+        if room is None or error.filename != os.fspath(log):
+            raise
+        raise room.refused(error) from None
     try:
         home.use()
         if room is None:

@@ -57,7 +57,7 @@ def _in_lock(directory: Path) -> bytes | None:
         return None
     try:
         lock = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
-    except (FileNotFoundError, NotADirectoryError):
+    except (FileNotFoundError, NotADirectoryError, PermissionError):
         return None
     try:
         return os.pread(lock, len(MARK) + 1, 0)

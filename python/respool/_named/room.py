@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -115,7 +116,7 @@ class Room:
         removal.sweep(self.home, number, self.last.number if self.last else None)
         self._tell(cache, number)
 
-    def more(self, cache: StreamCache) -> bool:
+    def more(self, cache: StreamCache, error: DiskCapacityError) -> bool:
         """Let the last whole log go for one that has run into its bound; tell whether there is more room then.
 
         To be called without the lock.
@@ -124,9 +125,11 @@ class Room:
             return False
         with suppress(OSError), lock.held(self.home.path, _PATIENCE):
             current, there = self.home.current(), cache._place_of_log  # noqa: SLF001
-            # Somebody may have removed the name meanwhile, and filled it anew.
+            # Somebody may have removed the name meanwhile, and filled it anew. Or it is the source that has no room.
             is_ours = current and there and current.about["identity"] == there[1]
-            if current and is_ours and removal.discard(self.last.path):
+            if not current or not is_ours or error.filename != os.fspath(current.path):
+                return False
+            if removal.discard(self.last.path):
                 self.removed.append(f"what {self.home.name} had")
                 self.last = None
                 self._tell(cache, current.number)
@@ -146,7 +149,10 @@ class Room:
 
 
 def _staying(home: Home) -> dict[str, int]:
-    """Return who has bytes that no removal frees, and how many: what somebody uses, or is about to fill."""
+    """Return who has bytes that no removal frees, and how many: what somebody uses.
+
+    Where the system does not tell who holds a lock, as on macOS, that is nothing.
+    """
     root = home.path.parent
     held = in_use.holders()
 
