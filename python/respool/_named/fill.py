@@ -76,10 +76,10 @@ def named(
         Seconds, or a ``datetime.timedelta``, to wait, at most, for another ``fill`` of the name, and of
         a cache that somebody else fills for each next batch. None waits for ever; Ctrl-C ends it.
     quota
-        Bytes, or text such as ``"50 GiB"`` or ``"10%"`` of the whole disk, that all caches of the directory
-        may take together; if None, what ``RESPOOL_CACHE_QUOTA`` says, or as much as there is. Before
-        a fill the least recently used that nobody uses are removed to make room for it, unless it can't begin
-        even so. It may take what is free then, so fills that run at the same time may exceed the quota together.
+        Bytes, or text such as ``"50 GiB"`` or ``"10%"`` of the whole disk, that all named caches of the directory
+        may take together, whatever else is there; if None, what ``RESPOOL_CACHE_QUOTA`` says, or as much as there
+        is. For a fill the least recently used that nobody uses are removed, unless it can't begin even so. It may
+        take what is free then, so fills that run at the same time may exceed the quota together.
         Where there is no room for what the name had and another one of that size, what it had goes: with
         ``ingest=True`` not before the new one has run into its bound, else first. What is larger than the room
         beside it is refused, and :func:`respool.rm` makes more.
