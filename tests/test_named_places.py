@@ -284,6 +284,35 @@ def test_an_empty_directory_becomes_a_home(log_dir):
     assert [one.name for one in respool.ls(log_dir)] == ["trips"]
 
 
+def test_a_name_with_a_log_that_others_may_write_to_stays_whole(log_dir):
+    opened = [
+        respool.named("trips", fill, key=key, directory=log_dir, ingest=True) for key in "123"
+    ]
+    logs = sorted((log_dir / "trips").glob("0*"))
+    for log in logs:
+        log.chmod(0o770)
+        with pytest.raises(PermissionError, match="chmod go-w"):
+            respool.rm("trips", log_dir)
+        assert respool.prune(max_bytes=0, directory=log_dir) == []
+        log.chmod(0o700)
+        assert sorted((log_dir / "trips").glob("0*")) == logs
+    del opened
+
+
+def test_what_is_made_is_there_after_a_power_failure(log_dir, monkeypatch):
+    synced, fsync = set(), os.fsync
+
+    def noted(handle):
+        synced.add(os.fstat(handle).st_ino)
+        fsync(handle)
+
+    monkeypatch.setattr(os, "fsync", noted)
+    respool.named("trips", fill, directory=log_dir / "new" / "caches", ingest=True)
+    home = log_dir / "new" / "caches" / "trips"
+    for path in (log_dir, log_dir / "new", log_dir / "new" / "caches", home, home / "lock"):
+        assert path.stat().st_ino in synced, path
+
+
 def test_a_log_that_others_may_write_to_stays_where_it_is_seen(log_dir):
     """Out of sight it would take room for good, as nobody can remove it."""
     respool.named("trips", Source().reader, directory=log_dir, ingest=True).close()

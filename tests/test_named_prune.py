@@ -96,6 +96,16 @@ def test_what_was_not_used_for_long_goes(four, span):
     assert names(four) == ["a", "c", "d"]
 
 
+def test_what_was_used_in_the_future_was_used_now(four):
+    """A clock that was ahead has gone back."""
+    ahead = time.time() + 86_400
+    os.utime(four / "b" / "lock", (ahead, ahead))
+    assert respool.prune(older_than=3600, directory=four) == []
+    assert (four / "b" / "lock").stat().st_mtime <= time.time()
+    os.utime(four / "b" / "lock", (ahead, ahead))
+    assert respool.prune(older_than=0, directory=four) == ["a", "b", "c", "d"]
+
+
 def test_without_bounds_nothing_goes_but_what_nobody_uses(four):
     begun = four / "a" / "00000002"
     begun.mkdir(0o700)
@@ -182,8 +192,9 @@ def test_bounds_that_make_no_sense(four, bounds):
 def test_rm(four):
     respool.rm("b", four)
     assert names(four) == ["a", "c", "d"]
-    with pytest.raises(FileNotFoundError, match="'b'"):
+    with pytest.raises(FileNotFoundError, match=r"'b'; respool\.ls tells what is in") as error:
         respool.rm("b", four)
+    assert error.value.filename == str(four)
     fill(four, "b", batches=2)
     assert names(four) == ["a", "b", "c", "d"]
 

@@ -3,7 +3,7 @@
 import os
 import sys
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 
 import pyarrow as pa
 import pytest
@@ -11,7 +11,7 @@ import pytest
 import respool
 from folders import inside
 from respool import _ours
-from respool._named import lock, place, removal
+from respool._named import layout, lock, place, removal
 
 
 @pytest.fixture
@@ -54,6 +54,45 @@ def test_a_removal_that_is_cut_short_brings_nothing_back(log_dir, put, monkeypat
     assert pa.table(monday)["key"].to_pylist() == ["monday"]
 
 
+@pytest.mark.parametrize(
+    ("where", "options"),
+    [
+        ("sweep", {}),
+        ("sweep", {"quota": "1 MB"}),
+        ("tidy", {"ingest": True}),
+        ("held", {}),
+    ],
+)
+def test_who_is_interrupted_before_he_gets_the_cache_leaves_the_name(
+    log_dir, put, monkeypatch, where, options
+):
+    """Who has the exception, as a shell does, has the frames that it came through."""
+    put("old").close()
+
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    @contextmanager
+    def held(*_, **__):
+        yield
+        raise KeyboardInterrupt
+
+    if where == "held":
+        monkeypatch.setattr(lock, "held", held)
+    else:
+        monkeypatch.setattr(removal, where, interrupted)
+    with pytest.raises(KeyboardInterrupt) as kept:
+        respool.named(
+            "trips", lambda: pa.table({"x": [1]}), key="new", directory=log_dir, **options
+        )
+    monkeypatch.undo()
+    (one,) = respool.ls(log_dir)
+    assert one.state == ("complete" if where == "tidy" else "abandoned")
+    assert respool.rm("trips", log_dir) is None
+    assert inside(log_dir) == []
+    assert kept.value is not None
+
+
 def test_a_quota_that_others_have_used_up_is_nought(log_dir, put, monkeypatch):
     put("a").close()
     swept = removal.sweep
@@ -73,7 +112,7 @@ def test_a_quota_that_others_have_used_up_is_nought(log_dir, put, monkeypatch):
 
 def test_prune_spares_what_is_filled_just_before_it_locks_the_name(log_dir, put, monkeypatch):
     (log_dir / "trips").mkdir(mode=0o700)
-    (log_dir / "trips" / "lock").touch()
+    (log_dir / "trips" / "lock").write_bytes(layout.MARK)
     held = lock.held
 
     def meanwhile(home, timeout):
@@ -136,9 +175,9 @@ def test_what_is_left_just_before_it_is_followed_is_filled_anew(log_dir, monkeyp
 
     held = lock.held
 
-    def and_then(home, timeout):
+    def and_then(home, timeout, **options):
         monkeypatch.setattr(respool._native, "_peek", closed)
-        return held(home, timeout)
+        return held(home, timeout, **options)
 
     # As if another process filled it.
     monkeypatch.setattr(_ours, "share", lambda identity: None)

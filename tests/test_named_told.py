@@ -1,12 +1,16 @@
 """What somebody is told for whom named caches can do nothing: by whom, where, and what to do."""
 
 import pwd
+import sys
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
 
 import pytest
 
 import respool
-from sources import Source
+from respool._named import lock
+from sources import SCHEMA, Source
 
 
 def fill():
@@ -47,6 +51,52 @@ def test_an_error_of_the_system_says_what_was_done_and_what_to_do(log_dir):
     with pytest.raises(NotADirectoryError, match=r"cannot look at it.*RESPOOL_CACHE_DIR") as error:
         respool.named("trips", fill, directory=log_dir / "file" / "caches")
     assert error.value.filename == str(log_dir / "file" / "caches")
+
+
+def test_where_nothing_can_be_made_it_says_so():
+    place = "/proc/caches" if sys.platform == "linux" else "/dev/caches"
+    with pytest.raises(OSError, match=r"cannot make the directory: .*RESPOOL_CACHE_DIR") as error:
+        respool.named("trips", fill, directory=place)
+    assert error.value.filename == place
+
+
+async def awaited():
+    return Source().reader()
+
+
+async def awaited_batches():
+    yield Source().reader()
+
+
+@pytest.mark.parametrize(
+    ("fill", "hint"),
+    [
+        (awaited, "not awaited"),
+        (awaited_batches, "not awaited"),
+        (partial(lambda fill: fill(), awaited), "not awaited.*coroutine"),
+        (partial(lambda fill: fill(), awaited_batches), "not awaited.*async_generator"),
+        (lambda: None, "return"),
+        (lambda: "trips.parquet", r"pyarrow\.dataset"),
+        (lambda: Path("trips.parquet"), r"pyarrow\.dataset"),
+        (lambda: {"n": [1]}, r"pyarrow\.table"),
+    ],
+)
+def test_what_a_fill_gives_in_place_of_a_source_has_a_hint(log_dir, fill, hint):
+    with pytest.raises(TypeError, match=f"^fill .*{hint}"):
+        respool.named("trips", fill, directory=log_dir, schema=SCHEMA)
+
+
+def test_who_waits_for_nothing_is_not_told_of_who_only_looks(log_dir, monkeypatch):
+    """Another process that tidies up, or prunes, has the lock for some milliseconds."""
+    tried, times = lock._tried, []
+
+    def busy_at_first(home):
+        times.append(1)
+        return None if len(times) == 1 else tried(home)
+
+    monkeypatch.setattr(lock, "_tried", busy_at_first)
+    respool.named("trips", fill, directory=log_dir, timeout=0).close()
+    assert len(times) == 2
 
 
 def test_an_error_of_the_fill_stays_as_it_is(log_dir):

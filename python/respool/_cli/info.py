@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 import click
 from rich.text import Text
 
-from respool._cli import in_use, logs, options, reading, shown, states, targets
+from respool._cli import logs, options, reading, shown, states, targets
 from respool._cli.endings import Exit, worst
 from respool._cli.escaped import escaped
 from respool._cli.targets import Missing
 from respool._cli.terminal import columns, facts, say, say_json, show
-from respool._named import keys
+from respool._named import in_use, keys
 from respool._named.ages import time_of
 from respool._named.home import size_of
 from respool.exceptions import RespoolError

@@ -8,13 +8,14 @@ from pathlib import Path
 import click
 
 import respool
-from respool._cli import directories, in_use, options, shown
+from respool._cli import directories, options, shown
 from respool._cli.asking import is_wanted
 from respool._cli.endings import Ending, Exit
 from respool._cli.terminal import note, say, say_json
-from respool._named import place, quota
+from respool._named import in_use, place, quota
 from respool._named.ages import time_of
-from respool._named.home import Home, homes, size_of
+from respool._named.home import Home, homes
+from respool._named.removal import taken
 
 _UNITS = {"s": 1, "m": 60, "min": 60, "h": 3600, "d": 86400, "w": 604800}
 _SPAN = re.compile(r"(\d+(?:\.\d+)?)\s*([a-z]*)")
@@ -105,7 +106,7 @@ def command(
 
 
 def _size(root: Path) -> int:
-    return size_of(root) if place.is_root_there(root) else 0
+    return taken(root) if place.is_root_there(root) else 0
 
 
 def _going(root: Path, older_than: float | None, max_bytes: str | None) -> list[_Goes]:
@@ -113,14 +114,18 @@ def _going(root: Path, older_than: float | None, max_bytes: str | None) -> list[
     if not place.is_root_there(root):
         return []
     unused = [
-        _Goes(home, size_of(home.path))
+        _Goes(home, home.size())
         for home in sorted(homes(root), key=lambda home: (home.used(), home.name))
         if home.top() is not None and not _is_used(home)
     ]
     now = time.time()
-    goes = [one for one in unused if older_than is not None and now - one.home.used() >= older_than]
+    goes = [
+        one
+        for one in unused
+        if older_than is not None and now - min(now, one.home.used()) >= older_than
+    ]
     if max_bytes is not None:
-        left = size_of(root) - sum(one.size for one in goes)
+        left = taken(root) - sum(one.size for one in goes)
         most = quota.bytes_of(max_bytes, root, "--max-bytes")
         for one in unused:
             if left <= most:

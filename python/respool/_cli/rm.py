@@ -4,11 +4,12 @@ import click
 
 import respool
 from respool import _native
-from respool._cli import in_use, options, shown, targets
+from respool._cli import options, shown, targets
 from respool._cli.asking import is_wanted
 from respool._cli.endings import Exit, worst
 from respool._cli.targets import Target
 from respool._cli.terminal import note, say, say_json
+from respool._named import in_use
 from respool._named.home import size_of
 
 

@@ -2,17 +2,18 @@
 
 import datetime as dt
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from typing import Any, Literal
 
 from respool import _native
-from respool._named import ages, keys, place, removal
+from respool._named import ages, given, keys, place, removal
 from respool._named import quota as quotas
-from respool._named.get import got
+from respool._named.get import got, left
 from respool._named.hit import Wanted
 from respool._named.home import Home
 from respool._named.keys import Plain
+from respool._named.room import Room
 from respool._native import Budget, StreamCache
+from respool.exceptions import DiskCapacityError
 from respool.typing import ArrowSchemaExportable, BatchRows, ByteSize, Event, PathLike, Source
 
 
@@ -75,12 +76,13 @@ def named(
         Seconds, or a ``datetime.timedelta``, to wait, at most, for another ``fill`` of the name, and of
         a cache that somebody else fills for each next batch. None waits for ever; Ctrl-C ends it.
     quota
-        Bytes, or text such as ``"50 GiB"`` or ``"10%"`` of the whole disk, that all caches of the directory
-        may take together; if None, what ``RESPOOL_CACHE_QUOTA`` says, or as much as there is. Before
-        a fill the least recently used are removed to make room for it. It may take what is free then, so
-        fills that run at the same time may exceed the quota together. Where there is no room for what the
-        name had and another one of that size, what it had goes first; what is larger than the room beside it
-        is refused, and :func:`respool.rm` makes more.
+        Bytes, or text such as ``"50 GiB"`` or ``"10%"`` of the whole disk, that all named caches of the directory
+        may take together, whatever else is there; if None, what ``RESPOOL_CACHE_QUOTA`` says, or as much as there
+        is. For a fill the least recently used that nobody uses are removed, unless it can't begin even so. It may
+        take what is free then, so fills that run at the same time may exceed the quota together.
+        Where there is no room for what the name had and another one of that size, what it had goes: with
+        ``ingest=True`` not before the new one has run into its bound, else first. What is larger than the room
+        beside it is refused, and :func:`respool.rm` makes more.
     memory
         As for :func:`respool.cache`.
     compression, prefetch, batch_rows, coalesce_rows, schema, metadata, allow_tmpfs
@@ -107,6 +109,8 @@ def named(
     ------
     BaseException
         What ``fill`` raises. What was there by that name is still there.
+    DiskCapacityError
+        If the quota has no room for it. Its notes (``__notes__``) say which names were removed before.
     ValueError
         If the name is none, or an argument makes no sense, or the directory is memory itself (tmpfs), or
         nothing names one and this user has no home; ``fill`` is not called then. Or if what is there was
@@ -134,10 +138,11 @@ def named(
     -----
     Who reads a cache keeps it, whatever happens to its name meanwhile; the files go when nobody uses
     them. While a name is filled anew, who asks for it follows that. If its source fails, or whoever fills it
-    is interrupted, closed or killed, what was whole before is still there: it is given to a call for its
-    key, if it is not too old for that. When the new one is whole, what was before is removed, by
-    ``ingest=True`` or the next call for the name. A reader that follows a process which failed or died gets
-    :class:`~respool.exceptions.IncompleteStreamError` after the last batch: ask for the name again.
+    is interrupted, closed or killed, what was whole before is still there, unless the ``quota`` had no room for
+    both: it is given to a call for its key, if it is not too old for that. When the new one is whole, what was
+    before is removed, by ``ingest=True`` or the next call for the name. A reader that follows a process which
+    failed or died gets :class:`~respool.exceptions.IncompleteStreamError` after the last batch: ask for the name
+    again.
 
     What was filled half way when it was interrupted need not be begun anew:
     ``respool.resume(respool.ls()[0].path, source).ingest_all()``, with the path of the name, goes on with it,
@@ -164,11 +169,8 @@ def named(
     asking the database
     (1, 3)
     """
-    if fill is not None and not callable(fill):
-        raise TypeError(
-            "fill is a callable without arguments that gives a source, as in named(name, lambda: source), "
-            f"not {type(fill).__name__}: it is called only when the cache has to be filled"
-        )
+    if fill is not None:
+        given.check_fill(fill)
     if progress and not ingest:
         raise ValueError(
             "progress shows how far ingest=True is: give that too, or call .ingest_all(progress=True) on the cache"
@@ -198,21 +200,30 @@ def named(
     options["allow_tmpfs"] = allow_tmpfs
     quotas.chosen(quota, None)
     home = Home.of(place.root(directory), name)
-    cache = got(home, fill, wanted, quota, options)
+    cache, room = got(home, fill, wanted, quota, options, ingest=ingest)
     if ingest:
-        # Without the lock: others may have what is stored meanwhile.
-        _ingested(cache, progress=progress)
-        removal.tidy(home)
+        try:
+            # Without the lock: others may have what is stored meanwhile.
+            _ingested(cache, room, progress=progress)
+            removal.tidy(home)
+        except BaseException as error:
+            # Else nobody could close it, read on or resume, and others would follow it.
+            left(cache)
+            if room is not None:
+                room.note(error)
+            raise
     return cache
 
 
-def _ingested(cache: StreamCache, *, progress: bool | Callable[[int, int], object]) -> None:
+def _ingested(
+    cache: StreamCache, room: Room | None, *, progress: bool | Callable[[int, int], object]
+) -> None:
     """Read to the end what somebody gets only then."""
     try:
         cache.ingest_all(progress=progress)
-    except BaseException:
-        # As long as somebody keeps the exception, as a shell does, the frames in it keep the cache, which nobody can
-        # close, read on or resume then; and others would follow it.
-        with suppress(OSError):
-            cache.close()
-        raise
+    except DiskCapacityError as error:
+        if room is None or not room.more(cache, error):
+            raise
+    else:
+        return
+    cache.ingest_all(progress=progress)

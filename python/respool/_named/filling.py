@@ -1,28 +1,34 @@
 """The names whose ``fill`` runs right now and is what this code is part of: they must not be waited for."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from respool._named import lock
 from respool._named.home import Home
-from respool.typing import Source
 
 
 @dataclass
 class _Filling:
     home: Home
+    process: int = field(default_factory=os.getpid)
     # What it begins, a task for one, has a copy of the context for good.
     is_over: bool = False
 
+    def is_of(self, home: Home) -> bool:
+        """Tell whether it is that of a name, however its directory is written."""
+        with suppress(OSError):
+            return os.path.samestat(self.home.path.lstat(), home.path.lstat())
+        return False
+
+    def is_waited_for(self) -> bool:
+        """Tell whether it goes on. What was forked meanwhile is not told when it is over, but by the lock."""
+        return not self.is_over and (self.process == os.getpid() or lock.is_held(self.home.path))
+
 
 _FILLING: ContextVar[tuple[_Filling, ...]] = ContextVar("_FILLING", default=())
-
-
-def source_of(home: Home, fill: Callable[[], Source]) -> Source:
-    """Call ``fill`` for a name."""
-    with _under_way(home):
-        return fill()
 
 
 def refuse(home: Home, does: str) -> None:
@@ -33,14 +39,15 @@ def refuse(home: Home, does: str) -> None:
     RuntimeError
         If this is part of the ``fill`` of the name.
     """
-    if any(one.home == home and not one.is_over for one in _FILLING.get()):
+    if any(one.is_of(home) and one.is_waited_for() for one in _FILLING.get()):
         raise RuntimeError(
             f"the fill of {home.name!r} {does} {home.name!r} itself, which would be waited for without an end"
         )
 
 
 @contextmanager
-def _under_way(home: Home) -> Iterator[None]:
+def under_way(home: Home) -> Iterator[None]:
+    """Run code of the caller's for a name, under the lock of the name."""
     one = _Filling(home)
     before = _FILLING.set((*_FILLING.get(), one))
     try:

@@ -1,14 +1,18 @@
 """Get what a name stands for, or begin to fill it."""
 
+import os
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from respool import _native
-from respool._named import filling, lock, place, refused, removal
+from respool._named import filling, given, lock, place, refused, removal
 from respool._named import quota as quotas
 from respool._named.hit import Seen, Wanted, look
-from respool._named.home import Home, size_of
+from respool._named.home import Home
+from respool._named.room import Room
 from respool._native import StreamCache
+from respool.exceptions import DiskCapacityError
 from respool.typing import ByteSize, Source
 
 
@@ -18,8 +22,13 @@ def got(
     wanted: Wanted,
     quota: ByteSize | None,
     options: dict[str, Any],
-) -> StreamCache:
-    """Return the cache of a name that is wanted, of this process or another; fill it if there is none."""
+    *,
+    ingest: bool,
+) -> tuple[StreamCache, Room | None]:
+    """Return the cache of a name that is wanted, of this process or another; fill it if there is none.
+
+    Where it is filled and there is a quota, the second is the room that it has.
+    """
     root = home.path.parent
     is_there = place.is_root_there(root) and home.is_there()
     if is_there:
@@ -27,26 +36,52 @@ def got(
         seen = look(home, wanted, is_locked=False)
         if seen.cache is not None:
             _tidy(home, seen)
-            return seen.cache
+            return seen.cache, None
     if fill is None and not (is_there and home.is_begun()):
         raise refused.nothing(home, wanted, Seen())
     filling.refuse(home, "asks for")
     if fill is not None:
         if not options["allow_tmpfs"]:
             _native._check_place(place.nearest(home.path))  # noqa: SLF001
-        with place.explained("cannot make the directory"):
-            root.parent.mkdir(parents=True, exist_ok=True)
-            place.made(root)
-    with lock.held(home.path, wanted.timeout):
-        seen = look(home, wanted, is_locked=True)
-        if seen.cache is not None:
-            return seen.cache
-        if fill is None:
-            raise refused.nothing(home, wanted, seen)
-        most = quotas.chosen(quota, root)
-        source = filling.source_of(home, fill)
-        room = None if most is None else quotas.make_room(root, home, seen.newest, most)
-        return _begun(home, source, wanted, room, options)
+        place.made_with_parents(root)
+    cache = None
+    try:
+        with lock.held(home.path, wanted.timeout, patience=lock.PATIENCE):
+            cache, room = _locked(home, fill, wanted, quota, options, ingest=ingest)
+    except BaseException:
+        left(cache)
+        raise
+    return cache, room
+
+
+def _locked(
+    home: Home,
+    fill: Callable[[], Source] | None,
+    wanted: Wanted,
+    quota: ByteSize | None,
+    options: dict[str, Any],
+    *,
+    ingest: bool,
+) -> tuple[StreamCache, Room | None]:
+    """Look again, now that nobody else changes what is there, and fill."""
+    seen = look(home, wanted, is_locked=True)
+    if seen.cache is not None:
+        return seen.cache, None
+    if fill is None:
+        raise refused.nothing(home, wanted, seen)
+    most = quotas.chosen(quota, home.path.parent)
+    # The source may run code, too, when its schema is asked for.
+    with filling.under_way(home):
+        source = given.by(fill)
+        room = None if most is None else Room.of(home, seen.newest, most)
+        return _begun(home, source, wanted, room, options, ingest=ingest), room
+
+
+def left(cache: StreamCache | None) -> None:
+    """Close what nobody will get: who has the exception keeps the frames in it, and what is in them."""
+    if cache is not None:
+        with suppress(OSError):
+            cache.close()
 
 
 def _tidy(home: Home, seen: Seen) -> None:
@@ -56,33 +91,44 @@ def _tidy(home: Home, seen: Seen) -> None:
 
 
 def _begun(
-    home: Home, source: Source, wanted: Wanted, room: int | None, options: dict[str, Any]
+    home: Home,
+    source: Source,
+    wanted: Wanted,
+    room: Room | None,
+    options: dict[str, Any],
+    *,
+    ingest: bool,
 ) -> StreamCache:
     """Let a new log be the current one, and remove those before it that nobody uses.
 
-    The last whole one stays, for as long as the new one is not whole: only where the quota has no room for
-    another one of its size beside it, it goes now.
+    The last whole one stays, for as long as the new one is not whole, unless the quota has no room for both.
     """
-    before = size_of(home.path)
-    last = home.last()
-    if last is not None and room is not None:
-        kept = size_of(last.path)
-        if room + before - kept < kept:
-            last = None
+    last = home.last() if room is None else None
     number = home.next_number()
-    path = home.log(number)
-    cache = _native._fill(  # noqa: SLF001
-        source,
-        path,
-        key=wanted.key,
-        ttl=wanted.ttl,
-        disk="auto" if room is None else room,
-        **options,
-    )
-    home.use()
-    before = size_of(home.path)
-    removal.sweep(home, number, last.number if last else None)
-    if room is not None:
-        # Another process that fills an older one may have taken what was given back, and more.
-        cache.resize(disk=max(0, room + before - size_of(home.path)))
+    log = home.log(number)
+    try:
+        cache = _native._fill(  # noqa: SLF001
+            source,
+            log,
+            key=wanted.key,
+            ttl=wanted.ttl,
+            disk="auto" if room is None else room.reach(),
+            **options,
+        )
+    except DiskCapacityError as error:
+        # That of a cache which is the source says itself what to do.
+        if room is None or error.filename != os.fspath(log):
+            raise
+        raise room.refused(error) from None
+    try:
+        home.use()
+        if room is None:
+            removal.sweep(home, number, last.number if last else None)
+        else:
+            room.make(cache, number, waits=ingest)
+    except BaseException as error:
+        left(cache)
+        if room is not None:
+            room.note(error)
+        raise
     return cache

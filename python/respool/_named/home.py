@@ -1,8 +1,8 @@
 """The directory of one name.
 
-It holds a file to lock and numbered directories, each for one log. The highest that is a log is the
-current one. A log is there or not by the renaming of its manifest, so there is always one whole answer.
-The last that is whole stays until a newer one is.
+It holds a file to lock, with the mark that makes it ours, and numbered directories, each for one log. The
+highest that is a log is the current one. A log is there or not by the renaming of its manifest, so there is
+always one whole answer. The last that is whole stays until a newer one is.
 """
 
 import errno
@@ -45,13 +45,9 @@ class Home:
         """Return the home of a name, which need not be there."""
         return cls(name, root / names.directory_of(names.check(name)))
 
-    def has_lock(self) -> bool:
-        """Tell whether there is a file to lock, which is there before all others."""
-        return os.path.lexists(self.path / layout.LOCK)
-
     def is_begun(self) -> bool:
-        """Tell whether somebody made it for the name: it has a file to lock, or had one beside its logs."""
-        return self.has_lock() or layout.holds_only_logs(self.path)
+        """Tell whether it was made for the name: it has our file to lock, which is there before all others."""
+        return layout.is_home(self.path)
 
     def is_there(self) -> bool:
         """Tell whether there is a directory for the name.
@@ -66,13 +62,12 @@ class Home:
         if not place.is_there(self.path):
             return False
         with suppress(FileNotFoundError):
-            # Asked again, as somebody may make it just now: the file to lock comes before all others.
-            if self.has_lock() or not any(self.path.iterdir()) or self.is_begun():
+            # Asked again, as somebody may make it just now.
+            if self.is_begun() or layout.is_free(self.path) or self.is_begun():
                 return True
             raise FileExistsError(
                 errno.EEXIST,
-                f"it holds what respool did not put there ({layout.shown(self.path)}), so nothing can be named "
-                f"{self.name!r} in this place",
+                f"{layout.strangers(self.path)}, so nothing can be named {self.name!r} in this place",
                 str(self.path),
             )
         return False
@@ -84,8 +79,12 @@ class Home:
         ]
 
     def next_number(self) -> int:
-        """Return a number that is higher than all others."""
-        return max(layout.numbers(self.path), default=0) + 1
+        """Return a number that is higher than those of all logs, and that nothing else has."""
+        taken = set(layout.numbers(self.path))
+        number = max((one for one in taken if layout.is_log(self.log(one))), default=0) + 1
+        while number in taken:
+            number += 1
+        return number
 
     def log(self, number: int) -> Path:
         """Return where a log is."""
@@ -136,12 +135,16 @@ class Home:
                 return number
         return None
 
+    def size(self) -> int:
+        """Return the bytes of its logs, of what is left of others, and of its file to lock."""
+        logs = (self.log(number) for number in self.numbers())
+        own = sum(size_of(log) for log in logs if layout.is_log(log) or layout.is_ours(log))
+        return own + (len(layout.MARK) if self.is_begun() else 0)
+
     def use(self) -> None:
-        """Note that it is used now, in the file to lock, which is made again if somebody deleted it."""
+        """Note that it is used now, in the file to lock."""
         # On a file system that can only be read this matters to nobody.
         with suppress(OSError):
-            if not self.has_lock():
-                (self.path / layout.LOCK).touch(0o600)
             os.utime(self.path / layout.LOCK, follow_symlinks=False)
 
     def used(self) -> float:
@@ -155,8 +158,7 @@ class Home:
 def homes(root: Path) -> Iterator[Home]:
     """Yield what is in a directory of named caches, in the order of the names.
 
-    What is not ours is passed over: links, others' directories, directories of another purpose. So is a name
-    whose file to lock somebody deleted, until it is asked for: logs that nobody named may look the same.
+    What is not ours is passed over: links, others' directories, directories of another purpose.
     """
     try:
         with place.explained("cannot list it"):
@@ -171,18 +173,21 @@ def homes(root: Path) -> Iterator[Home]:
                 continue
             home = Home(name, root / directory)
             place.check(home.path)
-            if home.has_lock():
+            if home.is_begun():
                 yield home
 
 
 def size_of(directory: Path) -> int:
-    """Return the bytes of all files in a directory and below it. Links are not followed."""
+    """Return the bytes of all files in a directory and below it. Links are not followed.
+
+    What can't be looked at counts for nothing: it is not a log's.
+    """
     total = 0
     pending = [directory]
     while pending:
-        with suppress(FileNotFoundError, NotADirectoryError), os.scandir(pending.pop()) as entries:
+        with suppress(OSError), os.scandir(pending.pop()) as entries:
             for entry in entries:
-                with suppress(FileNotFoundError):
+                with suppress(OSError):
                     there = entry.stat(follow_symlinks=False)
                     if stat.S_ISDIR(there.st_mode):
                         pending.append(Path(entry.path))

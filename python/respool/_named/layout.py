@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import stat
 from contextlib import suppress
@@ -14,9 +15,12 @@ MANIFEST = "_manifest"
 """A directory without one is no log: see the format of logs."""
 
 LOCK = "lock"
-"""The file to lock in the directory of a name."""
+"""The file to lock in the directory of a name. Others have files that are called so, too."""
 
-_NUMBER = re.compile(r"[0-9]{8}|[1-9][0-9]{8,}")
+MARK = b"respool: the lock of a name, whose logs are beside it\n"
+"""What is in the file to lock, and makes the directory that of a name: it is ours by nothing else."""
+
+_NUMBER = re.compile(r"[0-9]{8}|[1-9][0-9]{8,17}")
 _SEGMENT = re.compile(r"[0-9]{8,}\.arrows?")
 
 
@@ -26,10 +30,39 @@ def is_log(directory: Path) -> bool:
 
 
 def is_home(directory: Path) -> bool:
-    """Tell whether a directory is that of a name: it has a file to lock, and numbered logs."""
-    return _is(directory / LOCK, stat.S_IFREG) and any(
-        is_log(directory / f"{number:08}") for number in numbers(directory)
-    )
+    """Tell whether a directory is that of a name: the file to lock in it is ours."""
+    return _in_lock(directory) == MARK
+
+
+def is_free(directory: Path) -> bool:
+    """Tell whether a directory may become that of a name: it holds nothing.
+
+    Who made the file to lock may have been killed before there was anything in it, or all of it.
+    """
+    names = _names(directory)
+    if not names:
+        return True
+    return names == [LOCK] and _may_be_marked(directory)
+
+
+def _may_be_marked(directory: Path) -> bool:
+    content = _in_lock(directory)
+    return content is not None and MARK.startswith(content)
+
+
+def _in_lock(directory: Path) -> bytes | None:
+    """Return what is in the file to lock, as far as it may be a mark; None if there is no such file."""
+    path = directory / LOCK
+    if not _is(path, stat.S_IFREG):
+        return None
+    try:
+        lock = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except (FileNotFoundError, NotADirectoryError, PermissionError):
+        return None
+    try:
+        return os.pread(lock, len(MARK) + 1, 0)
+    finally:
+        os.close(lock)
 
 
 def numbers(directory: Path) -> list[int]:
@@ -56,29 +89,17 @@ def is_ours(log: Path) -> bool:
     return is_directory(log) and not in_log(log)
 
 
-def in_home(home: Path) -> list[str]:
-    """Return the names of what the directory of a name holds beside its logs and the file to lock."""
-    return [
-        name
-        for name in sorted(_names(home))
-        if name != LOCK and not (_NUMBER.fullmatch(name) and is_ours(home / name))
-    ]
-
-
-def shown(home: Path) -> str:
+def strangers(directory: Path) -> str:
     """Return what makes a directory none of a name, for a message."""
-    strangers = in_home(home) or sorted(_names(home))
-    return ", ".join(strangers[:3]) + (" and others" if len(strangers) > 3 else "")  # noqa: PLR2004
+    names = sorted(_names(directory))
+    others = [name for name in names if not (_NUMBER.fullmatch(name) and is_ours(directory / name))]
+    if others:
+        return f"it holds what respool did not put there ({_first(others)})"
+    return f"it holds logs that nobody named ({_first(names)}), or the file {LOCK!r} beside them was deleted"
 
 
-def holds_only_logs(directory: Path) -> bool:
-    """Tell whether there are numbered logs in a directory, or what is left of them, and nothing else.
-
-    Logs that somebody named by dates look the same, so the numbers have to be ones that respool counts to.
-    """
-    names = _names(directory)
-    logs = [directory / name for name in names if _NUMBER.fullmatch(name) and name[0] == "0"]
-    return bool(logs) and len(logs) == len(names) and all(map(is_ours, logs))
+def _first(names: list[str]) -> str:
+    return ", ".join(names[:3]) + (" and others" if len(names) > 3 else "")  # noqa: PLR2004
 
 
 def _names(directory: Path) -> list[str]:

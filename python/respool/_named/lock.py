@@ -18,6 +18,9 @@ with suppress(ImportError):  # there are no named caches without it: see `place.
 _FIRST_PAUSE = 0.001
 _LONGEST_PAUSE = 0.05
 
+PATIENCE = 0.05
+"""Seconds that somebody may have the lock of a name to look at it, or to tidy up. Who fills it has it for longer."""
+
 _HELD: WeakValueDictionary[int, FileIO] = WeakValueDictionary()
 """The locks that this process holds. One that Ctrl-C left behind is closed when nobody has it any more."""
 
@@ -28,10 +31,19 @@ def _ours() -> list[FileIO]:
 
 
 @contextmanager
-def held(home: Path, timeout: float | None) -> Iterator[None]:
+def held(home: Path, timeout: float | None, *, patience: float = 0) -> Iterator[None]:
     """Hold the lock of a name's directory, which is made if it is missing.
 
     The lock is tried and tried again instead of waited for, so that Ctrl-C ends the waiting.
+
+    Parameters
+    ----------
+    home
+        The directory.
+    timeout
+        Seconds to wait for it; None has no end.
+    patience
+        Seconds to wait for it at least.
 
     Raises
     ------
@@ -39,9 +51,11 @@ def held(home: Path, timeout: float | None) -> Iterator[None]:
         If somebody else holds it for longer than so many seconds.
     PermissionError
         If the directory is not ours.
+    FileExistsError
+        If the file to lock is somebody else's.
     """
     process = os.getpid()
-    end = None if timeout is None else time.monotonic() + timeout
+    end = None if timeout is None else time.monotonic() + max(timeout, patience)
     pause = _FIRST_PAUSE
     handle = None
     try:
@@ -67,6 +81,22 @@ def held(home: Path, timeout: float | None) -> Iterator[None]:
             handle.close()
 
 
+def is_held(home: Path) -> bool:
+    """Tell whether somebody holds the lock of a name's directory. Takes it for a moment, if nobody does."""
+    try:
+        handle = os.open(home / layout.LOCK, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(handle, fcntl.LOCK_UN)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(handle)
+    return False
+
+
 def _tried(home: Path) -> FileIO | None:
     path = home / layout.LOCK
     with place.explained("cannot make the directory of the name"):
@@ -80,6 +110,7 @@ def _tried(home: Path) -> FileIO | None:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         # Of a name that was removed meanwhile this locks a file that nobody finds any more.
         if os.path.samestat(os.fstat(handle.fileno()), path.lstat()):
+            _mark(home, handle.fileno())
             _HELD[id(handle)] = handle
             return handle
     except (BlockingIOError, FileNotFoundError):
@@ -89,6 +120,19 @@ def _tried(home: Path) -> FileIO | None:
         raise
     handle.close()
     return None
+
+
+def _mark(home: Path, lock: int) -> None:
+    """Make the directory that of a name by what is in its file to lock, if that was made just now."""
+    if layout.is_home(home):
+        return
+    if not layout.is_free(home):
+        raise FileExistsError(errno.EEXIST, layout.strangers(home), str(home))
+    with place.explained("cannot mark the directory of the name"):
+        os.pwrite(lock, layout.MARK, 0)
+        # On the disk before any log: without it those would be nobody's after a power failure.
+        os.fsync(lock)
+        place.sync(home)
 
 
 def _opener(path: str, _flags: int) -> int:

@@ -67,12 +67,16 @@ def explained(what: str) -> Iterator[None]:
     except OSError as error:
         if error.errno is None or error.strerror != os.strerror(error.errno):
             raise
-        raise OSError(
-            error.errno,
-            f"{what}: {error.strerror}; named caches are in a directory that is yours to write, which "
-            f"directory= or {_VARIABLE} names",
-            error.filename,
-        ) from None
+        raise _unable(what, error) from None
+
+
+def _unable(what: str, error: OSError) -> OSError:
+    return OSError(
+        error.errno,
+        f"{what}: {error.strerror}; named caches are in a directory that is yours to write, which "
+        f"directory= or {_VARIABLE} names",
+        error.filename,
+    )
 
 
 def _at_home(text: str, what: str) -> Path:
@@ -155,10 +159,49 @@ def made(directory: Path) -> Path:
     while True:
         with suppress(FileExistsError):
             directory.mkdir(mode=0o700)
+            sync(directory.parent)
         # Somebody may remove what was there just now; what it is to be in is missed by `mkdir`.
         with suppress(FileNotFoundError):
             check(directory)
             return directory
+
+
+def made_with_parents(directory: Path) -> Path:
+    """Return a directory that is ours; make it, and those above it, where they are missing.
+
+    Raises
+    ------
+    FileExistsError, PermissionError
+        As :func:`check`.
+    OSError
+        If it can't be made.
+    """
+    what = "cannot make the directory"
+    try:
+        with explained(what):
+            missing = [path for path in directory.parents if not path.exists()]
+            directory.parent.mkdir(parents=True, exist_ok=True)
+            for path in missing:
+                sync(path.parent)
+            return made(directory)
+    except FileNotFoundError as error:  # as in /proc, where nothing can be made
+        raise _unable(what, error) from None
+
+
+def sync(directory: Path) -> None:
+    """Let what was made in a directory be there after a power failure."""
+    try:
+        handle = os.open(directory, os.O_RDONLY | os.O_CLOEXEC | os.O_DIRECTORY)
+    except PermissionError:  # one may make something in what one may not list
+        return
+    try:
+        os.fsync(handle)
+    except OSError as error:
+        # Some file systems have no such thing for directories.
+        if error.errno not in {errno.EINVAL, errno.ENOTSUP}:
+            raise
+    finally:
+        os.close(handle)
 
 
 @explained("cannot look at it")

@@ -2,7 +2,6 @@
 
 import datetime as dt
 import errno
-import os
 import time
 from functools import partial
 
@@ -70,7 +69,7 @@ def rm(name: str, directory: PathLike | None = None) -> None:
         sweep_graves(root)
     if not was_there:
         raise FileNotFoundError(
-            errno.ENOENT, f"{os.strerror(errno.ENOENT)}: no cache is named {name!r} in", str(root)
+            errno.ENOENT, f"no cache is named {name!r}; respool.ls tells what is in", str(root)
         )
 
 
@@ -87,8 +86,8 @@ def prune(
     Parameters
     ----------
     max_bytes
-        Bytes, or text such as ``"50 GiB"``: the least recently used go until all files of the directory
-        take no more. ``"10%"`` is a share of the whole disk, not of what the caches take now.
+        Bytes, or text such as ``"50 GiB"``: the least recently used go until all of them take no more; other
+        files in the directory don't count. ``"10%"`` is a share of the whole disk, not of what the caches take now.
     older_than
         Seconds, or a ``datetime.timedelta``: what :func:`respool.named` did not give for so long goes.
     directory
@@ -134,7 +133,10 @@ def prune(
     gone = []
     for home in homes(root):
         is_there = home.top() is not None
-        is_doomed = partial(_is_doomed, home, None if oldest is None else now - oldest)
+        if home.used() > now:
+            # Noted by a clock that was wrong: it would not be old for as long as that was ahead.
+            home.use()
+        is_doomed = partial(_is_doomed, home, now, oldest)
         if not is_doomed():
             tidy(home)
         elif drop(home, is_doomed) is not None and is_there:
@@ -144,6 +146,8 @@ def prune(
     return gone
 
 
-def _is_doomed(home: Home, oldest: float | None) -> bool:
-    """Tell whether a name has nothing, or was not used since the moment given."""
-    return home.top() is None or (oldest is not None and home.used() <= oldest)
+def _is_doomed(home: Home, now: float, oldest: float | None) -> bool:
+    """Tell whether a name has nothing, or was not used for so many seconds."""
+    if home.top() is None:
+        return True
+    return oldest is not None and now - min(now, home.used()) >= oldest

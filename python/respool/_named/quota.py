@@ -1,4 +1,4 @@
-"""How much named caches may take together, and who makes room."""
+"""How much named caches may take together."""
 
 from __future__ import annotations
 
@@ -7,13 +7,10 @@ import shutil
 from typing import TYPE_CHECKING
 
 from respool import _native
-from respool._named.home import size_of
-from respool._named.removal import shrink, sweep_graves
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from respool._named.home import Found, Home
     from respool.typing import ByteSize
 
 _VARIABLE = "RESPOOL_CACHE_QUOTA"
@@ -62,18 +59,3 @@ def chosen(given: ByteSize | None, root: Path | None) -> int | None:
         return bytes_of(given, root, "quota")
     text = os.environ.get(_VARIABLE)
     return bytes_of(text, root, _VARIABLE) if text else None
-
-
-def make_room(root: Path, home: Home, newest: Found | None, most: int) -> int:
-    """Make room for what is to be filled, and return how many bytes there are for it.
-
-    What it will take nobody knows. The least recently used go until there is room for twice what the
-    name has now, if that is complete; or else for a quarter of the whole at least, so that what did not
-    fit finds more room the next time.
-    """
-    sweep_graves(root)
-    wanted = 2 * max((size_of(log.path) for log in (newest, home.last()) if log), default=0)
-    if newest is None or newest.state != "complete":
-        wanted = max(wanted, most // 4)
-    shrink(root, most - wanted, keep=home)
-    return max(0, min(most - size_of(root), shutil.disk_usage(root).free // 10 * 9))

@@ -1,6 +1,7 @@
 """Taking logs away, but from nobody who uses them; and never a file that is not one of a log's."""
 
 import errno
+import re
 import secrets
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -8,10 +9,12 @@ from pathlib import Path
 
 from respool import _native
 from respool._named import layout, lock, place
-from respool._named.home import Home, homes, size_of
+from respool._named.home import Home, homes
 
 _REMOVED = ".removed-"
 """Begins the names of directories with logs that had a name. No name begins so."""
+
+_GRAVE = re.compile(r"\.removed-[0-9a-f]{16}")
 
 
 def discard(log: Path) -> bool:
@@ -56,14 +59,14 @@ def _known(home: Home) -> Iterator[Path]:
         yield last.path
 
 
-def bury(home: Home) -> Path:
+def bury(home: Home) -> Home:
     """Let a name be known no more; remove what nobody uses. To be called under its lock.
 
     What is not a log's stays where it is. So does a log that somebody uses where such things are in it.
 
     Returns
     -------
-    Path
+    Home
         Where the logs are that somebody uses, if there are any.
 
     Raises
@@ -76,20 +79,23 @@ def bury(home: Home) -> Path:
         raise _stuck(home.log(top))
     # From here on somebody else may lock the name, and fill it.
     _let_go(home)
-    return grave.path
+    return grave
 
 
 def _entomb(home: Home, known: list[Path]) -> Home:
     """Move logs of a name to a grave, all but those, and remove there what nobody uses."""
     grave = Home(home.name, home.path.with_name(_REMOVED + secrets.token_hex(8)))
+    for number in home.numbers():
+        # What can't be removed would take room for good where nobody sees it. All of them first: else there would be
+        # half a name.
+        if layout.is_log(home.log(number)):
+            place.check_ours(home.log(number))
     # The current one last: until it is gone, nothing older is found.
     for number in sorted(home.numbers()):
         log = home.log(number)
         if log in known:
             continue
         if layout.is_log(log) and layout.is_ours(log):
-            # What can't be removed would take room for good where nobody sees it.
-            place.check_ours(log)
             # Moved first, so that nobody meets one that is half removed. Readers keep their directories open, and
             # find their files wherever those are moved.
             _move(log, grave.path)
@@ -141,18 +147,23 @@ def drop(home: Home, is_doomed: Callable[[], bool] = lambda: True) -> int | None
     with suppress(OSError), lock.held(home.path, 0):
         if not is_doomed():
             return None
-        before = size_of(home.path)
+        before = home.size()
         known = list(_known(home))
         # First, or what was replaced would come back if this process were killed in between.
         _entomb(home, known)
         if all(map(discard, known)):
             grave = bury(home)
-            return before - size_of(grave) - size_of(home.path)
+            return before - grave.size() - home.size()
     return None
 
 
+def taken(root: Path) -> int:
+    """Return the bytes of all logs that have a name in a directory, or had one. What else is there does not count."""
+    return sum(home.size() for home in homes(root)) + sum(grave.size() for grave in graves(root))
+
+
 def shrink(root: Path, most: int, keep: Home | None = None) -> list[str]:
-    """Let the least recently used go, until everything takes no more than so many bytes.
+    """Let the least recently used go, until all together take no more than so many bytes.
 
     Returns
     -------
@@ -160,24 +171,34 @@ def shrink(root: Path, most: int, keep: Home | None = None) -> list[str]:
         The names that are gone. Who is used stays, so there may be more bytes than wanted.
     """
     dropped = []
-    taken = size_of(root)
+    left = taken(root)
     for home in sorted(homes(root), key=lambda home: (home.used(), home.name)):
-        if taken <= most:
+        if left <= most:
             break
+        is_there = home.top() is not None
         if home != keep and (freed := drop(home)) is not None:
-            taken -= freed
-            dropped.append(home.name)
+            left -= freed
+            if is_there:
+                dropped.append(home.name)
     return dropped
+
+
+def graves(root: Path) -> list[Home]:
+    """Return what was buried in a directory."""
+    found = []
+    with suppress(FileNotFoundError):
+        for path in root.iterdir():
+            if _GRAVE.fullmatch(path.name):
+                with suppress(OSError):
+                    place.check(path)
+                    found.append(Home(path.name, path))
+    return found
 
 
 def sweep_graves(root: Path) -> None:
     """Remove of what was buried what nobody uses any more."""
-    with suppress(FileNotFoundError):
-        for path in root.iterdir():
-            if path.name.startswith(_REMOVED):
-                with suppress(OSError):
-                    place.check(path)
-                    _sweep_grave(Home(path.name, path))
+    for grave in graves(root):
+        _sweep_grave(grave)
 
 
 def _sweep_grave(home: Home) -> None:
@@ -188,8 +209,8 @@ def _sweep_grave(home: Home) -> None:
 
 
 def _let_go(home: Home) -> None:
-    """Remove the directory of a name that has no logs, unless something else is in it."""
+    """Remove the directory of a name that has no logs, unless something else is in it: then it stays the name's."""
     with suppress(OSError):
-        (home.path / layout.LOCK).unlink()
-    with suppress(OSError):
-        home.path.rmdir()
+        if [path.name for path in home.path.iterdir()] == [layout.LOCK] and home.is_begun():
+            (home.path / layout.LOCK).unlink()
+            home.path.rmdir()

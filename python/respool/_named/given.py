@@ -1,0 +1,57 @@
+"""What a `fill` gives that is no source, and what somebody meant by it."""
+
+import inspect
+import os
+from collections.abc import Callable
+from typing import Any
+
+from respool.typing import Source
+
+_AWAITS = (
+    "fill is not awaited: give a function that returns a source, such as lambda: asyncio.run(fetch()), "
+    "not one that is async"
+)
+
+
+def check_fill(fill: object) -> None:
+    """Refuse what can't be called for a source, before anything is done.
+
+    Raises
+    ------
+    TypeError
+        If it is no callable, or an async one.
+    """
+    if not callable(fill):
+        raise TypeError(
+            "fill is a callable without arguments that gives a source, as in named(name, lambda: source), "
+            f"not {type(fill).__name__}: it is called only when the cache has to be filled"
+        )
+    if inspect.iscoroutinefunction(fill) or inspect.isasyncgenfunction(fill):
+        raise TypeError(_AWAITS)
+
+
+def by(fill: Callable[[], Source]) -> Source:
+    """Return what a ``fill`` gives.
+
+    Raises
+    ------
+    TypeError
+        If it is something plain, or to be awaited. What else is no source the cache says itself.
+    """
+    source: Any = fill()
+    kind = type(source).__name__
+    if inspect.iscoroutine(source):
+        source.close()  # so that nobody is warned that it was never awaited
+    if inspect.isawaitable(source) or inspect.isasyncgen(source):
+        raise TypeError(f"{_AWAITS}; it gave {kind}")
+    if source is None:
+        raise TypeError("fill gave None, no source: does it return what it makes?")
+    if isinstance(source, str | bytes | os.PathLike):
+        raise TypeError(
+            f"fill gave {kind}, no source: of a path give what is there, as in lambda: "
+            "pyarrow.dataset.dataset(path), or respool.open(path) if it is a log"
+        )
+    if isinstance(source, dict):
+        raise TypeError("fill gave dict, no source: pyarrow.table(columns) makes one of columns")
+    given: Source = source
+    return given
