@@ -302,5 +302,7 @@ def test_what_is_no_connection_is_told_so(log_dir):
         lambda con: respool.duckdb.from_query(con, "select 1"),
     ):
         for con in (None, "x.db"):
-            with pytest.raises(TypeError, match=r"con is a connection, as duckdb\.connect\(\) gives"):
+            with pytest.raises(
+                TypeError, match=r"con is a connection, as duckdb\.connect\(\) gives"
+            ):
                 use(con)
