@@ -13,7 +13,7 @@ _AWAITS = (
 )
 
 
-def check_fill(fill: object) -> None:
+def check_fill(fill: Any) -> None:  # noqa: ANN401 - whatever somebody gave
     """Refuse what can't be called for a source, before anything is done.
 
     Raises
