@@ -50,7 +50,10 @@ def test_a_token_is_asked_for_whatever_is_asked(whole):
     with flying.served(whole, token=TOKEN) as server:
         with respool.flight.open(server.uri, token=TOKEN) as there:
             assert pa.table(there).equals(expected(5))
-        for wrong in (None, "", "another token of tests", TOKEN + "x", TOKEN[:-1]):
+        for never in ("", "another token of tests", TOKEN + "\n"):
+            with pytest.raises(ValueError, match="a token has at least"):
+                respool.flight.open(server.uri, token=never)
+        for wrong in (None, "another-token-of-tests", TOKEN + "x", TOKEN[:-1]):
             with pytest.raises(PermissionError, match="does not let us in"):
                 respool.flight.open(server.uri, token=wrong)
         descriptor = flight.FlightDescriptor.for_path("it")
@@ -375,3 +378,29 @@ def test_clients_that_never_read_cost_a_window_each(log_dir):
         for stream in streams:
             stream.cancel()
         flying.until(lambda: asked()[1] == 0)
+
+
+@pytest.mark.parametrize("tls", [True, "cert.pem", ("cert.pem",), {"cert": "key"}, 5])
+def test_who_meant_tls_is_not_served_without(whole, tls):
+    with pytest.raises(TypeError, match="tls is a certificate and its key"):
+        flying.served(whole, location="grpc://127.0.0.1:0", tls=tls, token=TOKEN)
+
+
+def test_a_pair_of_any_kind_is_one_for_tls(whole, tmp_path):
+    pair = [tmp_path / "missing.crt", tmp_path / "missing.key"]
+    with pytest.raises(FileNotFoundError, match=r"missing\.crt"):
+        flying.served(whole, tls=pair, token=TOKEN)
+
+
+def test_what_a_client_can_never_reach_is_refused_at_once(whole, tmp_path):
+    no_certificate = tmp_path / "no.pem"
+    no_certificate.write_text("hello")
+    with flying.served(whole) as server:
+        for more in ("/orders", "?x=1", "/"):
+            with pytest.raises(ValueError, match="the name of a cache is an argument beside it"):
+                respool.flight.open(server.uri + more)
+        with pytest.raises(ValueError, match="no certificate in PEM"):
+            respool.flight.open(server.uri, tls_root_certs=no_certificate)
+        for uri, token in ((None, None), (server.uri, 5)):
+            with pytest.raises(TypeError, match="not (NoneType|int)"):
+                respool.flight.open(uri, token=token)

@@ -88,19 +88,20 @@ def serve(
     ValueError
         If a name is none, the location is none, or it is one that others reach and there is no token or no TLS.
     TypeError
-        If something is no cache.
+        If something is no cache, or ``tls`` is neither a pair nor False nor None.
     OSError
         If it can't listen there.
     """
     secret = None if token is None else access.checked_token(token)
-    where = access.checked_location(location, has_token=secret is not None, tls=tls)
+    given = access.checked_tls(tls)
+    where = access.checked_location(location, has_token=secret is not None, tls=given)
     if max_streams < 1:
         raise ValueError(f"max_streams is at least 1, not {max_streams}")
     limits = Limits(
         message=respool._native._bytes_of(max_message, _WHOLE),  # noqa: SLF001
         range_bytes=max(1, respool._native._bytes_of(range_bytes, _WHOLE)),  # noqa: SLF001
     )
-    pair = (access.pem(tls[0]), access.pem(tls[1])) if isinstance(tls, tuple) else None
+    pair = (access.pem(given[0]), access.pem(given[1])) if given else None
     shelf = shelf_of(caches)
     return Server(shelf, where, token=secret, tls=pair, limits=limits, max_streams=max_streams)
 
@@ -156,7 +157,8 @@ def open(  # noqa: A001 - as `respool.open`
     PermissionError
         If the token is missing or wrong.
     ValueError
-        If ``uri`` is none, the server has nothing by that name, or a column or a filter is none of it.
+        If ``uri``, ``token`` or ``tls_root_certs`` is none, the server has nothing by that name, or a column or a
+        filter is none of it.
     TypeError
         If the filter has none of pyarrow's forms, or ``columns`` is one name and no list.
 
@@ -165,13 +167,17 @@ def open(  # noqa: A001 - as `respool.open`
     What the source raised comes after the last good batch: as the same class where that is one of Python, pyarrow
     or respool, and else as :class:`~respool.exceptions.IncompleteStreamError` with its name and text. If another log
     has taken the place of the one that was read, that is such an error too.
+
+    A cache whose server was away for longer than ``retry`` has failed: open it again, and with a ``path`` go on with
+    what is there by ``respool.resume(path, respool.flight.open(uri))``.
     """
     named = tickets.Wanted(None, None, tickets.Shown()) if name is None else tickets.by_text(name)
     form = None if filter is None else predicates.to_form(filter)
     shown = tickets.Shown(None if columns is None else listed(columns), form)
-    certs = None if tls_root_certs is None else access.pem(tls_root_certs)
+    certs = None if tls_root_certs is None else access.certificate(tls_root_certs)
+    secret = None if token is None else access.checked_token(token)
     span = seconds(retry, "retry")
-    server = fetch.Server(access.checked_uri(uri), token, certs, math.inf if span is None else span)
+    server = fetch.Server(access.checked_uri(uri), secret, certs, math.inf if span is None else span)
     info = server.info(tickets.Wanted(named.name, named.identity, shown))
     fetched = fetch.Fetch(server, info)
     cache = respool.cache(

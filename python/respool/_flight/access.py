@@ -6,7 +6,7 @@ import hmac
 import ipaddress
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit
 
 from respool._flight.library import flight
@@ -47,11 +47,16 @@ def checked_uri(uri: str) -> str:
     ValueError
         If gRPC could never reach it, however often it is tried.
     """
+    wanted = "a server's uri is grpc://HOST:PORT, or grpc+tls:// with TLS"
+    if not isinstance(uri, str):
+        raise TypeError(f"{wanted}, as server.uri says, not {type(uri).__name__}")
     scheme, found, _ = uri.partition("://")
     if not found or scheme not in {*_PLAIN, "grpc+tls", "grpc+unix"}:
-        raise ValueError(
-            f"a server's uri is grpc://HOST:PORT, or grpc+tls:// with TLS, not {uri!r}"
-        )
+        raise ValueError(f"{wanted}, not {uri!r}")
+    if scheme != "grpc+unix":
+        parts = urlsplit(uri)
+        if parts.path or parts.query or parts.fragment:
+            raise ValueError(f"{wanted}, not {uri!r}: the name of a cache is an argument beside it")
     return uri
 
 
@@ -63,12 +68,31 @@ def checked_token(token: str) -> str:
     ValueError
         If it can't, or is.
     """
+    if not isinstance(token, str):
+        raise TypeError(f"a token is text, not {type(token).__name__}")
     if len(token) < _LEAST or not token.isascii() or not token.isprintable() or " " in token:
         raise ValueError(
             f"a token has at least {_LEAST} characters of ASCII and no spaces, such as those of "
             "secrets.token_urlsafe()"
         )
     return token
+
+
+def checked_tls(tls: object) -> tuple[Any, Any] | Literal[False] | None:
+    """Return what is said of TLS: a certificate and its key, False or None.
+
+    Raises
+    ------
+    TypeError
+        If it is anything else: who meant TLS must not be served without.
+    """
+    if tls is None or tls is False:
+        return tls
+    if isinstance(tls, (tuple, list)) and len(tls) == 2:  # noqa: PLR2004
+        return tls[0], tls[1]
+    raise TypeError(
+        f"tls is a certificate and its key, as (certificate, key), or False or None, not {type(tls).__name__}"
+    )
 
 
 def checked_location(
@@ -124,3 +148,17 @@ def pem(given: bytes | PathLike) -> bytes:
     if isinstance(given, str) and given.lstrip().startswith("-----BEGIN"):
         return given.encode()
     return Path(os.fsdecode(given)).expanduser().read_bytes()
+
+
+def certificate(given: bytes | PathLike) -> bytes:
+    """Return a certificate, of which this is the text or the path.
+
+    Raises
+    ------
+    ValueError
+        If there is none in it.
+    """
+    text = pem(given)
+    if b"-----BEGIN CERTIFICATE-----" not in text:
+        raise ValueError("tls_root_certs has no certificate in PEM (BEGIN CERTIFICATE) in it")
+    return text

@@ -279,9 +279,12 @@ class _Attempts:
                 f"the server at {self._server.uri} does not let us in: {_short(error)}",
             ) from None
         if time.monotonic() >= self._end:
+            came = f"{batches} {'batch' if batches == 1 else 'batches'} ({rows} rows)"
             raise ConnectionError(
-                f"the server at {self._server.uri} could not be reached for {self._server.retry:g} s, after "
-                f"{batches} batches ({rows} rows): {_short(error)}"
+                f"the server at {self._server.uri} could not be reached for {self._server.retry:g} s, after {came}: "
+                f"{_short(error)}; see whether it runs, and whether both sides say the same of TLS (grpc+tls://, "
+                "tls_root_certs=); open it again, and a log with path= goes on by respool.resume(path, "
+                "respool.flight.open(...))"
             ) from None
 
     def pause(self, is_unwanted: Callable[[], bool]) -> None:

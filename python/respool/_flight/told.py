@@ -132,6 +132,8 @@ def _told(kind: Kind, error: BaseException, hidden: dict[str, str]) -> Told:
         text = error.args[0]
     for path, name in hidden.items():
         text = text.replace(path, name)
+    if cls is not type(error):
+        text = f"{type(error).__name__}: {text}" if text else type(error).__name__
     text = _cut(text, MAX_TEXT)
     batches, rows = getattr(error, "batches", None), getattr(error, "rows", None)
     counts = (batches, rows) if isinstance(error, IncompleteStreamError) else (None, None)
