@@ -290,3 +290,12 @@ def test_a_resize_that_can_not_be_read_changes_nothing(wrong):
     with pytest.raises((TypeError, ValueError)):
         budget.resize(memory="2 MiB", **wrong)
     assert budget.metrics()["memory_capacity"] == 1 << 20
+
+
+def test_a_budget_without_logs_is_given_none_later():
+    budget = respool.Budget(memory="1 MiB", disk=None)
+    assert repr(budget) == "<respool.Budget 0 B of 1.0 MiB in memory, no logs, 0 caches>"
+    with pytest.raises(ValueError, match="made with disk=None"):
+        budget.resize(memory="2 MiB", disk="1 MiB")
+    assert budget.metrics()["memory_capacity"] == 1 << 20
+    budget.resize(disk=None)

@@ -249,10 +249,13 @@ impl PyBudget {
     /// Parameters
     /// ----------
     /// memory, disk
-    ///     As for the constructor; None is no bound. What is not given stays.
+    ///     As for the constructor, but None is no bound: whether there are logs was said when it was made. What is
+    ///     not given stays.
     ///
     /// Raises
     /// ------
+    /// ValueError
+    ///     If it was made without logs (``disk=None``) and is given room for them.
     /// OSError
     ///     If a log can't take what memory gives up. The bounds are changed all the same.
     ///
@@ -282,6 +285,12 @@ impl PyBudget {
                 }
                 "disk" => {
                     let value: Option<Disk> = value.extract()?;
+                    if !self.has_logs && value.is_some() {
+                        return Err(PyValueError::new_err(
+                            "this budget was made with disk=None, so caches made with it have no logs: make another \
+                             one with disk=",
+                        ));
+                    }
                     let bytes = match value {
                         None => None,
                         Some(disk) => {
@@ -368,11 +377,15 @@ impl PyBudget {
             capacity.map_or_else(String::new, |bytes| format!(" of {}", size(bytes)))
         };
         Ok(format!(
-            "<respool.Budget {}{} in memory, {}{} in logs, {}>",
+            "<respool.Budget {}{} in memory, {}, {}>",
             size(used),
             of(capacity),
-            size(bounds.disk.used()),
-            of(bounds.disk.capacity()),
+            if self.has_logs {
+                let (used, capacity) = (bounds.disk.used(), bounds.disk.capacity());
+                format!("{}{} in logs", size(used), of(capacity))
+            } else {
+                "no logs".to_owned()
+            },
             counted(caches, "cache", "caches"),
         ))
     }
