@@ -101,6 +101,20 @@ def test_a_source_that_fails_does_so_behind_its_rows():
             next(steps)
 
 
+def test_after_a_source_that_failed_every_epoch_says_so():
+    def source():
+        yield from batches(2)
+        raise ConnectionError("the wire broke")
+
+    epochs = respool.epochs(
+        respool.cache(source(), schema=SCHEMA), batch_size=10, follow=True, prefetch=0
+    )
+    for epoch in (0, 1):
+        epochs.set_epoch(epoch)
+        with pytest.raises(ConnectionError, match="the wire broke"):
+            list(epochs)
+
+
 def test_another_process_is_followed(log_dir):
     path = log_dir / "log"
     go_on = threading.Event()

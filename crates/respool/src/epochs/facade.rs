@@ -164,6 +164,8 @@ impl Epochs {
         } else if index.is_whole() {
             let of = (plan.identity, plan.options.seed, epoch);
             Order::new(plan.options.shuffle, plan.window(&index), of, &index)?
+        } else if let End::Failed(failure) = &plan.view.cache().snapshot()?.end {
+            return Err(Error::Source(Arc::clone(failure)));
         } else {
             return Err(Error::invalid(format!(
                 "epoch {epoch} begins when everything was read, and the source is not at its end: the first epoch \
