@@ -385,11 +385,7 @@ impl PyCache {
     fn error(slf: &Bound<'_, Self>) -> PyResult<Option<PyErr>> {
         let py = slf.py();
         let cache = Self::cache(slf);
-        let snapshot = detached(py, || {
-            let snapshot = cache.snapshot();
-            cache.tell();
-            snapshot
-        })?;
+        let snapshot = detached(py, || cache.snapshot())?;
         Ok(match &snapshot.end {
             respool::End::Failed(failure) => Some(cause(py, failure)),
             respool::End::Open | respool::End::Complete => None,

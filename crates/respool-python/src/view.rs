@@ -232,11 +232,7 @@ impl PyView {
     /// Whether everything that this view shows is stored, and the source ended without an error.
     #[getter]
     fn complete(&self, py: Python<'_>) -> PyResult<bool> {
-        let extent = detached(py, || {
-            let extent = self.view.extent();
-            self.view.cache().tell();
-            extent
-        })?;
+        let extent = detached(py, || self.view.extent())?;
         Ok(extent.is_complete)
     }
 

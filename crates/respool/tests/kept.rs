@@ -181,6 +181,8 @@ fn a_follower_that_nobody_reads_tells_what_was_written_meanwhile() {
         let prefix = follower.view().prefix().unwrap();
         assert_eq!(prefix.extent().unwrap().batches, stored);
         assert_eq!(follower.metrics().unwrap().batches, stored);
+        let bytes = follower.view().num_bytes(&Uninterrupted).unwrap();
+        assert_eq!(bytes, cache.snapshot().unwrap().bytes);
         assert!(!follower.view().extent().unwrap().is_complete);
     }
     let mut behind = follower.view().reader_from_frontier().unwrap();

@@ -131,7 +131,11 @@ impl Store {
         let stored = (state.slots.len(), state.rows);
         state.puller = Some(current_thread());
         drop(state);
-        Turn::new(self, upstream, stored, false).look()
+        match Turn::new(self, upstream, stored, false).look() {
+            // Closed meanwhile: what there was is what there is.
+            Err(Error::Closed) => Ok(()),
+            looked => looked,
+        }
     }
 }
 

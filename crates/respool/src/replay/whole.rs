@@ -155,6 +155,7 @@ impl View {
     /// As [`Reader::poll`]; [`Error::Interrupted`].
     pub fn num_bytes(&self, interrupt: &dyn Interrupt) -> Result<u64> {
         if self.is_whole() {
+            self.store().catch_up()?;
             return Ok(self.store().snapshot()?.bytes);
         }
         let mut bytes = 0;

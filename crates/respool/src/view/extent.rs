@@ -40,6 +40,7 @@ impl View {
     /// [`Error::Forked`](crate::Error::Forked).
     pub fn residence(&self) -> Result<Option<Residence>> {
         let store = self.store();
+        store.catch_up()?;
         let (cache, is_mapped, are_held) = {
             let state = store.look()?;
             let is_mapped = state.log.as_ref().is_some_and(Records::is_zero_copy);
