@@ -1,9 +1,14 @@
 """A `fill` that asks for the name it is to fill, and what it has begun: nobody waits for himself."""
 
+import os
+
+import pyarrow as pa
 import pytest
 
 import processes
 import respool
+from respool._named import filling, layout, lock
+from respool._named.home import Home
 from sources import SCHEMA, Source
 
 
@@ -64,3 +69,43 @@ def test_what_a_fill_has_forked_may_ask_for_its_name_when_it_is_over(log_dir):
     during, later = processes.run(FORKS, log_dir).splitlines()
     assert during.startswith("during: the fill of 'trips' asks for 'trips' itself")
     assert later == "later: 1 None"
+
+
+def test_what_a_fill_has_forked_waits_for_another_fill_as_others_do(log_dir):
+    home = Home.of(log_dir, "a")
+    one = filling._Filling(home, process=2**30)
+    with lock.held(home.path, None):
+        # By this process, which is not the one that it was forked in.
+        assert not one.is_waited_for()
+        assert filling._Filling(home).is_waited_for()
+
+
+def test_a_lock_is_known_to_children_before_it_is_taken(log_dir, monkeypatch):
+    flock, seen = lock.fcntl.flock, []
+
+    def noted(handle, operation):
+        seen.append(handle in lock._of(lock._OPEN))
+        flock(handle, operation)
+
+    monkeypatch.setattr(lock.fcntl, "flock", noted)
+    with lock.held(Home.of(log_dir, "a").path, None):
+        pass
+    assert seen == [True, True]
+    assert lock._of(lock._OPEN) == []
+
+
+def test_the_mark_is_on_the_disk_before_a_log_whoever_made_it(log_dir, monkeypatch):
+    home = Home.of(log_dir, "a")
+    home.path.mkdir(0o700)
+    (home.path / layout.LOCK).write_bytes(layout.MARK)  # by a process that was killed then
+    (home.path / layout.LOCK).chmod(0o600)
+    fsync, synced = os.fsync, []
+
+    def noted(handle):
+        synced.append((os.fstat(handle).st_ino, home.numbers()))
+        fsync(handle)
+
+    monkeypatch.setattr(os, "fsync", noted)
+    respool.named("a", lambda: pa.table({"n": [1]}), directory=log_dir, ingest=True).close()
+    for path in (home.path / layout.LOCK, home.path, log_dir):
+        assert (path.stat().st_ino, []) in synced

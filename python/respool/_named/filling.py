@@ -6,7 +6,7 @@ from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 
-from respool._named import lock
+from respool._named import in_use, layout, lock
 from respool._named.home import Home
 
 
@@ -24,8 +24,13 @@ class _Filling:
         return False
 
     def is_waited_for(self) -> bool:
-        """Tell whether it goes on. What was forked meanwhile is not told when it is over, but by the lock."""
-        return not self.is_over and (self.process == os.getpid() or lock.is_held(self.home.path))
+        """Tell whether it goes on. What was forked meanwhile is not told when it is over, but by who has the lock."""
+        if self.is_over or self.process == os.getpid():
+            return not self.is_over
+        held = in_use.holders()
+        # Where the system does not tell who it is, anybody may be the one.
+        is_its = not held or self.process in in_use.of_file(self.home.path / layout.LOCK, held)
+        return is_its and lock.is_held(self.home.path)
 
 
 _FILLING: ContextVar[tuple[_Filling, ...]] = ContextVar("_FILLING", default=())

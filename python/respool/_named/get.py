@@ -106,6 +106,7 @@ def _begun(
     last = home.last() if room is None else None
     number = home.next_number()
     log = home.log(number)
+    lock.sync(home.path)
     try:
         cache = _native._fill(  # noqa: SLF001
             source,

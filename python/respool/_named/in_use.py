@@ -32,10 +32,13 @@ def processes(log: Path, held: dict[str, set[int]] | None = None) -> list[int]:
         What :func:`holders` said; None asks.
     """
     held = holders() if held is None else held
-    found: set[int] = set()
-    for path in (log, log / "_lock"):
-        with suppress(OSError):
-            there = path.stat()
-            major, minor = os.major(there.st_dev), os.minor(there.st_dev)
-            found |= held.get(f"{major:02x}:{minor:02x}:{there.st_ino}", set())
-    return sorted(found)
+    return sorted(of_file(log, held) | of_file(log / "_lock", held))
+
+
+def of_file(path: Path, held: dict[str, set[int]]) -> set[int]:
+    """Return those of the processes that hold a lock on a file or directory."""
+    with suppress(OSError):
+        there = path.stat()
+        major, minor = os.major(there.st_dev), os.minor(there.st_dev)
+        return held.get(f"{major:02x}:{minor:02x}:{there.st_ino}", set())
+    return set()

@@ -21,13 +21,16 @@ _LONGEST_PAUSE = 0.05
 PATIENCE = 0.05
 """Seconds that somebody may have the lock of a name to look at it, or to tidy up. Who fills it has it for longer."""
 
+_OPEN: WeakValueDictionary[int, FileIO] = WeakValueDictionary()
+"""The files to lock that this process has open, locked or not: of a locked one a child would have a copy."""
+
 _HELD: WeakValueDictionary[int, FileIO] = WeakValueDictionary()
 """The locks that this process holds. One that Ctrl-C left behind is closed when nobody has it any more."""
 
 
-def _ours() -> list[FileIO]:
+def _of(handles: WeakValueDictionary[int, FileIO]) -> list[FileIO]:
     # The references at once: other threads change what is held while one goes through it.
-    return [handle for it in _HELD.valuerefs() if (handle := it()) is not None]
+    return [handle for it in handles.valuerefs() if (handle := it()) is not None]
 
 
 @contextmanager
@@ -62,7 +65,7 @@ def held(home: Path, timeout: float | None, *, patience: float = 0) -> Iterator[
         while (handle := _tried(home)) is None:
             if end is not None and time.monotonic() >= end:
                 path = home / layout.LOCK
-                is_here = any(other.name == path for other in _ours())
+                is_here = any(other.name == path for other in _of(_HELD))
                 who = "another thread of this process" if is_here else "another process"
                 raise TimeoutError(
                     errno.ETIMEDOUT,
@@ -76,15 +79,14 @@ def held(home: Path, timeout: float | None, *, patience: float = 0) -> Iterator[
         # A child that was forked meanwhile has closed it, and it is not the child's to unlock.
         if handle is not None and os.getpid() == process:
             _HELD.pop(id(handle), None)
-            # Not by closing alone: of what a child has a copy, that would leave it locked.
-            fcntl.flock(handle, fcntl.LOCK_UN)
-            handle.close()
+            _let_go(handle)
 
 
 def is_held(home: Path) -> bool:
     """Tell whether somebody holds the lock of a name's directory. Takes it for a moment, if nobody does."""
     try:
-        handle = os.open(home / layout.LOCK, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+        # To be written to: NFS locks no other for one alone.
+        handle = os.open(home / layout.LOCK, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
     except OSError:
         return False
     try:
@@ -106,6 +108,8 @@ def _tried(home: Path) -> FileIO | None:
             handle = FileIO(path, "r+", opener=_opener)
     except FileNotFoundError:  # the directory was removed just now
         return None
+    # Before it is locked: a child that another thread forks in between has to know of it.
+    _OPEN[id(handle)] = handle
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         # Of a name that was removed meanwhile this locks a file that nobody finds any more.
@@ -116,10 +120,32 @@ def _tried(home: Path) -> FileIO | None:
     except (BlockingIOError, FileNotFoundError):
         pass
     except BaseException:
-        handle.close()
+        _let_go(handle)
         raise
-    handle.close()
+    _let_go(handle)
     return None
+
+
+def _let_go(handle: FileIO) -> None:
+    # Not by closing alone: of what a child has a copy, that would leave it locked.
+    with suppress(OSError):
+        fcntl.flock(handle, fcntl.LOCK_UN)
+    _OPEN.pop(id(handle), None)
+    handle.close()
+
+
+def sync(home: Path) -> None:
+    """Let the directory of a name, and its mark, be there after a power failure. To be called before a log is begun.
+
+    Who made them may have been killed before it had.
+    """
+    handle = os.open(home / layout.LOCK, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+    place.sync(home)
+    place.sync(home.parent)
 
 
 def _mark(home: Path, lock: int) -> None:
@@ -129,10 +155,9 @@ def _mark(home: Path, lock: int) -> None:
     if not layout.is_free(home):
         raise FileExistsError(errno.EEXIST, layout.strangers(home), str(home))
     with place.explained("cannot mark the directory of the name"):
-        os.pwrite(lock, layout.MARK, 0)
-        # On the disk before any log: without it those would be nobody's after a power failure.
-        os.fsync(lock)
-        place.sync(home)
+        # Without all of it the logs would be nobody's; on the disk it is before the first of them: see `sync`.
+        if os.pwrite(lock, layout.MARK, 0) < len(layout.MARK):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(home))
 
 
 def _opener(path: str, _flags: int) -> int:
@@ -141,9 +166,10 @@ def _opener(path: str, _flags: int) -> int:
 
 def _forget() -> None:
     """Let a forked child hold nothing: a lock that it has a copy of would outlive its holder."""
-    for handle in _ours():
+    for handle in _of(_OPEN):
         with suppress(OSError):
             handle.close()
+    _OPEN.clear()
     _HELD.clear()
 
 
