@@ -263,6 +263,22 @@ def test_a_file_of_somebody_else_that_is_replaced_is_no_more_open_than_before(pa
         os.umask(before)
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file to any group")
+def test_a_file_that_is_replaced_keeps_its_group_or_what_that_may(path, monkeypatch):
+    path.touch()
+    path.chmod(0o640)
+    os.chown(path, -1, 12345)
+    write(respool.cache(Source(), schema=SCHEMA), path)
+    assert (path.stat().st_gid, stat.S_IMODE(path.stat().st_mode)) == (12345, 0o640)
+
+    def refused(*_):
+        raise PermissionError
+
+    monkeypatch.setattr(os, "fchown", refused)
+    write(respool.cache(Source(), schema=SCHEMA), path)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
 def test_where_names_can_not_be_synced_nothing_is_replaced(path, monkeypatch):
     path.write_bytes(b"before")
     opened = os.open

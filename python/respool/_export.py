@@ -238,8 +238,19 @@ def _created(part: Path, path: Path) -> BufferedWriter:
     file = _Output(str(part), "xb", str(path), opener)
     if are_ours:
         with _explained(str(path)):
-            os.fchmod(file.fileno(), rights)
+            os.fchmod(file.fileno(), rights & _of_group(file.fileno(), path))
     return BufferedWriter(file)
+
+
+def _of_group(file: int, path: Path) -> int:
+    """Give a file the group of the one it replaces; return which rights may stay, which are none of another group."""
+    group = path.stat().st_gid
+    if os.fstat(file).st_gid != group:
+        try:
+            os.fchown(file, -1, group)
+        except OSError:
+            return 0o707
+    return 0o777
 
 
 def _rights(path: Path) -> tuple[int, bool]:
