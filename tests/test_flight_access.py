@@ -402,5 +402,5 @@ def test_what_a_client_can_never_reach_is_refused_at_once(whole, tmp_path):
         with pytest.raises(ValueError, match="no certificate in PEM"):
             respool.flight.open(server.uri, tls_root_certs=no_certificate)
         for uri, token in ((None, None), (server.uri, 5)):
-            with pytest.raises(TypeError, match="not (NoneType|int)"):
+            with pytest.raises(TypeError, match=r"not (NoneType|int)"):
                 respool.flight.open(uri, token=token)

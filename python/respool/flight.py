@@ -177,7 +177,9 @@ def open(  # noqa: A001 - as `respool.open`
     certs = None if tls_root_certs is None else access.certificate(tls_root_certs)
     secret = None if token is None else access.checked_token(token)
     span = seconds(retry, "retry")
-    server = fetch.Server(access.checked_uri(uri), secret, certs, math.inf if span is None else span)
+    server = fetch.Server(
+        access.checked_uri(uri), secret, certs, math.inf if span is None else span
+    )
     info = server.info(tickets.Wanted(named.name, named.identity, shown))
     fetched = fetch.Fetch(server, info)
     cache = respool.cache(

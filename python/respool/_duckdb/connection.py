@@ -9,9 +9,9 @@ def checked(con: object) -> None:
     Raises
     ------
     TypeError
-        If it can't run a query: the module ``duckdb`` can, by its default connection.
+        If nothing can be registered with it: with the module ``duckdb`` it can, by its default connection.
     """
-    if not callable(getattr(con, "execute", None)) or not callable(getattr(con, "register", None)):
+    if not callable(getattr(con, "register", None)):
         raise TypeError(
             f"con is a connection, as duckdb.connect() gives, or the module duckdb, not {type(con).__name__}"
         )
