@@ -331,7 +331,7 @@ import numpy as np
 import pyarrow as pa
 import respool, respool.flight
 schema = pa.schema({"n": pa.int64()})
-batches = (pa.record_batch([np.full(1 << 18, i)], schema=schema) for i in range(32))
+batches = (pa.record_batch([np.full(1 << 18, i)], schema=schema) for i in range(64))
 cache = respool.cache(batches, schema=schema, path=sys.argv[1])
 cache.ingest_all()
 cache.close()
@@ -347,7 +347,7 @@ WINDOW = 16 * MIB
 
 
 def test_clients_that_never_read_cost_a_window_each(log_dir):
-    """The log has 64 MiB, so that each could cost far more."""
+    """The log has 128 MiB, so that each could cost far more."""
     child = processes.start(SERVES_MUCH, log_dir / "log", stdin=-1)
 
     def asked() -> tuple[int, int]:
@@ -360,7 +360,7 @@ def test_clients_that_never_read_cost_a_window_each(log_dir):
         uri = child.stdout.readline().strip()
         given = flight.Ticket(flying.ticket(uri, "log"))
         with flight.connect(uri) as client:
-            assert client.do_get(given).read_all().num_rows == 32 << 18
+            assert client.do_get(given).read_all().num_rows == 64 << 18
         flying.until(lambda: asked()[1] == 0)
         before, _ = asked()
         clients = [flight.connect(uri) for _ in range(CLIENTS)]
@@ -374,7 +374,7 @@ def test_clients_that_never_read_cost_a_window_each(log_dir):
         assert after - before < CLIENTS * WINDOW
         # Others are served beside them, and their places come back.
         with respool.flight.open(uri) as there:
-            assert there.ingest_all() == 32
+            assert there.ingest_all() == 64
         for stream in streams:
             stream.cancel()
         flying.until(lambda: asked()[1] == 0)
