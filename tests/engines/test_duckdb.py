@@ -84,7 +84,8 @@ def test_a_limit_reads_no_more_than_it_needs(make, con):
     source = Source(50, rows=5000)
     con.register("t", make(source))
     assert len(con.execute("select * from t limit 5").fetchall()) == 5
-    assert source.pulls <= 10
+    # DuckDB 1 pulls on for a moment, on threads of its own.
+    assert source.pulls <= 25
 
 
 def test_a_duckdb_query_is_a_source(make, con):
