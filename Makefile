@@ -25,6 +25,8 @@ PYTEST_ARGS ?=
 DENY ?= advisories licenses bans sources
 PIP := -m pip --disable-pip-version-check --quiet
 PIP_VERSION := 26.3
+# JAX warns of every fork once a page has used it, those of PyTorch's workers among them, which never touch it.
+JAX_FORKS := ignore:os.fork() was called:RuntimeWarning
 
 BIN := .venv/bin
 RUST := $(shell find crates -name '*.rs' -o -name 'Cargo.toml') Cargo.toml Cargo.lock
@@ -74,7 +76,7 @@ test-polars20: .venv-polars20/installed ## the engine tests with the first Polar
 	.venv-polars20/bin/python -m pytest tests/engines $(PYTEST_ARGS)
 
 test-workers: .venv-workers/installed ## training with PyTorch, Grain and JAX, workers of Dask; not in `test`: it downloads gigabytes
-	.venv-workers/bin/python -m pytest tests/workers tests/test_docs.py --environment workers $(PYTEST_ARGS)
+	.venv-workers/bin/python -m pytest -W '$(JAX_FORKS)' tests/workers tests/test_docs.py --environment workers $(PYTEST_ARGS)
 
 docs: .venv-docs/installed ## build the site into build/docs; a warning is an error
 	.venv-docs/bin/python -m sphinx --fresh-env --fail-on-warning --keep-going --quiet docs build/docs
