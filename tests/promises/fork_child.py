@@ -19,9 +19,8 @@ import respool
 from promises.fork_calls import calls
 from sources import SCHEMA
 
-TOO_LONG = (
-    20  # a child imports pyarrow.parquet and Polars, which takes seconds where others work too
-)
+# A child imports pyarrow.parquet and Polars, which takes seconds where others work too.
+TOO_LONG = 20
 ROWS = 2000
 TEXTS = pa.array([f"a text {i}" for i in range(ROWS)])
 READERS = 40  # one for each name that a reader has, and some to be dropped
