@@ -6,6 +6,7 @@
 //! it, over memory that new threads get, and who waits then may go round in it for ever.
 
 use std::ops::{Deref, DerefMut};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{self, PoisonError, TryLockError};
 use std::time::Duration;
 
@@ -70,31 +71,48 @@ impl<T> DerefMut for MutexGuard<'_, T> {
 }
 
 /// Where threads wait until they are told.
+///
+/// To tell nobody asks the kernel for nothing: the standard library's would, each time.
 #[derive(Debug, Default)]
-pub struct Condvar(sync::Condvar);
+pub struct Condvar {
+    inner: sync::Condvar,
+    /// Who waits, counted while he has the lock. What he waits for changes under the lock too, so who tells of it
+    /// afterwards sees him, or he has seen the change. In a forked child those of the parent may be among them, which
+    /// costs a call of the kernel.
+    waiting: AtomicUsize,
+}
 
 impl Condvar {
     /// Nobody waits.
     pub const fn new() -> Self {
-        Self(sync::Condvar::new())
+        Self {
+            inner: sync::Condvar::new(),
+            waiting: AtomicUsize::new(0),
+        }
     }
 
     /// Gives the lock back, waits until it is told or the time is over, or for no reason, and takes the lock again.
     pub fn wait_for<T>(&self, guard: &mut MutexGuard<'_, T>, time: Duration) {
         if let Some(held) = guard.held.take() {
-            let waited = self.0.wait_timeout(held, time);
+            self.waiting.fetch_add(1, Ordering::SeqCst);
+            let waited = self.inner.wait_timeout(held, time);
+            self.waiting.fetch_sub(1, Ordering::SeqCst);
             guard.held = Some(waited.unwrap_or_else(PoisonError::into_inner).0);
         }
     }
 
     /// Tells one who waits.
     pub fn notify_one(&self) {
-        self.0.notify_one();
+        if self.waiting.load(Ordering::SeqCst) > 0 {
+            self.inner.notify_one();
+        }
     }
 
     /// Tells all who wait.
     pub fn notify_all(&self) {
-        self.0.notify_all();
+        if self.waiting.load(Ordering::SeqCst) > 0 {
+            self.inner.notify_all();
+        }
     }
 }
 
