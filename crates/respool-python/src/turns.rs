@@ -18,7 +18,8 @@ pub(crate) struct Turns<T> {
 }
 
 enum Turn<T> {
-    Free(T),
+    /// Boxed, as it goes out and back at every turn.
+    Free(Box<T>),
     Taken(ThreadId),
     Gone,
 }
@@ -26,7 +27,7 @@ enum Turn<T> {
 impl<T> Turns<T> {
     pub(crate) fn new(inner: T) -> Self {
         Self {
-            turn: Mutex::new(Turn::Free(inner)),
+            turn: Mutex::new(Turn::Free(Box::new(inner))),
             done: Condvar::new(),
             process: Process::here(),
         }
@@ -48,7 +49,7 @@ impl<T> Turns<T> {
             turns: self,
             inner: Some(inner),
         };
-        held.inner.as_mut().map(work).transpose()
+        held.inner.as_deref_mut().map(work).transpose()
     }
 
     /// Takes it for good; `None` where somebody did before. To be called detached.
@@ -60,7 +61,7 @@ impl<T> Turns<T> {
         if matches!(taken, Ok(Some(_))) {
             self.give_back(Turn::Gone);
         }
-        taken
+        Ok(taken?.map(|inner| *inner))
     }
 
     /// Whether it was taken away.
@@ -80,7 +81,7 @@ impl<T> Turns<T> {
         }
     }
 
-    fn take(&self) -> Result<Option<T>, Error> {
+    fn take(&self) -> Result<Option<Box<T>>, Error> {
         let me = thread::current().id();
         loop {
             self.check_process()?;
@@ -116,7 +117,7 @@ impl<T> Turns<T> {
 /// What a turn has; given back also where the work panics.
 struct Held<'a, T> {
     turns: &'a Turns<T>,
-    inner: Option<T>,
+    inner: Option<Box<T>>,
 }
 
 impl<T> Drop for Held<'_, T> {
