@@ -16,7 +16,7 @@ from typing import Any
 
 from respool import _native
 from respool._named import layout, names, place, whole
-from respool.exceptions import RespoolError
+from respool.exceptions import CorruptLogError, RespoolError
 
 
 @dataclass(frozen=True)
@@ -127,6 +127,31 @@ class Home:
                 ):
                     return found
         return None
+
+    def needed(self) -> list[int]:
+        """Return the numbers of the logs that stay, highest first: the current one, and the last that is whole.
+
+        Of those above the last whole one what somebody fills may be whole in a moment, and what can't be looked at now
+        may be whole too.
+        """
+        needed: list[int] = []
+        for number in self.numbers():
+            is_whole, may_be_whole = False, True
+            try:
+                found = self.found(number)
+                if found is None:
+                    continue
+                is_whole = found.state == "complete" and whole.missing(found.path) is None
+                may_be_whole = is_whole or found.state == "growing"
+            except CorruptLogError:
+                may_be_whole = False
+            except (OSError, RuntimeError, ValueError):
+                pass
+            if may_be_whole or not needed:
+                needed.append(number)
+            if is_whole:
+                break
+        return needed
 
     def top(self) -> int | None:
         """Return the number of the current log, readable or not; None if there is none."""

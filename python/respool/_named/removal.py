@@ -3,7 +3,7 @@
 import errno
 import re
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -46,17 +46,7 @@ def tidy(home: Home) -> None:
         return
     # Whatever is in the way, another call will do it.
     with suppress(OSError), lock.held(home.path, 0):
-        last = home.last()
-        sweep(home, home.top(), last.number if last else None)
-
-
-def _known(home: Home) -> Iterator[Path]:
-    """Yield the logs that are found by a name: the current one, and the last that is whole."""
-    top, last = home.top(), home.last()
-    if top is not None:
-        yield home.log(top)
-    if last is not None and last.number != top:
-        yield last.path
+        sweep(home, *home.needed())
 
 
 def bury(home: Home) -> Home:
@@ -148,7 +138,7 @@ def drop(home: Home, is_doomed: Callable[[], bool] = lambda: True) -> int | None
         if not is_doomed():
             return None
         before = home.size()
-        known = list(_known(home))
+        known = [home.log(number) for number in home.needed()]
         # First, or what was replaced would come back if this process were killed in between.
         _entomb(home, known)
         if all(map(discard, known)):
