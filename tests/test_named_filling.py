@@ -109,3 +109,23 @@ def test_the_mark_is_on_the_disk_before_a_log_whoever_made_it(log_dir, monkeypat
     respool.named("a", lambda: pa.table({"n": [1]}), directory=log_dir, ingest=True).close()
     for path in (home.path / layout.LOCK, home.path, log_dir):
         assert (path.stat().st_ino, []) in synced
+
+
+def test_a_fill_that_ctrl_c_ends_before_it_runs_is_over(log_dir, monkeypatch):
+    known, noticed = filling._FILLING, []
+
+    class Interrupted:
+        """A signal is noticed when the call is over, and what it gave is lost."""
+
+        get = known.get
+
+        def set(self, value):
+            known.set(value)
+            if value and not noticed:
+                noticed.append(value)
+                raise KeyboardInterrupt
+
+    monkeypatch.setattr(filling, "_FILLING", Interrupted())
+    with pytest.raises(KeyboardInterrupt):
+        respool.named("trips", Source, schema=SCHEMA, directory=log_dir)
+    respool.named("trips", Source, schema=SCHEMA, directory=log_dir).close()
