@@ -165,11 +165,16 @@ def shrink(root: Path, most: int, keep: Home | None = None) -> list[str]:
     for home in sorted(homes(root), key=lambda home: (home.used(), home.name)):
         if left <= most:
             break
-        is_there = home.top() is not None
-        if home != keep and (freed := drop(home)) is not None:
+        if home == keep:
+            continue
+        is_there, logs = home.top() is not None, home.numbers()
+        if (freed := drop(home)) is not None:
             left -= freed
             if is_there:
                 dropped.append(home.name)
+        elif home.numbers() != logs:
+            # It stays, but what it had besides is gone.
+            left = taken(root)
     return dropped
 
 
