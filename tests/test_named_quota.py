@@ -102,9 +102,7 @@ def test_a_log_that_can_not_be_looked_at_is_in_the_way_of_no_other_name(place):
     fill(place, "a")
     (place / "a" / "00000002").mkdir(0)
     try:
-        listed, removed = processes.run(
-            OTHERS, place, preexec_fn=processes.as_anybody
-        ).splitlines()
+        listed, removed = processes.run(OTHERS, place, preexec_fn=processes.as_anybody).splitlines()
     finally:
         (place / "a" / "00000002").chmod(0o700)
     assert listed == "[('a', 'unreadable'), ('b', 'complete')]"
