@@ -156,14 +156,14 @@ class Home:
     def top(self) -> int | None:
         """Return the number of the current log, readable or not; None if there is none."""
         for number in self.numbers():
-            if layout.is_log(self.log(number)):
+            if layout.may_be_log(self.log(number)):
                 return number
         return None
 
     def size(self) -> int:
         """Return the bytes of its logs, of what is left of others, and of its file to lock."""
         logs = (self.log(number) for number in self.numbers())
-        own = sum(size_of(log) for log in logs if layout.is_log(log) or layout.is_ours(log))
+        own = sum(size_of(log) for log in logs if layout.may_be_log(log) or layout.is_ours(log))
         return own + (len(layout.MARK) if self.is_begun() else 0)
 
     def use(self) -> None:
