@@ -2,11 +2,14 @@
 
 import signal
 import subprocess
+import sys
 import time
 
 import pytest
 
 import processes
+import respool
+from sources import Source
 
 AFTERWARDS = """
 def afterwards(cache, whole):
@@ -130,3 +133,16 @@ assert pa.table(cache).equals(expected(2))
 @pytest.mark.parametrize("use", ["ingest_all", "iteration"])
 def test_waiting_for_another_threads_pull(use):
     assert float(processes.run(WAITING, use)) < 0.5
+
+
+def test_a_cache_that_goes_calls_nothing_in_which_ctrl_c_would_be_lost(log_dir):
+    cache = respool.cache(Source().reader(), path=log_dir / "log")
+    cache.ingest_all()
+    cache.close()
+    called = []
+    sys.setprofile(lambda frame, event, _: called.append(frame.f_code) if event == "call" else None)
+    try:
+        del cache
+    finally:
+        sys.setprofile(None)
+    assert called == []

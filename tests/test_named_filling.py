@@ -109,3 +109,52 @@ def test_the_mark_is_on_the_disk_before_a_log_whoever_made_it(log_dir, monkeypat
     respool.named("a", lambda: pa.table({"n": [1]}), directory=log_dir, ingest=True).close()
     for path in (home.path / layout.LOCK, home.path, log_dir):
         assert (path.stat().st_ino, []) in synced
+
+
+def test_a_fill_that_ctrl_c_ends_before_it_runs_is_over(log_dir, monkeypatch):
+    known, noticed = filling._FILLING, []
+
+    class Interrupted:
+        """A signal is noticed when the call is over, and what it gave is lost."""
+
+        get = known.get
+
+        def set(self, value):
+            known.set(value)
+            if value and not noticed:
+                noticed.append(value)
+                raise KeyboardInterrupt
+
+    monkeypatch.setattr(filling, "_FILLING", Interrupted())
+    with pytest.raises(KeyboardInterrupt):
+        respool.named("trips", Source, schema=SCHEMA, directory=log_dir)
+    respool.named("trips", Source, schema=SCHEMA, directory=log_dir).close()
+
+
+OPENS = """
+import os, sys
+from pathlib import Path
+from respool._named import lock
+
+opens = lock._opener
+
+def opener(path, flags):
+    handle = opens(path, flags)
+    if not os.fork():
+        try:
+            os.fstat(handle)
+        except OSError:
+            os._exit(0)
+        os._exit(1)
+    assert os.waitstatus_to_exitcode(os.wait()[1]) == 0
+    return handle
+
+lock._opener = opener
+with lock.held(Path(sys.argv[1]), None):
+    assert lock.is_held(Path(sys.argv[1]))
+"""
+
+
+def test_a_child_does_not_have_the_lock_that_is_opened_while_it_is_forked(log_dir):
+    """As by another thread. Else the lock of a parent that is killed would be held for as long as the child lives."""
+    processes.run(OPENS, log_dir / "a")

@@ -1,6 +1,8 @@
 """The last whole log of a name stays until the one that is filled in its place is whole."""
 
+import errno
 import gc
+import os
 import signal
 import subprocess
 import time
@@ -225,3 +227,42 @@ def test_what_is_gone_on_with_here_is_what_its_name_stands_for(log_dir):
     cache = respool.resume(left.path, Source(3))
     assert rows(log_dir, pytest.fail) == 300
     assert cache.complete
+
+
+@pytest.mark.parametrize("quota", [None, "1 GB"])
+def test_what_becomes_whole_while_another_one_begins_stays(log_dir, quota):
+    first = respool.named("trips", Source(2).reader, key="first", directory=log_dir)
+
+    def second():
+        first.ingest_all()
+        first.close()
+        yield from Source(2, fail_at=1)
+
+    with pytest.raises(SourceBrokeError):
+        refresh(log_dir, second, key="second", ttl=None, schema="first", quota=quota)
+    assert rows(log_dir, pytest.fail, key="first") == 200
+
+
+@pytest.mark.parametrize("tidies", [False, True])
+def test_what_can_not_be_looked_at_for_a_moment_is_not_taken_for_damaged(
+    place, monkeypatch, tidies
+):
+    look = respool._native._peek
+
+    def peek(path):
+        if path.name == "00000001":
+            raise OSError(errno.EIO, os.strerror(errno.EIO), str(path))
+        return look(path)
+
+    def fill():
+        if not tidies:
+            monkeypatch.setattr(respool._native, "_peek", peek)
+        return Source(fail_at=1)
+
+    with pytest.raises(SourceBrokeError):
+        refresh(place, fill, key="new")
+    gc.collect()
+    monkeypatch.setattr(respool._native, "_peek", peek)
+    assert respool.prune(directory=place) == []
+    monkeypatch.undo()
+    assert rows(place, pytest.fail, key="old") == 200

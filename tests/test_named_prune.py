@@ -224,3 +224,20 @@ def test_a_quota_that_is_none_is_told_by_its_name(place, quota):
     with pytest.raises((TypeError, ValueError), match=r"^quota: ") as error:
         respool.named("a", pytest.fail, directory=place, quota=quota)
     assert not hasattr(error.value, "__notes__")
+
+
+def test_what_goes_of_a_name_that_stays_counts(place):
+    def half():
+        yield from source(3)
+        raise ZeroDivisionError
+
+    fill(place, "a")
+    fill(place, "b")
+    options = {"key": "half", "schema": "first", "ingest": True}
+    with respool.named("a", directory=place):
+        with pytest.raises(ZeroDivisionError):
+            respool.named("a", half, directory=place, **options)
+        os.utime(place / "a" / "lock", (0, 0))
+        assert respool.prune(max_bytes=3 * SIZE, directory=place) == []
+        assert taken(place) < 3 * SIZE
+    assert names(place) == ["a", "b"]

@@ -87,6 +87,29 @@ def test_what_can_not_be_looked_at_is_in_the_way_of_nothing(place, below):
         (place / below).chmod(0o700)
 
 
+OTHERS = """
+import sys
+import pyarrow as pa, respool
+
+options = {"directory": sys.argv[1], "ingest": True}
+respool.named("b", lambda: pa.table({"n": [1]}), quota="1 MB", **options).close()
+print([(one.name, one.state) for one in respool.ls(sys.argv[1])])
+print(respool.prune(directory=sys.argv[1]), respool.prune(max_bytes=0, directory=sys.argv[1]))
+"""
+
+
+def test_a_log_that_can_not_be_looked_at_is_in_the_way_of_no_other_name(place):
+    fill(place, "a")
+    (place / "a" / "00000002").mkdir(0)
+    try:
+        listed, removed = processes.run(OTHERS, place, preexec_fn=processes.as_anybody).splitlines()
+    finally:
+        (place / "a" / "00000002").chmod(0o700)
+    assert listed == "[('a', 'unreadable'), ('b', 'complete')]"
+    assert removed == "[] ['b']"
+    assert respool.named("a", directory=place).num_rows == ROWS
+
+
 def test_without_a_quota_nothing_is_counted(three, monkeypatch):
     monkeypatch.setattr(removal, "taken", pytest.fail)
     monkeypatch.setattr(respool._named.home.Home, "size", pytest.fail)

@@ -132,7 +132,7 @@ def named(
     RuntimeError
         If ``fill`` asks for the name that it is to fill. Where it does so from another thread, such as one of a
         pool, that can't be told from a thread which has nothing to do with it: it waits, without a
-        ``timeout`` for ever.
+        ``timeout`` for ever. So do two processes where the ``fill`` of each asks for the name that the other fills.
 
     Notes
     -----

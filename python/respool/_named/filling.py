@@ -54,9 +54,10 @@ def refuse(home: Home, does: str) -> None:
 def under_way(home: Home) -> Iterator[None]:
     """Run code of the caller's for a name, under the lock of the name."""
     one = _Filling(home)
-    before = _FILLING.set((*_FILLING.get(), one))
     try:
+        # In here, and without what it gives: Ctrl-C may come when it is set, and before that is there.
+        _FILLING.set((*_FILLING.get(), one))
         yield
     finally:
         one.is_over = True
-        _FILLING.reset(before)
+        _FILLING.set(tuple(other for other in _FILLING.get() if other is not one))

@@ -103,7 +103,6 @@ def _begun(
 
     The last whole one stays, for as long as the new one is not whole, unless the quota has no room for both.
     """
-    last = home.last() if room is None else None
     number = home.next_number()
     log = home.log(number)
     lock.sync(home.path)
@@ -124,7 +123,8 @@ def _begun(
     try:
         home.use()
         if room is None:
-            removal.sweep(home, number, last.number if last else None)
+            # Looked at now: another one may have become whole while this one began.
+            removal.sweep(home, number, *home.needed())
         else:
             room.make(cache, number, waits=ingest)
     except BaseException as error:

@@ -16,7 +16,7 @@ from typing import Any
 
 from respool import _native
 from respool._named import layout, names, place, whole
-from respool.exceptions import RespoolError
+from respool.exceptions import CorruptLogError, RespoolError
 
 
 @dataclass(frozen=True)
@@ -128,17 +128,42 @@ class Home:
                     return found
         return None
 
+    def needed(self) -> list[int]:
+        """Return the numbers of the logs that stay, highest first: the current one, and the last that is whole.
+
+        Of those above the last whole one what somebody fills may be whole in a moment, and what can't be looked at now
+        may be whole too.
+        """
+        needed: list[int] = []
+        for number in self.numbers():
+            is_whole, may_be_whole = False, True
+            try:
+                found = self.found(number)
+                if found is None:
+                    continue
+                is_whole = found.state == "complete" and whole.missing(found.path) is None
+                may_be_whole = is_whole or found.state == "growing"
+            except CorruptLogError:
+                may_be_whole = False
+            except (OSError, RuntimeError, ValueError):
+                pass
+            if may_be_whole or not needed:
+                needed.append(number)
+            if is_whole:
+                break
+        return needed
+
     def top(self) -> int | None:
         """Return the number of the current log, readable or not; None if there is none."""
         for number in self.numbers():
-            if layout.is_log(self.log(number)):
+            if layout.may_be_log(self.log(number)):
                 return number
         return None
 
     def size(self) -> int:
         """Return the bytes of its logs, of what is left of others, and of its file to lock."""
         logs = (self.log(number) for number in self.numbers())
-        own = sum(size_of(log) for log in logs if layout.is_log(log) or layout.is_ours(log))
+        own = sum(size_of(log) for log in logs if layout.may_be_log(log) or layout.is_ours(log))
         return own + (len(layout.MARK) if self.is_begun() else 0)
 
     def use(self) -> None:

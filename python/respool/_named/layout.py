@@ -29,6 +29,14 @@ def is_log(directory: Path) -> bool:
     return _is(directory / MANIFEST, stat.S_IFREG)
 
 
+def may_be_log(directory: Path) -> bool:
+    """Tell whether a directory is a log, or can't be looked at and so may be one."""
+    try:
+        return is_log(directory)
+    except OSError:
+        return True
+
+
 def is_home(directory: Path) -> bool:
     """Tell whether a directory is that of a name: the file to lock in it is ours."""
     return _in_lock(directory) == MARK

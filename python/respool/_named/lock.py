@@ -24,6 +24,9 @@ PATIENCE = 0.05
 _OPEN: WeakValueDictionary[int, FileIO] = WeakValueDictionary()
 """The files to lock that this process has open, locked or not: of a locked one a child would have a copy."""
 
+_OPENING: list[Path] = []
+"""Those that are being opened: a child that another thread forks then has one that nothing stands for yet."""
+
 _HELD: WeakValueDictionary[int, FileIO] = WeakValueDictionary()
 """The locks that this process holds. One that Ctrl-C left behind is closed when nobody has it any more."""
 
@@ -103,13 +106,16 @@ def _tried(home: Path) -> FileIO | None:
     path = home / layout.LOCK
     with place.explained("cannot make the directory of the name"):
         place.made(home)
+    _OPENING.append(path)
     try:
         with place.explained("cannot lock the name"):
             handle = FileIO(path, "r+", opener=_opener)
+        # Before it is locked: a child that another thread forks in between has to know of it.
+        _OPEN[id(handle)] = handle
     except FileNotFoundError:  # the directory was removed just now
         return None
-    # Before it is locked: a child that another thread forks in between has to know of it.
-    _OPEN[id(handle)] = handle
+    finally:
+        _OPENING.remove(path)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         # Of a name that was removed meanwhile this locks a file that nobody finds any more.
@@ -169,8 +175,20 @@ def _forget() -> None:
     for handle in _of(_OPEN):
         with suppress(OSError):
             handle.close()
+    for path in _OPENING:
+        _close(path)
     _OPEN.clear()
     _HELD.clear()
+
+
+def _close(path: Path) -> None:
+    """Close a file by whatever number it is open."""
+    with suppress(OSError):
+        there = path.lstat()
+        for number in [int(it.name) for it in Path("/dev/fd").iterdir()]:
+            with suppress(OSError):  # that of the list itself is closed again
+                if os.path.samestat(os.fstat(number), there):
+                    os.close(number)
 
 
 _fork.in_child(_forget)

@@ -3,7 +3,7 @@
 import errno
 import re
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -46,17 +46,7 @@ def tidy(home: Home) -> None:
         return
     # Whatever is in the way, another call will do it.
     with suppress(OSError), lock.held(home.path, 0):
-        last = home.last()
-        sweep(home, home.top(), last.number if last else None)
-
-
-def _known(home: Home) -> Iterator[Path]:
-    """Yield the logs that are found by a name: the current one, and the last that is whole."""
-    top, last = home.top(), home.last()
-    if top is not None:
-        yield home.log(top)
-    if last is not None and last.number != top:
-        yield last.path
+        sweep(home, *home.needed())
 
 
 def bury(home: Home) -> Home:
@@ -148,7 +138,7 @@ def drop(home: Home, is_doomed: Callable[[], bool] = lambda: True) -> int | None
         if not is_doomed():
             return None
         before = home.size()
-        known = list(_known(home))
+        known = [home.log(number) for number in home.needed()]
         # First, or what was replaced would come back if this process were killed in between.
         _entomb(home, known)
         if all(map(discard, known)):
@@ -175,11 +165,16 @@ def shrink(root: Path, most: int, keep: Home | None = None) -> list[str]:
     for home in sorted(homes(root), key=lambda home: (home.used(), home.name)):
         if left <= most:
             break
-        is_there = home.top() is not None
-        if home != keep and (freed := drop(home)) is not None:
+        if home == keep:
+            continue
+        is_there, logs = home.top() is not None, home.numbers()
+        if (freed := drop(home)) is not None:
             left -= freed
             if is_there:
                 dropped.append(home.name)
+        elif home.numbers() != logs:
+            # It stays, but what it had besides is gone.
+            left = taken(root)
     return dropped
 
 

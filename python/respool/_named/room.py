@@ -108,12 +108,17 @@ class Room:
         root, begun = self.home.path.parent, size_of(self.home.log(number))
         most = self.most - max(0, self.wanted - begun)
         self.removed += removal.shrink(root, most, keep=self.home)
+        # Looked at now: another one may have become whole while this one began.
+        last = self.home.last()
+        self.last = last if last is not None and last.number != number else None
+        keep = {number, *self.home.needed()}
         if self.last is not None:
             kept = size_of(self.last.path)
             self.yields = self.most - (taken(root) - self.home.size()) - kept < kept
-        if self.yields and not waits:
-            self.last = None
-        removal.sweep(self.home, number, self.last.number if self.last else None)
+            if self.yields and not waits:
+                keep.discard(self.last.number)
+                self.last = None
+        removal.sweep(self.home, *keep)
         self._tell(cache, number)
 
     def more(self, cache: StreamCache, error: DiskCapacityError) -> bool:
