@@ -47,6 +47,9 @@ def place(log_dir):
         {"timeout": "1 s"},
         {"ttl": -1},
         {"key": 1},
+        {"allow_tmpfs": "no"},
+        {"ingest": "no"},
+        {"ingest": True, "progress": "bar"},
     ],
 )
 def test_a_bad_argument_is_refused_before_fill_is_called(place, bad, is_hit):
