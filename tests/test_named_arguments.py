@@ -232,6 +232,13 @@ def test_what_is_no_directory_is_refused(directory):
             use()
 
 
+@pytest.mark.parametrize("directory", [1, True, ["caches"]])
+def test_what_is_no_path_is_refused_by_the_name_of_the_argument(directory):
+    for use in uses(directory):
+        with pytest.raises(TypeError, match=f"^directory is .* not {type(directory).__name__}$"):
+            use()
+
+
 def test_the_variable_is_no_relative_path(log_dir, monkeypatch):
     monkeypatch.chdir(log_dir)
     monkeypatch.setenv("RESPOOL_CACHE_DIR", "caches")
