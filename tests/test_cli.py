@@ -172,6 +172,18 @@ def test_ls_of_a_directory_lists_names_and_paths(run, log_dir):
     assert (ran.code, ran.out, "nothing is kept in" in ran.err) == (0, "", True)
 
 
+def test_json_says_where_a_log_is_whatever_directory_one_is_in(run, log_dir, monkeypatch):
+    path = kept(log_dir / "log", pa.table({"n": [1]}))
+    (segment,) = path.glob("*.arrow")
+    segment.write_bytes(bytes(segment.stat().st_size))
+    monkeypatch.chdir(log_dir)
+    for command in (["ls"], ["info"], ["verify"], ["rm", "--dry-run"]):
+        (told,) = run(*command, "./log", "--json").json
+        assert told["path"] == str(path), command
+    (verified,) = run("verify", "./log", "--json").json
+    assert {damage["file"] for damage in verified["damages"]} == {str(segment)}
+
+
 def test_errors_are_json_where_json_was_asked_for(run):
     for arguments, code in {
         ("info", "nobody"): 3,

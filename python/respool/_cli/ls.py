@@ -129,7 +129,7 @@ def _json_of_path(path: Path) -> Any:  # noqa: ANN401 - JSON
     created = log.about.get("created")
     told = {
         "name": None,
-        "path": directories.straight(path.absolute()),
+        "path": directories.full(path),
         "state": log.state,
         "nbytes": size_of(path),
         "used": None,
