@@ -104,6 +104,7 @@ def named(
     StreamCache
         Complete, or being filled; by this process or another. In the process that fills it a further
         call gives one more object of the same cache: the last one that is closed closes it.
+        Only who fills it has something to ``flush()``; of what was there that is a ``ValueError``.
 
     Raises
     ------
