@@ -172,6 +172,28 @@ def test_ls_of_a_directory_lists_names_and_paths(run, log_dir):
     assert (ran.code, ran.out, "nothing is kept in" in ran.err) == (0, "", True)
 
 
+def test_ls_says_of_names_alone_when_they_were_used(run, log_dir):
+    states.complete(log_dir, "trips")
+    kept(log_dir / "by-path", pa.table({"n": [1, 2]}))
+    rows = [line.rstrip() for line in run("ls", log_dir).out.splitlines()]
+    assert [row.endswith("just now") for row in rows[1:]] == [True, False]
+    # Nobody notes it of a path: when it was made is something else.
+    assert [bool(one["used"]) for one in run("ls", log_dir, "--json").json] == [True, False]
+    assert rows[2].endswith("B")
+
+
+def test_json_says_where_a_log_is_whatever_directory_one_is_in(run, log_dir, monkeypatch):
+    path = kept(log_dir / "log", pa.table({"n": [1]}))
+    (segment,) = path.glob("*.arrow")
+    segment.write_bytes(bytes(segment.stat().st_size))
+    monkeypatch.chdir(log_dir)
+    for command in (["ls"], ["info"], ["verify"], ["rm", "--dry-run"]):
+        (told,) = run(*command, "./log", "--json").json
+        assert told["path"] == str(path), command
+    (verified,) = run("verify", "./log", "--json").json
+    assert {damage["file"] for damage in verified["damages"]} == {str(segment)}
+
+
 def test_errors_are_json_where_json_was_asked_for(run):
     for arguments, code in {
         ("info", "nobody"): 3,

@@ -47,6 +47,9 @@ def place(log_dir):
         {"timeout": "1 s"},
         {"ttl": -1},
         {"key": 1},
+        {"allow_tmpfs": "no"},
+        {"ingest": "no"},
+        {"ingest": True, "progress": "bar"},
     ],
 )
 def test_a_bad_argument_is_refused_before_fill_is_called(place, bad, is_hit):
@@ -226,6 +229,13 @@ def test_a_tilde_is_home(log_dir, monkeypatch):
 def test_what_is_no_directory_is_refused(directory):
     for use in uses(directory):
         with pytest.raises(ValueError, match="directory"):
+            use()
+
+
+@pytest.mark.parametrize("directory", [1, True, ["caches"]])
+def test_what_is_no_path_is_refused_by_the_name_of_the_argument(directory):
+    for use in uses(directory):
+        with pytest.raises(TypeError, match=f"^directory is .* not {type(directory).__name__}$"):
             use()
 
 

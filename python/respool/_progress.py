@@ -36,14 +36,25 @@ def begin(
     TypeError
         If ``wanted`` is none of these.
     """
+    check(wanted)
     if wanted is None or wanted is False:
         return Progress()
     if wanted is True:
         bar = _bar(rows) if _is_terminal() or _is_notebook() else None
         return Line(rows) if bar is None else Bar(bar)
-    if callable(wanted):
-        return Call(wanted)
-    raise TypeError(f"progress is True, False or a callable, not {type(wanted).__name__}")
+    return Call(wanted)
+
+
+def check(wanted: object) -> None:
+    """Refuse what says not how to show how far something is, before anything is read.
+
+    Raises
+    ------
+    TypeError
+        If it is neither None, nor a bool, nor a callable.
+    """
+    if not (wanted is None or isinstance(wanted, bool) or callable(wanted)):
+        raise TypeError(f"progress is True, False or a callable, not {type(wanted).__name__}")
 
 
 class Progress:

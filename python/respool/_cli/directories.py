@@ -59,3 +59,8 @@ def straight(path: Path) -> Path:
     if ".." not in path.parts:
         return path
     return path.resolve() if path.name == ".." else path.parent.resolve() / path.name
+
+
+def full(path: Path) -> str:
+    """Return a path for programs: one from the root, which the command does not take for a name."""
+    return str(straight(path.absolute()))

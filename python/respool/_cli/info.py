@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from rich.text import Text
 
-from respool._cli import logs, options, reading, shown, states, targets
+from respool._cli import directories, logs, options, reading, shown, states, targets
 from respool._cli.endings import Exit, worst
 from respool._cli.escaped import escaped
 from respool._cli.targets import Missing
@@ -179,7 +179,7 @@ def _json(target: Target, log: Log, schema: pa.Schema | None) -> dict[str, Any]:
     created = about.get("created")
     told: dict[str, Any] = {
         "name": target.home.name if target.home else None,
-        "path": log.path,
+        "path": directories.full(log.path),
         "state": log.state,
         "meaning": states.meaning(log),
         "next": states.then(log, target, last),

@@ -83,9 +83,8 @@ def _of_name(one: NamedCache) -> _Line:
 
 def _of_path(path: Path) -> _Line:
     log = logs.look(path)
-    created = log.about.get("created")
-    used = "" if created is None else shown.ago(time_of(created))
-    return _Line(_written(path), log.state, log.rows, size_of(path), used, is_named=False)
+    # When it was used nobody notes.
+    return _Line(_written(path), log.state, log.rows, size_of(path), "", is_named=False)
 
 
 def _written(path: Path) -> str:
@@ -129,7 +128,7 @@ def _json_of_path(path: Path) -> Any:  # noqa: ANN401 - JSON
     created = log.about.get("created")
     told = {
         "name": None,
-        "path": directories.straight(path.absolute()),
+        "path": directories.full(path),
         "state": log.state,
         "nbytes": size_of(path),
         "used": None,

@@ -52,7 +52,7 @@ class _Goes:
     "--older-than",
     metavar="SPAN",
     type=_Span(),
-    help="What was not used for so long: 30d, 12h, 90min.",
+    help="What respool.named did not give for so long: 30d, 12h, 90min.",
 )
 @click.option(
     "--max-bytes",

@@ -4,7 +4,7 @@ import click
 
 import respool
 from respool import _native
-from respool._cli import options, shown, targets
+from respool._cli import directories, options, shown, targets
 from respool._cli.asking import is_wanted
 from respool._cli.endings import Exit, worst
 from respool._cli.targets import Target
@@ -38,7 +38,12 @@ def command(
                 f"{'would remove' if is_dry else 'remove'} {target.word}: {shown.size(size)}, {target.path}{used}"
             )
         told.append(
-            {"name": target.word, "path": str(target.path), "bytes": size, "in_use_by": users}
+            {
+                "name": target.word,
+                "path": directories.full(target.path),
+                "bytes": size,
+                "in_use_by": users,
+            }
         )
     codes = []
     if not is_dry and is_wanted(is_sure=is_sure):

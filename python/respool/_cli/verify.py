@@ -144,13 +144,18 @@ def _json_of_missing(missing: Missing) -> dict[str, Any]:
 
 def _json(checked: Checked) -> dict[str, Any]:
     return {
-        "path": str(checked.log.path),
+        "path": directories.full(checked.log.path),
         "state": checked.log.state,
         "error": checked.log.error or None,
         "batches": checked.batches,
         "rows": checked.rows,
         "damages": [
-            {"file": str(it.file), "offset": it.offset, "reason": it.reason, "batch": it.batch}
+            {
+                "file": directories.full(it.file),
+                "offset": it.offset,
+                "reason": it.reason,
+                "batch": it.batch,
+            }
             for part in _all(checked)
             for it in part.damages
         ],

@@ -4,7 +4,7 @@ import datetime as dt
 from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
-from respool import _native
+from respool import _native, _progress
 from respool._named import ages, given, keys, place, removal
 from respool._named import quota as quotas
 from respool._named.get import got, left
@@ -104,6 +104,7 @@ def named(
     StreamCache
         Complete, or being filled; by this process or another. In the process that fills it a further
         call gives one more object of the same cache: the last one that is closed closes it.
+        Only who fills it has something to ``flush()``; of what was there that is a ``ValueError``.
 
     Raises
     ------
@@ -171,10 +172,13 @@ def named(
     """
     if fill is not None:
         given.check_fill(fill)
+    given.check_flag(ingest, "ingest")
+    given.check_flag(allow_tmpfs, "allow_tmpfs")
     if progress and not ingest:
         raise ValueError(
             "progress shows how far ingest=True is: give that too, or call .ingest_all(progress=True) on the cache"
         )
+    _progress.check(progress)
     wanted = Wanted(
         key=keys.encode(key),
         is_any_key=fill is None and key is None,

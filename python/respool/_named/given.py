@@ -1,4 +1,4 @@
-"""What a `fill` gives that is no source, and what somebody meant by it."""
+"""What somebody gives that is no `fill`, no flag or, from a `fill`, no source; and what was meant by it."""
 
 import inspect
 import os
@@ -28,6 +28,20 @@ def check_fill(fill: Any) -> None:  # noqa: ANN401 - whatever somebody gave
         )
     if inspect.iscoroutinefunction(fill) or inspect.isasyncgenfunction(fill):
         raise TypeError(_AWAITS)
+
+
+def check_flag(value: object, what: str) -> None:
+    """Refuse what is neither True nor False, NumPy's among them: a text that says "no" is true.
+
+    Raises
+    ------
+    TypeError
+        If it is none of them.
+    """
+    kind = type(value)
+    is_of_numpy = kind.__module__ == "numpy" and kind.__name__ in {"bool", "bool_"}
+    if not isinstance(value, bool) and not is_of_numpy:
+        raise TypeError(f"{what} is True or False, not {value!r:.100}")
 
 
 def by(fill: Callable[[], Source]) -> Source:

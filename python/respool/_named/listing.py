@@ -100,6 +100,8 @@ def ls(directory: PathLike | None = None) -> list[NamedCache]:
         If the directory is itself a log, or that of a name.
     PermissionError
         If the directory is not yours alone, or is a symbolic link.
+    TypeError, ValueError
+        If the directory is no path.
 
     Examples
     --------

@@ -72,7 +72,8 @@ def held(home: Path, timeout: float | None, *, patience: float = 0) -> Iterator[
                 who = "another thread of this process" if is_here else "another process"
                 raise TimeoutError(
                     errno.ETIMEDOUT,
-                    f"{who} is filling what has the name, and was not ready in {timeout:g} seconds",
+                    f"{who} is filling what has the name, and was not ready in {timeout:g} seconds: "
+                    "ask again, or give it longer with timeout=",
                     str(home),
                 )
             time.sleep(pause)

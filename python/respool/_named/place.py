@@ -35,6 +35,8 @@ def root(directory: PathLike | None) -> Path:
     ValueError
         If the text is empty or has a NUL, or begins with the home of nobody; or the variable has a relative path; or
         nothing is said and this user has no home.
+    TypeError
+        If the caller's is no path.
     NotImplementedError
         Where processes have no locks that end with them, as on Windows.
     """
@@ -44,7 +46,7 @@ def root(directory: PathLike | None) -> Path:
             "process: respool.cache(source)"
         )
     if directory is not None:
-        return _at_home(os.fsdecode(directory), "directory").absolute()
+        return _at_home(_text(directory), "directory").absolute()
     if text := os.environ.get(_VARIABLE):
         chosen = _at_home(text, _VARIABLE)
         # It is there for all processes, wherever each of them works.
@@ -77,6 +79,15 @@ def _unable(what: str, error: OSError) -> OSError:
         f"directory= or {_VARIABLE} names",
         error.filename,
     )
+
+
+def _text(directory: PathLike) -> str:
+    try:
+        return os.fsdecode(directory)
+    except TypeError:
+        raise TypeError(
+            f"directory is the path of a directory, as str, bytes or os.PathLike, not {type(directory).__name__}"
+        ) from None
 
 
 def _at_home(text: str, what: str) -> Path:

@@ -29,8 +29,8 @@ def rm(name: str, directory: PathLike | None = None) -> None:
     ------
     FileNotFoundError
         If there is none of that name.
-    ValueError
-        If the name is none.
+    TypeError, ValueError
+        If the name is none, or the directory is no path.
     FileExistsError
         If the directory is a log that :func:`respool.cache` made or that of a name, or what has the name in
         it was not put there by :func:`respool.named`.
@@ -105,7 +105,7 @@ def prune(
     PermissionError
         If the directory is not yours alone, or is a symbolic link.
     TypeError, ValueError
-        If a size or a span is none.
+        If a size or a span is none, or the directory is no path.
 
     Examples
     --------
