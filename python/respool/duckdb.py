@@ -128,6 +128,8 @@ def relation(
     >>> respool.duckdb.relation(cache).filter("n > 1").aggregate("sum(n)").fetchall()
     [(5,)]
     """
+    if con is not None:
+        connection.checked(con)
     source = scannable(opened(cache, "relation"), optimize=optimize)
     if con is None:
         con = duckdb.default_connection()
