@@ -119,7 +119,12 @@ def _by_path(word: str) -> Target:
             then = [f"its log is .{os.sep}{Path(word).parent}"]
         raise Ending(Exit.NOT_FOUND, f"{path} is a file, and a log is a directory", *then)
     if not path.is_dir():
-        raise Ending(Exit.NOT_FOUND, f"{path} is not there", "respool ls lists what has a name")
+        # As it was written: without its ./ it were a name.
+        beside = path.parent
+        then = f"respool ls {beside} lists what is in it"
+        if not beside.is_dir():
+            then = "respool ls lists what has a name"
+        raise Ending(Exit.NOT_FOUND, f"{word} is not there", then)
     raise Ending(
         Exit.NOT_FOUND, f"there is no log in {path}", f"respool ls {word} lists what is in it"
     )
