@@ -121,10 +121,8 @@ def _by_path(word: str) -> Target:
     if not path.is_dir():
         # As it was written: without its ./ it were a name.
         beside = path.parent
-        then = f"respool ls {beside} lists what is in it"
-        if not beside.is_dir():
-            then = "respool ls lists what has a name"
-        raise Ending(Exit.NOT_FOUND, f"{word} is not there", then)
+        lists = f"{beside} lists what is in it" if beside.is_dir() else "lists what has a name"
+        raise Ending(Exit.NOT_FOUND, f"{word} is not there", f"respool ls {lists}")
     raise Ending(
         Exit.NOT_FOUND, f"there is no log in {path}", f"respool ls {word} lists what is in it"
     )
