@@ -28,6 +28,9 @@ PIP_VERSION := 26.3
 # JAX warns of every fork once a page has used it, those of PyTorch's workers among them, which never touch it.
 JAX_FORKS := ignore:os.fork() was called:RuntimeWarning
 
+# Make 3.81, which macOS has, does not know it.
+SYNCED := $(if $(filter output-sync,$(.FEATURES)),--output-sync=line)
+
 BIN := .venv/bin
 RUST := $(shell find crates -name '*.rs' -o -name 'Cargo.toml') Cargo.toml Cargo.lock
 PACKAGE := $(shell find python -name '*.py' -o -name '*.pyi' -o -name py.typed)
@@ -45,7 +48,7 @@ demo: .venv/installed ## TPC-H lineitem down a pipe, cached, queried by two engi
 
 # Two at a time: what is tested with one environment alone takes about as long as the engines with all three.
 test: test-rust test-shuttle .venv/installed .venv-oldest/installed .venv-polars20/installed ## run every test, on all three environments
-	$(MAKE) --jobs 2 --output-sync=line test-alone test-engines
+	$(MAKE) --jobs 2 $(SYNCED) test-alone test-engines
 
 test-rust: ## unit tests, behaviour tests and doc examples of the crates
 	cargo test --workspace --locked

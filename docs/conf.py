@@ -1,6 +1,5 @@
 """The site: `make docs` builds it into build/docs, with warnings as errors."""
 
-import re
 import sys
 from pathlib import Path
 
@@ -47,15 +46,3 @@ pygments_style = "friendly"
 pygments_dark_style = "github-dark"
 copybutton_prompt_text = r">>> |\.\.\. |\$ "
 copybutton_prompt_is_regexp = True
-
-
-def without_pages_to_come(app, page, source):
-    """Take pages out of the lists of how-tos that are not written yet; one that is in no list is an error."""
-    if page == "how-to/index":
-        there = {path.stem for path in (Path(app.srcdir) / "how-to").glob("*.md")}
-        named = re.compile(r"^([a-z-]+)$\n", re.MULTILINE)
-        source[0] = named.sub(lambda m: m.group() if m.group(1) in there else "", source[0])
-
-
-def setup(app):
-    app.connect("source-read", without_pages_to_come)

@@ -143,7 +143,8 @@ def test_a_word_is_a_name_or_a_path_whatever_is_there(run, log_dir, monkeypatch)
     assert ran.code == 3
     assert "there is a log at the path ./other: write it so" in ran.err
     ran = run("info", "./missing")
-    assert (ran.code, "missing is not there" in ran.err) == (3, True)
+    assert (ran.code, "./missing is not there" in ran.err) == (3, True)  # without ./ it were a name
+    assert "respool ls . lists what is in it" in ran.err
     ran = run("info", "./trips/00000000.arrow")
     assert (ran.code, "is a file, and a log is a directory" in ran.err) == (3, True)
     assert "its log is ./trips" in ran.err

@@ -1,5 +1,7 @@
 """Why a log is not whole, in one sentence, and all that can be done about it."""
 
+from pathlib import Path
+
 import pyarrow as pa
 import pytest
 
@@ -8,6 +10,7 @@ import respool
 import states
 from respool._cli import logs
 from respool._cli.causes import why
+from respool._cli.checks.found import of_error
 from respool._cli.states import meaning
 from sources import SCHEMA, Source
 
@@ -17,6 +20,18 @@ def run(log_dir, capsys, monkeypatch):
     monkeypatch.setenv("RESPOOL_CACHE_DIR", str(log_dir))
     monkeypatch.setenv("COLUMNS", "500")
     return lambda *arguments: commands.here(capsys, *arguments)
+
+
+def test_what_a_verifier_passed_on_its_way_is_left_out():
+    """It is damage all the same, and says nothing to who reads it in a shell."""
+    said = (
+        "Range [120, 1044680) is out of bounds.\n\twhile verifying table field `buffers` at position 56\n"
+        "\t while verifying union variant `MessageHeader::RecordBatch` at position 20\n\n"
+    )
+    error = OSError(5, f"the log is damaged at byte 9792 of this file: {said}", "00000000.arrow")
+    wanted = "Range [120, 1044680) is out of bounds."
+    assert of_error(error, Path("log")).reason == wanted
+    assert why(error) == f"00000000.arrow: the log is damaged at byte 9792 of this file: {wanted}"
 
 
 def steps(text):

@@ -2,6 +2,7 @@
 
 import io
 import json
+import shlex
 import sys
 
 import pyarrow as pa
@@ -89,7 +90,7 @@ def test_the_name_of_a_file_decides_what_is_in_it(run, trips, out):
         ran = run("sql", query, "trips", "-o", out / name, *options)
         assert (ran.code, ran.out, name in ran.err) == (2, "", True)
     ran = run("export", "trips", out / "out.arrow", "-f", "parquet")
-    assert (ran.code, "out.arrow is to be ipc by its name" in ran.err) == (2, True)
+    assert (ran.code, "out.arrow is to be arrow by its name" in ran.err) == (2, True)
     assert list(out.iterdir()) == []
     for name, *options in (
         ("out.jsonl", "--json"),
@@ -121,6 +122,21 @@ def test_what_says_no_format_is_asked_for_one(run, trips, out):
         ran = run(*arguments)
         assert (ran.code, ran.out) == (2, "")
     assert list(out.iterdir()) == []
+
+
+def test_export_says_who_writes_text(run, trips, out):
+    ran = run("export", "trips", out / "my trips.csv")
+    assert (ran.code, list(out.iterdir())) == (2, [])
+    (line,) = [line for line in ran.err.splitlines() if "respool sql" in line]
+    words = shlex.split(line.partition("respool ")[2])
+    assert run(*words).code == 0
+    assert (out / "my trips.csv").read_text().count("\n") == 1001
+
+
+def test_export_knows_the_formats_by_the_names_that_sql_has(run, trips, out):
+    for name in ("arrow", "ipc"):
+        assert run("export", "trips", out / name, "-f", name).code == 0
+        assert pa.ipc.open_file(str(out / name)).read_all().num_rows == 1000
 
 
 def test_binary_formats_are_not_for_a_terminal(run, trips, monkeypatch):

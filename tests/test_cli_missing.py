@@ -51,7 +51,7 @@ def test_verify_goes_on_behind_what_is_missing(run, log_dir):
     assert ran.code == 4
     lines = ran.out.splitlines()
     assert lines[0] == f"missing: no cache is named 'missing' in {log_dir}"
-    assert lines[1] == "./nowhere: nowhere is not there"
+    assert lines[1] == "./nowhere: ./nowhere is not there"
     assert lines[2].startswith("ok: 10 batches")
     assert lines[3].startswith("damaged: damaged in 1 place")
     ran = run("verify", "missing", "ok", "--json")

@@ -85,6 +85,16 @@ def test_a_consumed_reader_says_so():
         next(reader)
 
 
+def test_a_closed_cache_says_how_much_it_had():
+    cache = StreamCache(Source().reader())
+    for _ in zip(range(2), cache, strict=False):
+        pass
+    cache.close()
+    assert cache.ingested_count == 2
+    cache.close()
+    assert (cache.ingested_count, cache.upstream_exhausted) == (2, False)
+
+
 def test_a_closed_cache_says_so():
     cache = StreamCache(TABLE)
     cache.close()

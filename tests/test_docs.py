@@ -82,6 +82,15 @@ def test_every_public_name_is_in_the_reference():
     assert modules | names <= documented
 
 
+def test_every_how_to_is_linked_where_they_are_listed():
+    """Where the sources are read, as the README's link leads to them, a toctree is no link."""
+    pages = {page.stem for page in (DOCS / "how-to").glob("*.md")} - {"index"}
+    listed = (DOCS / "how-to" / "index.md").read_text()
+    assert len(pages) >= 20
+    assert set(re.findall(r"\]\(([a-z-]+)\.md\)", listed)) == pages
+    assert set(re.findall(r"^([a-z-]+)$", listed, re.MULTILINE)) == pages
+
+
 @pytest.mark.parametrize("name", ["way_of_a_batch"])
 def test_a_picture_is_what_its_command_draws(name):
     drawn = runpy.run_path(str(DOCS / "pictures" / f"{name}.py"))["picture"]()

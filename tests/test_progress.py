@@ -39,6 +39,12 @@ def test_a_line_is_written_on_standard_error(capsys):
 
 
 @pytest.mark.usefixtures("without_tqdm")
+def test_one_batch_is_one(capsys):
+    respool.cache(pa.table({"n": [1]})).ingest_all(progress=True)
+    assert capsys.readouterr().err.startswith("respool: 1 batch, 1 row, ")
+
+
+@pytest.mark.usefixtures("without_tqdm")
 def test_a_line_ends_where_the_ingest_fails(capsys):
     cache = respool.cache(Source(5, pause=0.06, fail_at=3), schema=SCHEMA)
     with pytest.raises(SourceBrokeError):

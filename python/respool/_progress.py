@@ -157,7 +157,8 @@ class Line(Progress):
     def _text(self) -> str:
         share = f", {self.rows / self._all_rows:.0%}" if self._all_rows else ""
         return (
-            f"respool: {self.batches:,} batches, {self.rows:,} rows, {shown(self._size)}"
+            f"respool: {_count(self.batches, 'batch', 'batches')}, {_count(self.rows, 'row', 'rows')}, "
+            f"{shown(self._size)}"
             f"{self._rate(self._size)}{share}"
         )
 
@@ -178,7 +179,7 @@ class Bar(Progress):
         self._bar = bar
 
     def _show(self, size: int) -> None:
-        text = f"{self.batches:,} batches, {shown(size)}{self._rate(size)}"
+        text = f"{_count(self.batches, 'batch', 'batches')}, {shown(size)}{self._rate(size)}"
         self._bar.set_postfix_str(text, refresh=False)
         self._bar.update(self.rows - self._bar.n)
 
@@ -213,6 +214,10 @@ def _bar(rows: int | None) -> Any:  # noqa: ANN401 - an extra that may be missin
         except ImportError:
             return None
         return tqdm(total=rows, desc="respool", unit=" rows", unit_scale=True)
+
+
+def _count(number: int, one: str, many: str) -> str:
+    return f"{number:,} {one if number == 1 else many}"
 
 
 def shown(size: float) -> str:

@@ -128,6 +128,8 @@ def relation(
     >>> respool.duckdb.relation(cache).filter("n > 1").aggregate("sum(n)").fetchall()
     [(5,)]
     """
+    if con is not None:
+        connection.checked(con)
     source = scannable(opened(cache, "relation"), optimize=optimize)
     if con is None:
         con = duckdb.default_connection()
@@ -322,7 +324,7 @@ def from_query(
     ----------
     con
         A connection to the database. The cursor does not see its temporary tables, its registered
-        objects, nor what its open transaction changed.
+        objects, variables of Python, nor what its open transaction changed.
     sql
         One query.
     parameters
@@ -343,7 +345,7 @@ def from_query(
     TypeError
         If an option is none of :func:`respool.cache`, or ``batch_rows`` is no number.
     ValueError
-        If ``batch_rows`` is less than 1.
+        If ``batch_rows`` is less than 1, or ``sql`` is no query.
 
     Examples
     --------
@@ -360,7 +362,10 @@ def from_query(
     try:
         reader = _reader(con.cursor(), sql, parameters, batch_rows)
     except duckdb.CatalogException as error:
-        error.add_note("The query ran on a cursor of its own, without your temporary tables.")
+        error.add_note(
+            "The query ran on a cursor of its own, which sees no temporary tables, no registered objects and no "
+            "variables of Python."
+        )
         raise
     return respool.cache(reader, **options)
 
@@ -391,5 +396,7 @@ def _reader(
 ) -> ArrowStreamExportable:
     # A relation of DuckDB 1 holds its whole result before it gives the first batch.
     result: Any = cursor.execute(sql, parameters) if IS_OLD else cursor.sql(sql, params=parameters)
+    if result is None:
+        raise ValueError(f"from_query takes a query, and this gives no rows: {sql!r}")
     reader: ArrowStreamExportable = result.to_arrow_reader(batch_rows)
     return reader

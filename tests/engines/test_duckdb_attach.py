@@ -306,3 +306,6 @@ def test_what_is_no_connection_is_told_so(log_dir):
                 TypeError, match=r"con is a connection, as duckdb\.connect\(\) gives"
             ):
                 use(con)
+    for use in (lambda con: respool.duckdb.relation(cache, con=con), cache.to_duckdb):
+        with pytest.raises(TypeError, match=r"con is a connection, as duckdb\.connect\(\) gives"):
+            use("x.db")  # None is the default connection

@@ -502,6 +502,22 @@ def test_from_query_is_lazy_and_leaves_the_connection_free(con):
     cache.close()
 
 
+@pytest.mark.parametrize("sql", ["", "-- nothing"])
+def test_from_query_takes_a_query(con, sql):
+    # DuckDB 1 says it by itself.
+    with pytest.raises((ValueError, duckdb.Error), match=r"gives no rows|No open result|result"):
+        respool.duckdb.from_query(con, sql)
+
+
+def test_from_query_says_what_its_cursor_does_not_see(con):
+    respool.duckdb.register(con, "t", respool.cache(pa.table({"n": [1]})))
+    with pytest.raises(duckdb.CatalogException) as caught:
+        respool.duckdb.from_query(con, "from t")
+    (note,) = caught.value.__notes__
+    assert "registered" in note
+    assert "variables" in note
+
+
 def test_from_query_says_why_a_temporary_table_is_not_there(con):
     con.execute("create temp table mine as select 1")
     with pytest.raises(duckdb.CatalogException) as raised:

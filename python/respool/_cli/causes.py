@@ -15,6 +15,9 @@ _OF_PROGRAMS = (
 
 _TRACEBACK = re.compile(r"Traceback \(most recent call last\):\n.*", re.DOTALL)
 
+_VERIFIER = re.compile(r"\n\s*while verifying .*", re.DOTALL)
+"""Which fields the verifier of an Arrow message was in."""
+
 _FRAME = '  File "'
 
 
@@ -36,6 +39,7 @@ def tidied(said: str) -> str:
     if (trace := _TRACEBACK.search(said)) is not None:
         raised = _raised(trace[0])
         said = f"{_before(said[: trace.start()], raised)}{escaped(raised)}"
+    said = _VERIFIER.sub("", said)
     return said.replace("Ipc error: bad record: ", "").replace("Ipc error: ", "")
 
 

@@ -1,5 +1,6 @@
 """``respool export``: a log as a file of another format."""
 
+import shlex
 from pathlib import Path
 
 import click
@@ -11,16 +12,19 @@ from respool._cli.terminal import note, progress, say_json
 
 _SUFFIXES = {
     ".parquet": "parquet",
-    ".arrow": "ipc",
-    ".ipc": "ipc",
-    ".feather": "ipc",
-    ".arrows": "ipc",
+    ".arrow": "arrow",
+    ".ipc": "arrow",
+    ".feather": "arrow",
+    ".arrows": "arrow",
 }
 
 _CODECS = {
     "parquet": ("zstd", "lz4", "snappy", "gzip", "brotli", "none"),
-    "ipc": ("zstd", "lz4"),
+    "arrow": ("zstd", "lz4"),
 }
+
+_TEXT = {".csv", ".json", ".jsonl", ".ndjson"}
+"""What only ``respool sql`` writes."""
 
 
 @click.command("export", short_help="Write Parquet or Arrow IPC.")
@@ -30,8 +34,8 @@ _CODECS = {
     "-f",
     "--format",
     "chosen",
-    type=click.Choice(["parquet", "ipc"]),
-    help="[default: what the name of FILE says]",
+    type=click.Choice(["parquet", "arrow", "ipc"]),
+    help="Where ipc is arrow. [default: what the name of FILE says]",
 )
 @click.option(
     "-c",
@@ -60,9 +64,17 @@ def command(
     FILE is there whole or not at all: it gets its name when everything in it is on the disk.
     """
     named = _SUFFIXES.get(file.suffix.lower())
+    if chosen == "ipc":
+        chosen = "arrow"
     if named and chosen not in {None, named}:
         raise formats.contradicted(str(file), named, f"--format {chosen}")
     wanted = chosen or named
+    if wanted is None and file.suffix.lower() in _TEXT:
+        raise Ending(
+            Exit.USAGE,
+            f"export writes Parquet and Arrow, and no {file.suffix}",
+            _by_sql(word, file, directory),
+        )
     if wanted is None:
         raise Ending(
             Exit.USAGE,
@@ -95,3 +107,9 @@ def command(
     else:
         note(f"{shown.count(rows, 'row')}, {shown.size(size)}: {file}")
     return Exit.OK
+
+
+def _by_sql(word: str, file: Path, directory: str | None) -> str:
+    """Return what to type instead; the table has a name of its own, as that of the log may be none of SQL."""
+    place = [] if directory is None else ["--directory", directory]
+    return shlex.join(["respool", "sql", "from t", f"t={word}", "-o", str(file), *place])

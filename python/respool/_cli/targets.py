@@ -119,7 +119,10 @@ def _by_path(word: str) -> Target:
             then = [f"its log is .{os.sep}{Path(word).parent}"]
         raise Ending(Exit.NOT_FOUND, f"{path} is a file, and a log is a directory", *then)
     if not path.is_dir():
-        raise Ending(Exit.NOT_FOUND, f"{path} is not there", "respool ls lists what has a name")
+        # As it was written: without its ./ it were a name.
+        beside = path.parent
+        lists = f"{beside} lists what is in it" if beside.is_dir() else "lists what has a name"
+        raise Ending(Exit.NOT_FOUND, f"{word} is not there", f"respool ls {lists}")
     raise Ending(
         Exit.NOT_FOUND, f"there is no log in {path}", f"respool ls {word} lists what is in it"
     )

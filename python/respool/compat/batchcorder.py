@@ -85,6 +85,7 @@ class StreamCache:
             reader, memory_capacity, disk_path, disk_capacity, write_policy, max_readers
         )
         self._readers = _ReaderCount(max_readers)
+        self._had: int | None = None
 
     @property
     def schema(self) -> pa.Schema:
@@ -93,8 +94,8 @@ class StreamCache:
 
     @property
     def ingested_count(self) -> int:
-        """The number of batches pulled from the source so far."""
-        return self._cache.ingested_count
+        """The number of batches pulled from the source so far, or before it was closed."""
+        return self._cache.ingested_count if self._had is None else self._had
 
     @property
     def upstream_exhausted(self) -> bool:
@@ -127,7 +128,9 @@ class StreamCache:
             return self._cache.ingest_all()
 
     def close(self) -> None:
-        """Give back memory and disk; every later use is a ``ValueError``."""
+        """Give back memory and disk; every later read is a ``ValueError``."""
+        if self._had is None:
+            self._had = self._cache.ingested_count
         self._cache.close()
 
     def __iter__(self) -> StreamCacheReader:
