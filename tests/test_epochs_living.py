@@ -226,6 +226,103 @@ def test_closing_ends_an_iteration_on_another_thread():
             use()
 
 
+@pytest.mark.parametrize("prefetch", [None, "1 batches"])
+@pytest.mark.parametrize("how", ["close", "set_epoch", "again"])
+def test_nobody_waits_for_a_stalled_source_to_end_an_iteration(how, prefetch):
+    stalls, go_on = threading.Event(), threading.Event()
+
+    def source():
+        yield from batches(1)
+        stalls.set()
+        go_on.wait(30)
+        yield from batches(1)
+
+    cache = respool.cache(source(), schema=SCHEMA, disk=None, prefetch=prefetch)
+    epochs = respool.epochs(cache, batch_size=10, follow=True)
+    steps = iter(epochs)
+    next(steps)
+    end = {
+        "close": epochs.close,
+        "set_epoch": lambda: epochs.set_epoch(1),
+        "again": lambda: iter(epochs),
+    }[how]
+    ended = threading.Event()
+
+    def ending() -> None:
+        assert stalls.wait(10)
+        # The other one waits now, or is in the source.
+        time.sleep(0.1)
+        end()
+        ended.set()
+
+    def reading() -> None:
+        with pytest.raises((ValueError, RuntimeError)) as caught:
+            next(steps)
+        said = "these epochs were closed" if how == "close" else "this iteration has ended"
+        assert said in str(caught.value)
+
+    def going_on() -> bool:
+        was_soon = ended.wait(5)
+        go_on.set()
+        return was_soon
+
+    tasks = [reading, ending, going_on]
+    if prefetch is not None:
+        # It waits, and is not in the source: it ends before that goes on.
+        tasks = [lambda: (reading(), go_on.is_set()), ending, lambda: ended.wait(5)]
+    with processes.no_hang(40):
+        told, _, was_soon = processes.in_threads(*tasks)
+    go_on.set()
+    assert told in (None, (None, False))
+    assert was_soon
+    # No row is lost: what the source gave meanwhile is in the cache.
+    assert cache.ingest_all() == 2
+
+
+def test_a_log_that_another_thread_fills_is_let_go_at_once(log_dir):
+    stalls, go_on = threading.Event(), threading.Event()
+
+    def source():
+        yield from batches(1)
+        stalls.set()
+        go_on.wait(30)
+
+    path = log_dir / "log"
+    cache = respool.cache(source(), schema=SCHEMA, path=path)
+    epochs = respool.epochs(path, batch_size=10, follow=True)
+
+    def reading() -> bool:
+        with pytest.raises(ValueError, match="these epochs were closed"):
+            list(epochs)
+        return go_on.is_set()
+
+    def ending() -> None:
+        assert stalls.wait(10)
+        time.sleep(0.1)
+        epochs.close()
+        go_on.set()
+
+    with processes.no_hang(40):
+        told = processes.in_threads(cache.ingest_all, reading, ending)
+    assert told[::2] == [1, None]
+    assert epochs.steps_done == 1
+
+
+def test_a_source_may_close_the_epochs_that_read_it():
+    def source():
+        yield from batches(1)
+        epochs.close()
+        yield from batches(1)
+
+    cache = respool.cache(source(), schema=SCHEMA, disk=None)
+    epochs = respool.epochs(cache, batch_size=10, follow=True)
+    steps = iter(epochs)
+    next(steps)
+    with processes.no_hang(30), pytest.raises(ValueError, match="these epochs were closed"):
+        next(steps)
+    assert cache.ingest_all() == 2
+
+
 def test_several_threads_share_the_steps_of_one_iteration():
     steps = iter(respool.epochs(cached(200), batch_size=10))
     taken = processes.in_threads(*[lambda: rows_of(steps)] * 4)

@@ -72,6 +72,17 @@ pub(crate) struct At {
     pub(crate) is_closed: bool,
 }
 
+impl At {
+    fn place(&self) -> (u64, u64) {
+        (self.epoch, self.steps_done)
+    }
+
+    /// Whether this is the iteration that goes on.
+    pub(crate) fn is_of(&self, going: &Arc<Going>) -> bool {
+        std::ptr::eq(self.going.as_ptr(), Arc::as_ptr(going))
+    }
+}
+
 impl PyEpochs {
     /// What steps are made from.
     fn epochs(&self, py: Python<'_>) -> PyResult<Arc<Detached<Epochs>>> {
@@ -93,32 +104,34 @@ impl PyEpochs {
         Ok(anew)
     }
 
-    /// Ends the iteration that goes on; waits for who is in the middle of a step.
-    fn end_iteration(&self, py: Python<'_>) -> PyResult<()> {
-        let going = std::mem::take(&mut self.at.lock().going);
-        match going.upgrade() {
-            Some(going) => going.end(py),
-            None => Ok(()),
-        }
-    }
-
     fn begin(slf: &Bound<'_, Self>, form: Form) -> PyResult<PySteps> {
         let py = slf.py();
         let this = slf.get();
         owed()?;
         let epochs = this.epochs(py)?;
-        this.end_iteration(py)?;
-        let (epoch, steps_done) = this.place();
-        let steps = detached(py, || epochs.begin(epoch, steps_done, form))?;
-        let going = Arc::new(Going::new(steps));
-        this.at.lock().going = Arc::downgrade(&going);
+        let (place, before) = {
+            let mut at = this.at.lock();
+            (at.place(), std::mem::take(&mut at.going))
+        };
+        ended(py, before)?;
+        let steps = detached(py, || epochs.begin(place.0, place.1, form))?;
         let schema = this.schema(py)?.unbind();
+        let going = Arc::new(Going::new(steps));
+        let before = {
+            let mut at = this.at.lock();
+            if at.is_closed {
+                return Err(closed());
+            }
+            // Where another thread has gone elsewhere meanwhile, this one has ended before it began.
+            let is_there = at.place() == place;
+            is_there.then(|| std::mem::replace(&mut at.going, Arc::downgrade(&going)))
+        };
+        ended(py, before.unwrap_or_default())?;
         Ok(PySteps::new(slf.clone().unbind(), going, epochs, schema))
     }
 
     fn place(&self) -> (u64, u64) {
-        let at = self.at.lock();
-        (at.epoch, at.steps_done)
+        self.at.lock().place()
     }
 
     pub(crate) fn at(&self) -> &Mutex<At> {
@@ -126,10 +139,20 @@ impl PyEpochs {
     }
 
     fn set_place(&self, py: Python<'_>, epoch: u64, steps_done: u64) -> PyResult<()> {
-        self.end_iteration(py)?;
-        let mut at = self.at.lock();
-        (at.epoch, at.steps_done) = (epoch, steps_done);
-        Ok(())
+        let before = {
+            let mut at = self.at.lock();
+            (at.epoch, at.steps_done) = (epoch, steps_done);
+            std::mem::take(&mut at.going)
+        };
+        ended(py, before)
+    }
+}
+
+/// Ends an iteration, if somebody has it still. Waits for nobody.
+fn ended(py: Python<'_>, going: Weak<Going>) -> PyResult<()> {
+    match going.upgrade() {
+        Some(going) => going.end(py),
+        None => Ok(()),
     }
 }
 
@@ -241,7 +264,8 @@ impl PyEpochs {
         Ok(usize::try_from(steps)?)
     }
 
-    /// Go to an epoch. The current one goes on from where it is; any other begins.
+    /// Go to an epoch. The current one goes on from where it is; any other begins, and ends the iteration that goes on,
+    /// without waiting for a source that is followed.
     ///
     /// Parameters
     /// ----------
@@ -433,6 +457,9 @@ impl PyEpochs {
 
     /// End the iteration that goes on, and with it the thread that reads ahead. Closing again does nothing.
     ///
+    /// It does not wait for a source that is followed: who waits for a step on another thread gets an error at once, and
+    /// who is in the source, as soon as that has answered.
+    ///
     /// The cache stays open, unless it was opened for this, by a path.
     ///
     /// Raises
@@ -449,8 +476,12 @@ impl PyEpochs {
     /// >>> cache.closed
     /// False
     fn close(&self, py: Python<'_>) -> PyResult<()> {
-        let was_closed = std::mem::replace(&mut self.at.lock().is_closed, true);
-        self.end_iteration(py)?;
+        let (was_closed, going) = {
+            let mut at = self.at.lock();
+            let was_closed = std::mem::replace(&mut at.is_closed, true);
+            (was_closed, std::mem::take(&mut at.going))
+        };
+        ended(py, going)?;
         if self.owns && !was_closed {
             let cache = self.view.bind(py).getattr("cache")?;
             cache.call_method0("close")?;
