@@ -187,18 +187,47 @@ def test_a_step_that_was_only_read_ahead_is_not_done():
         assert (epochs.steps_done, epochs.state_dict()["rows_done"]) == (done, 5 * done)
 
 
-def test_an_iteration_goes_on_where_the_one_before_was_left():
+@pytest.mark.parametrize("form", ["batches", "arrays"])
+def test_who_looks_at_a_step_takes_none_away(form):
+    epochs = respool.epochs(cached(), batch_size=5, columns=["id"])
+
+    def iterate() -> object:
+        return iter(epochs) if form == "batches" else epochs.arrays()
+
+    def listed(steps: object) -> list[list[int]]:
+        return ids(steps) if form == "batches" else [step["id"].tolist() for step in steps]
+
+    whole = listed(iterate())
+    epochs.set_epoch(0)
+    for _ in range(2):
+        next(iterate())
+        assert (epochs.epoch, epochs.steps_done) == (0, 1)
+    assert listed(iterate()) == whole
+    assert (epochs.epoch, epochs.steps_done) == (1, 0)
+
+
+def test_an_iteration_that_was_left_goes_on_by_its_iterator_or_its_state():
     epochs = respool.epochs(cached(), batch_size=5)
     whole = ids(epochs)
     epochs.set_epoch(0)
+    steps = iter(epochs)
     first = []
-    for step in epochs:
+    for step in steps:
         first.append(step["id"].to_pylist())
         if len(first) == 6:
             break
+    state = epochs.state_dict()
+    assert first + ids(steps) == whole
+    epochs.load_state_dict(state)
+    # Whoever looks after that looks at the first step that is left.
+    for _ in range(2):
+        assert next(iter(epochs))["id"].to_pylist() == whole[6]
+        assert epochs.state_dict()["rows_done"] == 35
     epochs.set_epoch(0)
-    assert first + ids(epochs) == whole
+    assert ids(epochs) == whole[6:]
     assert (epochs.epoch, epochs.steps_done) == (1, 0)
+    next(iter(epochs))
+    assert len(ids(epochs)) == len(whole)
 
 
 def test_another_epoch_begins_at_its_beginning():

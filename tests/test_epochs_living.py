@@ -427,16 +427,16 @@ for _ in range(5):
             next(steps)
         except Exception as error:
             refused = "fork" in str(error)
-        rest = [step["id"].to_pylist() for step in epochs]
+        again = [step["id"].to_pylist() for step in epochs]
         taken = epochs.take([5])["id"].to_pylist()
-        os._exit(0 if refused and [first] + rest == whole and taken == [5] else 1)
+        os._exit(0 if refused and again == whole and taken == [5] else 1)
     assert os.waitpid(child, 0)[1] == 0
 assert [first] + [step["id"].to_pylist() for step in steps] == whole
 print("unharmed")
 """
 
 
-def test_a_forked_child_begins_anew_at_the_same_place(log_dir):
+def test_a_forked_child_begins_the_epoch_anew(log_dir):
     path = log_dir / "log"
     with respool.cache(iter(batches(20)), schema=SCHEMA, path=path) as cache:
         cache.ingest_all()

@@ -126,7 +126,7 @@ def epochs(
 
 
 def arrays(epochs: Epochs) -> Iterator[dict[str, np.ndarray]]:
-    """Iterate over the steps that are left as dicts of arrays, each in memory of its own step."""
+    """Iterate over the steps as dicts of arrays, each in memory of its own step."""
     import numpy as np  # noqa: PLC0415  an extra
 
     columns = [(name, np.dtype(kind), shape) for name, kind, shape in epochs._columns]  # noqa: SLF001

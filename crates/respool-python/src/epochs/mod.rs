@@ -30,12 +30,16 @@ use crate::view::PyView;
 
 /// The rows of a cache in steps of the same size, in another order each epoch. Made by :func:`respool.epochs`.
 ///
-/// Iterating gives the steps of the current epoch that are left: this rank's rows of each, as a
-/// ``pyarrow.RecordBatch`` that shares no memory with the cache. At its end the next epoch becomes the current one.
-/// A step counts as done when it was delivered; what was only read ahead does not.
+/// Iterating gives the steps of the current epoch: this rank's rows of each, as a ``pyarrow.RecordBatch`` that shares
+/// no memory with the cache. At its end the next epoch becomes the current one. A step counts as done when it was
+/// delivered; what was only read ahead does not.
+///
+/// Each new iteration begins where the epoch did, as that of a ``DataLoader`` does: at its first step, or where a state
+/// that was loaded says. So ``next(iter(epochs))`` looks at a step and takes none away. To go on after a ``break``, keep
+/// the iterator, or load the state that was saved.
 ///
 /// One iteration goes on at a time: a new one, another epoch and a loaded state end the one before. An object pickles
-/// where its cache does, with its place.
+/// where its cache does, with its place, at which the copy begins.
 ///
 /// Examples
 /// --------
@@ -66,6 +70,8 @@ pub(crate) struct PyEpochs {
 #[derive(Default)]
 pub(crate) struct At {
     pub(crate) epoch: u64,
+    /// Where each iteration over it begins: 0, or behind the steps that were done when a state was saved.
+    pub(crate) start: u64,
     pub(crate) steps_done: u64,
     /// The iteration that goes on, as long as somebody has it.
     pub(crate) going: Weak<Going>,
@@ -73,8 +79,8 @@ pub(crate) struct At {
 }
 
 impl At {
-    fn place(&self) -> (u64, u64) {
-        (self.epoch, self.steps_done)
+    fn beginning(&self) -> (u64, u64) {
+        (self.epoch, self.start)
     }
 
     /// Whether this is the iteration that goes on.
@@ -109,12 +115,12 @@ impl PyEpochs {
         let this = slf.get();
         owed()?;
         let epochs = this.epochs(py)?;
-        let (place, before) = {
+        let (beginning, before) = {
             let mut at = this.at.lock();
-            (at.place(), std::mem::take(&mut at.going))
+            (at.beginning(), std::mem::take(&mut at.going))
         };
         ended(py, before)?;
-        let steps = detached(py, || epochs.begin(place.0, place.1, form))?;
+        let steps = detached(py, || epochs.begin(beginning.0, beginning.1, form))?;
         let schema = this.schema(py)?.unbind();
         let going = Arc::new(Going::new(steps));
         let before = {
@@ -123,15 +129,19 @@ impl PyEpochs {
                 return Err(closed());
             }
             // Where another thread has gone elsewhere meanwhile, this one has ended before it began.
-            let is_there = at.place() == place;
-            is_there.then(|| std::mem::replace(&mut at.going, Arc::downgrade(&going)))
+            let is_there = at.beginning() == beginning;
+            is_there.then(|| {
+                at.steps_done = at.start;
+                std::mem::replace(&mut at.going, Arc::downgrade(&going))
+            })
         };
         ended(py, before.unwrap_or_default())?;
         Ok(PySteps::new(slf.clone().unbind(), going, epochs, schema))
     }
 
     fn place(&self) -> (u64, u64) {
-        self.at.lock().place()
+        let at = self.at.lock();
+        (at.epoch, at.steps_done)
     }
 
     pub(crate) fn at(&self) -> &Mutex<At> {
@@ -141,7 +151,8 @@ impl PyEpochs {
     fn set_place(&self, py: Python<'_>, epoch: u64, steps_done: u64) -> PyResult<()> {
         let before = {
             let mut at = self.at.lock();
-            (at.epoch, at.steps_done) = (epoch, steps_done);
+            at.epoch = epoch;
+            (at.start, at.steps_done) = (steps_done, steps_done);
             std::mem::take(&mut at.going)
         };
         ended(py, before)
@@ -216,7 +227,7 @@ impl PyEpochs {
         self.at.lock().epoch
     }
 
-    /// Steps of the current epoch that were delivered.
+    /// Steps of the current epoch that were delivered, here by the last iteration and before a state was saved.
     #[getter]
     fn steps_done(&self) -> u64 {
         self.at.lock().steps_done
@@ -264,8 +275,8 @@ impl PyEpochs {
         Ok(usize::try_from(steps)?)
     }
 
-    /// Go to an epoch. The current one goes on from where it is; any other begins, and ends the iteration that goes on,
-    /// without waiting for a source that is followed.
+    /// Go to an epoch. In the current one nothing changes, and a place in it that was loaded is kept; any other begins, and
+    /// ends the iteration that goes on, without waiting for a source that is followed.
     ///
     /// Parameters
     /// ----------
@@ -328,7 +339,7 @@ impl PyEpochs {
         saved::dict_of(py, &state)
     }
 
-    /// Go to where a state was taken, here or elsewhere.
+    /// Go to where a state was taken, here or elsewhere. Each iteration over that epoch begins there.
     ///
     /// Parameters
     /// ----------
