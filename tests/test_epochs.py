@@ -516,10 +516,14 @@ def test_arrays_can_be_written_to_and_are_nobody_elses():
 @pytest.mark.parametrize(
     ("column", "said"),
     [
-        (pa.array(["a", "b"]), "column 'c' is Utf8"),
-        (pa.array([1, 2], pa.timestamp("s")), "column 'c' is Timestamp"),
-        (pa.array([[1], [2]]), "column 'c' is List"),
-        (pa.array([[True], [False]], pa.list_(pa.bool_(), 1)), "column 'c' is FixedSizeList"),
+        (pa.array(["a", "b"]), "column 'c' is string, and"),
+        (pa.array([1, 2], pa.timestamp("s")), r"column 'c' is timestamp\[s\], and"),
+        (pa.array([[1], [2]]), "column 'c' is list<int64>, and"),
+        (pa.array([1, 2], pa.decimal128(5, 1)), r"column 'c' is decimal128\(5, 1\), and"),
+        (
+            pa.array([[True], [False]], pa.list_(pa.bool_(), 1)),
+            r"column 'c' is fixed_size_list<bool>\[1\], and",
+        ),
     ],
 )
 def test_what_is_no_number_is_no_array(column, said):
@@ -531,14 +535,24 @@ def test_what_is_no_number_is_no_array(column, said):
     assert step["a"].tolist() == [1, 2]
 
 
+LISTS = pa.list_(pa.int8(), 1)
+
+
 @pytest.mark.parametrize(
     "column",
-    [pa.array([1, None]), pa.array([True, None]), pa.array([[1], [None]], pa.list_(pa.int8(), 1))],
+    [
+        pa.array([1, None]),
+        pa.array([True, None]),
+        pa.array([[1], [None]], LISTS),
+        pa.array([[1], None], LISTS),
+        pa.array([[[1]], [None]], pa.list_(LISTS, 1)),
+        pa.array([[[1]], [[None]]], pa.list_(LISTS, 1)),
+    ],
 )
 def test_nulls_are_no_numbers(column):
-    cache = respool.StreamCache(pa.table({"c": column}))
+    cache = respool.StreamCache(pa.table({"a": [1, 2], "c": column}))
     cache.ingest_all()
-    with pytest.raises(ValueError, match="nulls"):
+    with pytest.raises(ValueError, match='column "c" has nulls'):
         next(respool.epochs(cache, batch_size=2).arrays())
     assert sorted(map(str, next(iter(respool.epochs(cache, batch_size=2)))["c"].to_pylist()))
 

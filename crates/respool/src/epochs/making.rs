@@ -105,7 +105,7 @@ impl Maker {
         let read = read.collect::<Result<Vec<_>>>()?;
         let rows: Vec<usize> = read.iter().map(RecordBatch::num_rows).collect();
         let picks = self.order.picks(number, &rows)?;
-        let window = Arc::new(Window::new(&read, self.shape.kinds(), picks)?);
+        let window = Arc::new(self.shape.window(&read, picks)?);
         self.current = Some((number, Arc::clone(&window)));
         Ok(window)
     }

@@ -9,6 +9,7 @@ use arrow_schema::{DataType, SchemaRef};
 
 use super::columns::{Column, Kind, contradiction};
 use super::layout::Layout;
+use super::order::Pick;
 use super::window::{Picked, Window};
 use super::{gather, others};
 use crate::error::{Error, Result};
@@ -59,8 +60,13 @@ impl Shape {
         })
     }
 
-    pub(super) fn kinds(&self) -> &[Kind] {
-        &self.kinds
+    /// What the rows of these batches are gathered from.
+    pub(super) fn window(
+        &self,
+        batches: &[RecordBatch],
+        picks: Option<Vec<Pick>>,
+    ) -> Result<Window> {
+        Window::new(batches, &self.schema, &self.kinds, picks)
     }
 
     /// Copies the rows together.
