@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+import processes
 import respool
 from arrow_types import ARRAYS, LENGTH
 from epoch_order import order
@@ -638,6 +639,45 @@ def test_one_name_is_no_list_of_columns():
 def test_a_step_of_more_rows_than_can_be_is_refused():
     with pytest.raises(ValueError, match="at most 4,294,967,295 rows"):
         respool.epochs(cached(), batch_size=2**60, tail="pad")
+
+
+HUGE = """
+import resource, sys
+import pyarrow as pa, respool
+data = pa.table({"x": pa.array(range(100), pa.float64()), "s": ["a"] * 100, "b": [True] * 100})
+cache = respool.cache(data.to_reader(10))
+cache.ingest_all()
+resource.setrlimit(resource.RLIMIT_AS, (4 << 30, 4 << 30))
+for column in data.column_names:
+    for prefetch in (0, 2):
+        for shuffle in ("window", None):
+            epochs = respool.epochs(
+                cache, batch_size=2**32 - 1, tail="pad", columns=[column], prefetch=prefetch,
+                shuffle=shuffle, window=1,
+            )
+            for form in ("batches", "arrays")[: 1 if column == "s" else 2]:
+                steps = iter(epochs) if form == "batches" else epochs.arrays()
+                for _ in range(2):
+                    try:
+                        next(steps)
+                    except MemoryError as error:
+                        said = "cannot gather a step of 4294967295 rows: that takes "
+                        assert str(error).startswith(said), error
+                    else:
+                        sys.exit("no error")
+print(next(iter(respool.epochs(cache, batch_size=1000, tail="pad"))).num_rows)
+"""
+
+
+def test_a_step_that_memory_can_not_hold_is_a_memory_error():
+    # Not a panic of the buffers, and not the end of the process.
+    assert processes.run(HUGE).strip() == "1000"
+
+
+def test_numbers_of_any_size_are_numbers(log):
+    assert len(respool.epochs(log, batch_size=10, prefetch=2**70, window=2**70)) == 10
+    with pytest.raises(ValueError, match="rank is from 0 to 0"):
+        respool.epochs(log, batch_size=10, rank=2**70, world_size=1)
 
 
 def test_a_place_behind_the_end_of_a_source_that_is_followed_is_told():

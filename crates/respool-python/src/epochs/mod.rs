@@ -182,8 +182,8 @@ fn made(py: Python<'_>, view: &PyView, options: EpochOptions) -> PyResult<Arc<De
 impl PyEpochs {
     #[new]
     #[pyo3(signature = (
-        view, *, batch_size, seed=None, shuffle=None, window=None, rank=0, world_size=1, tail="drop",
-        prefetch=2, follow=false, owns=false,
+        view, *, batch_size, seed=None, shuffle=None, window=None, rank=Count(0), world_size=Count(1),
+        tail="drop", prefetch=Count(2), follow=false, owns=false,
     ))]
     #[pyo3(
         text_signature = "(view, *, batch_size, seed=0, shuffle=None, window=None, rank=0, world_size=1, tail='drop', prefetch=2, follow=False, owns=False)"
@@ -196,18 +196,18 @@ impl PyEpochs {
         seed: Option<&Bound<'_, PyAny>>,
         shuffle: Option<&str>,
         window: Option<Count>,
-        rank: usize,
-        world_size: usize,
+        rank: Count,
+        world_size: Count,
         tail: &str,
-        prefetch: usize,
+        prefetch: Count,
         follow: bool,
         owns: bool,
     ) -> PyResult<Self> {
         let mut options = EpochOptions::new(batch_size.0);
         options.window = window.map(|window| window.0);
-        options.rank = rank;
-        options.world_size = world_size;
-        options.prefetch = prefetch;
+        options.rank = rank.0;
+        options.world_size = world_size.0;
+        options.prefetch = prefetch.0;
         options.follow = follow;
         let asked = asked(py, options, seed, shuffle, tail)?;
         owed()?;

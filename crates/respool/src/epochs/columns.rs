@@ -38,7 +38,7 @@ impl Kind {
             DataType::FixedSizeList(item, size) => {
                 let size = usize::try_from(*size).ok().filter(|size| *size > 0)?;
                 match Self::as_memory(item.data_type())? {
-                    Self::Bytes(width) => Some(Self::Bytes(width * size)),
+                    Self::Bytes(width) => Some(Self::Bytes(width.saturating_mul(size))),
                     Self::Bits | Self::Other => None,
                 }
             }

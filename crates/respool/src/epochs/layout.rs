@@ -57,7 +57,9 @@ impl Layout {
             places.push(Place {
                 name: name.clone(),
                 kind,
-                width: width * shape.iter().product::<usize>(),
+                width: shape
+                    .iter()
+                    .fold(width, |width, size| width.saturating_mul(*size)),
                 shape,
             });
         }
