@@ -288,6 +288,25 @@ def test_a_cache_there_is_a_cache(numbers, log_dir):
         assert again.num_rows == len(rows_of(5))
 
 
+def test_caches_there_share_a_budget_and_tell_what_happens(numbers):
+    _, cache = numbers
+    budget = respool.Budget(memory="64 MiB", disk="64 MiB")
+    events = []
+    with flying.served(cache) as server:
+        options = {"budget": budget, "on_event": events.append}
+        with (
+            respool.flight.open(server.uri, **options) as one,
+            respool.flight.open(server.uri, **options) as other,
+        ):
+            assert pa.table(one).equals(pa.table(other))
+            held = [there.metrics()["memory_bytes"] for there in (one, other)]
+            assert budget.metrics()["caches"] == 2
+            assert budget.metrics()["memory_bytes"] == sum(held) > 0
+        assert [event.batches for event in events if event.kind == "end"] == [5, 5]
+        with pytest.raises(ValueError, match="budget"):
+            respool.flight.open(server.uri, memory="1 MiB", budget=budget)
+
+
 def test_arguments_that_make_no_sense(numbers, log_dir):
     _, cache = numbers
     for given, error in (

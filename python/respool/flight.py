@@ -28,12 +28,12 @@ from respool._views import listed
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     import pyarrow.compute as pc
 
-    from respool import StreamCache, StreamCacheView
-    from respool.typing import ByteSize, PathLike
+    from respool import Budget, StreamCache, StreamCacheView
+    from respool.typing import ByteSize, Event, PathLike
 
 __all__ = ["Server", "open", "serve"]
 
@@ -120,6 +120,8 @@ def open(  # noqa: A001 - as `respool.open`
     directory: PathLike | None = None,
     path: PathLike | None = None,
     prefetch: ByteSize | None = "16 MiB",
+    budget: Budget | None = None,
+    on_event: Callable[[Event], object] | None = None,
 ) -> StreamCache:
     """Open a cache that another machine serves: a cache here too, filled as it is read.
 
@@ -143,7 +145,7 @@ def open(  # noqa: A001 - as `respool.open`
     retry
         For how long a server that can't be reached is tried again, since the last batch: seconds, or a
         ``datetime.timedelta``. None is for ever.
-    memory, disk, directory, path, prefetch
+    memory, disk, directory, path, prefetch, budget, on_event
         As for :func:`respool.cache`. With ``prefetch`` Ctrl-C ends a read and not the cache.
 
     Returns
@@ -190,6 +192,8 @@ def open(  # noqa: A001 - as `respool.open`
         directory=directory,
         path=path,
         prefetch=prefetch,
+        budget=budget,
+        on_event=on_event,
     )
     there = weakref.ref(cache)
     fetched.until(lambda: (cache := there()) is None or cache.closed)
