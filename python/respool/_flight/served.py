@@ -6,7 +6,9 @@ import hashlib
 import secrets
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
+from weakref import WeakKeyDictionary
 
+from respool import _fork
 from respool._flight.pull import Pull
 
 if TYPE_CHECKING:
@@ -29,8 +31,8 @@ class Served:
     Attributes
     ----------
     identity
-        Of a kept log its own, so that it is the same after a restart; of a view of one, made of that and of what
-        is shown; of what has no path, one of chance.
+        Of a kept log its own, so that it is the same after a restart; of a cache without a path one of chance, the
+        same for as long as there is that cache; of a view, made of that and of what is shown.
     """
 
     def __init__(self, name: str, view: StreamCacheView, *, is_ours: bool) -> None:
@@ -70,12 +72,17 @@ class Served:
             self.cache.close()
 
 
+_CHANCE: WeakKeyDictionary[StreamCache, bytes] = WeakKeyDictionary()
+"""Identities of caches whose log has none, for as long as there is such a cache: whatever server has it."""
+
+# What a child has of such a cache is a copy, which goes ways of its own.
+_fork.in_child(_CHANCE.clear)
+
+
 def _identity(view: StreamCacheView) -> str:
-    place = view.cache._place_of_log  # noqa: SLF001
-    if place is None:
-        return secrets.token_hex(16)
-    identity = place[1]
-    if view is view.cache:
+    cache = view.cache
+    place = cache._place_of_log  # noqa: SLF001
+    identity = place[1] if place else _CHANCE.setdefault(cache, secrets.token_bytes(16))
+    if view is cache:
         return identity.hex()
-    saved = view.__reduce__()[1][2]
-    return hashlib.blake2b(identity + (saved or b""), digest_size=16).hexdigest()
+    return hashlib.blake2b(identity + view._saved(), digest_size=16).hexdigest()  # noqa: SLF001
