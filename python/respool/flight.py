@@ -155,7 +155,8 @@ def open(  # noqa: A001 - as `respool.open`
     Raises
     ------
     ConnectionError
-        If the server can't be reached for so long; also from a read.
+        If the server can't be reached for so long; also from a read. At once, where TLS is what is wrong: one side
+        speaks it and the other does not, or the certificate is not trusted, or for another name.
     PermissionError
         If the token is missing or wrong.
     ValueError

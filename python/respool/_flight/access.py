@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit
 
+from respool._flight import trust
 from respool._flight.library import flight
 
 if TYPE_CHECKING:
@@ -161,4 +162,8 @@ def certificate(given: bytes | PathLike) -> bytes:
     text = pem(given)
     if b"-----BEGIN CERTIFICATE-----" not in text:
         raise ValueError("tls_root_certs has no certificate in PEM (BEGIN CERTIFICATE) in it")
+    if not trust.has_some(text):
+        raise ValueError(
+            "tls_root_certs has a certificate in PEM that can't be read: see openssl x509 -text -in FILE"
+        )
     return text
