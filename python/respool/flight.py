@@ -24,6 +24,7 @@ from respool._flight.limits import Limits
 from respool._flight.server import Server
 from respool._flight.shelf import shelf_of
 from respool._named.ages import seconds
+from respool._numbers import from_on
 from respool._views import listed
 
 if TYPE_CHECKING:
@@ -88,15 +89,14 @@ def serve(
     ValueError
         If a name is none, the location is none, or it is one that others reach and there is no token or no TLS.
     TypeError
-        If something is no cache, or ``tls`` is neither a pair nor False nor None.
+        If something is no cache, ``max_streams`` is no whole number, or ``tls`` is neither a pair nor False nor None.
     OSError
         If it can't listen there.
     """
     secret = None if token is None else access.checked_token(token)
     given = access.checked_tls(tls)
     where = access.checked_location(location, has_token=secret is not None, tls=given)
-    if max_streams < 1:
-        raise ValueError(f"max_streams is at least 1, not {max_streams}")
+    max_streams = from_on(max_streams, 1, "max_streams is a number")
     limits = Limits(
         message=respool._native._bytes_of(max_message, _WHOLE),  # noqa: SLF001
         range_bytes=max(1, respool._native._bytes_of(range_bytes, _WHOLE)),  # noqa: SLF001

@@ -106,15 +106,16 @@ def checked_location(
     ValueError
         If it is no location; if it is not of this machine alone and there is no token, or nothing about TLS.
     """
+    wanted = "a location is grpc://HOST:PORT, or grpc+tls:// with tls="
+    if not isinstance(location, str):
+        raise TypeError(f"{wanted}, not {type(location).__name__}")
     parts = urlsplit(location)
     try:
         host, port = parts.hostname, parts.port
     except ValueError:
         host = port = None
     if parts.scheme not in {*_PLAIN, "grpc+tls"} or not host or port is None or parts.path:
-        raise ValueError(
-            f"a location is grpc://HOST:PORT, or grpc+tls:// with tls=, not {location!r}; port 0 is a free one"
-        )
+        raise ValueError(f"{wanted}, not {location!r}; port 0 is a free one")
     has_tls = isinstance(tls, tuple)
     if parts.scheme == "grpc+tls" and not has_tls:
         raise ValueError("grpc+tls needs tls=(certificate, key)")
