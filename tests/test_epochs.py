@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+import processes
 import respool
 from arrow_types import ARRAYS, LENGTH
 from epoch_order import order
@@ -187,18 +188,47 @@ def test_a_step_that_was_only_read_ahead_is_not_done():
         assert (epochs.steps_done, epochs.state_dict()["rows_done"]) == (done, 5 * done)
 
 
-def test_an_iteration_goes_on_where_the_one_before_was_left():
+@pytest.mark.parametrize("form", ["batches", "arrays"])
+def test_who_looks_at_a_step_takes_none_away(form):
+    epochs = respool.epochs(cached(), batch_size=5, columns=["id"])
+
+    def iterate() -> object:
+        return iter(epochs) if form == "batches" else epochs.arrays()
+
+    def listed(steps: object) -> list[list[int]]:
+        return ids(steps) if form == "batches" else [step["id"].tolist() for step in steps]
+
+    whole = listed(iterate())
+    epochs.set_epoch(0)
+    for _ in range(2):
+        next(iterate())
+        assert (epochs.epoch, epochs.steps_done) == (0, 1)
+    assert listed(iterate()) == whole
+    assert (epochs.epoch, epochs.steps_done) == (1, 0)
+
+
+def test_an_iteration_that_was_left_goes_on_by_its_iterator_or_its_state():
     epochs = respool.epochs(cached(), batch_size=5)
     whole = ids(epochs)
     epochs.set_epoch(0)
+    steps = iter(epochs)
     first = []
-    for step in epochs:
+    for step in steps:
         first.append(step["id"].to_pylist())
         if len(first) == 6:
             break
+    state = epochs.state_dict()
+    assert first + ids(steps) == whole
+    epochs.load_state_dict(state)
+    # Whoever looks after that looks at the first step that is left.
+    for _ in range(2):
+        assert next(iter(epochs))["id"].to_pylist() == whole[6]
+        assert epochs.state_dict()["rows_done"] == 35
     epochs.set_epoch(0)
-    assert first + ids(epochs) == whole
+    assert ids(epochs) == whole[6:]
     assert (epochs.epoch, epochs.steps_done) == (1, 0)
+    next(iter(epochs))
+    assert len(ids(epochs)) == len(whole)
 
 
 def test_another_epoch_begins_at_its_beginning():
@@ -487,10 +517,14 @@ def test_arrays_can_be_written_to_and_are_nobody_elses():
 @pytest.mark.parametrize(
     ("column", "said"),
     [
-        (pa.array(["a", "b"]), "column 'c' is Utf8"),
-        (pa.array([1, 2], pa.timestamp("s")), "column 'c' is Timestamp"),
-        (pa.array([[1], [2]]), "column 'c' is List"),
-        (pa.array([[True], [False]], pa.list_(pa.bool_(), 1)), "column 'c' is FixedSizeList"),
+        (pa.array(["a", "b"]), "column 'c' is string, and"),
+        (pa.array([1, 2], pa.timestamp("s")), r"column 'c' is timestamp\[s\], and"),
+        (pa.array([[1], [2]]), "column 'c' is list<int64>, and"),
+        (pa.array([1, 2], pa.decimal128(5, 1)), r"column 'c' is decimal128\(5, 1\), and"),
+        (
+            pa.array([[True], [False]], pa.list_(pa.bool_(), 1)),
+            r"column 'c' is fixed_size_list<bool>\[1\], and",
+        ),
     ],
 )
 def test_what_is_no_number_is_no_array(column, said):
@@ -502,14 +536,24 @@ def test_what_is_no_number_is_no_array(column, said):
     assert step["a"].tolist() == [1, 2]
 
 
+LISTS = pa.list_(pa.int8(), 1)
+
+
 @pytest.mark.parametrize(
     "column",
-    [pa.array([1, None]), pa.array([True, None]), pa.array([[1], [None]], pa.list_(pa.int8(), 1))],
+    [
+        pa.array([1, None]),
+        pa.array([True, None]),
+        pa.array([[1], [None]], LISTS),
+        pa.array([[1], None], LISTS),
+        pa.array([[[1]], [None]], pa.list_(LISTS, 1)),
+        pa.array([[[1]], [[None]]], pa.list_(LISTS, 1)),
+    ],
 )
 def test_nulls_are_no_numbers(column):
-    cache = respool.StreamCache(pa.table({"c": column}))
+    cache = respool.StreamCache(pa.table({"a": [1, 2], "c": column}))
     cache.ingest_all()
-    with pytest.raises(ValueError, match="nulls"):
+    with pytest.raises(ValueError, match='column "c" has nulls'):
         next(respool.epochs(cache, batch_size=2).arrays())
     assert sorted(map(str, next(iter(respool.epochs(cache, batch_size=2)))["c"].to_pylist()))
 
@@ -595,6 +639,45 @@ def test_one_name_is_no_list_of_columns():
 def test_a_step_of_more_rows_than_can_be_is_refused():
     with pytest.raises(ValueError, match="at most 4,294,967,295 rows"):
         respool.epochs(cached(), batch_size=2**60, tail="pad")
+
+
+HUGE = """
+import resource, sys
+import pyarrow as pa, respool
+data = pa.table({"x": pa.array(range(100), pa.float64()), "s": ["a"] * 100, "b": [True] * 100})
+cache = respool.cache(data.to_reader(10))
+cache.ingest_all()
+resource.setrlimit(resource.RLIMIT_AS, (4 << 30, 4 << 30))
+for column in data.column_names:
+    for prefetch in (0, 2):
+        for shuffle in ("window", None):
+            epochs = respool.epochs(
+                cache, batch_size=2**32 - 1, tail="pad", columns=[column], prefetch=prefetch,
+                shuffle=shuffle, window=1,
+            )
+            for form in ("batches", "arrays")[: 1 if column == "s" else 2]:
+                steps = iter(epochs) if form == "batches" else epochs.arrays()
+                for _ in range(2):
+                    try:
+                        next(steps)
+                    except MemoryError as error:
+                        said = "cannot gather a step of 4294967295 rows: that takes "
+                        assert str(error).startswith(said), error
+                    else:
+                        sys.exit("no error")
+print(next(iter(respool.epochs(cache, batch_size=1000, tail="pad"))).num_rows)
+"""
+
+
+def test_a_step_that_memory_can_not_hold_is_a_memory_error():
+    # Not a panic of the buffers, and not the end of the process.
+    assert processes.run(HUGE).strip() == "1000"
+
+
+def test_numbers_of_any_size_are_numbers(log):
+    assert len(respool.epochs(log, batch_size=10, prefetch=2**70, window=2**70)) == 10
+    with pytest.raises(ValueError, match="rank is from 0 to 0"):
+        respool.epochs(log, batch_size=10, rank=2**70, world_size=1)
 
 
 def test_a_place_behind_the_end_of_a_source_that_is_followed_is_told():

@@ -226,6 +226,106 @@ def test_closing_ends_an_iteration_on_another_thread():
             use()
 
 
+@pytest.mark.parametrize("prefetch", [None, "1 batches"])
+@pytest.mark.parametrize("how", ["close", "set_epoch", "again"])
+def test_nobody_waits_for_a_stalled_source_to_end_an_iteration(how, prefetch):
+    stalls, go_on = threading.Event(), threading.Event()
+
+    def source():
+        yield from batches(1)
+        stalls.set()
+        go_on.wait(30)
+        yield from batches(1)
+
+    cache = respool.cache(source(), schema=SCHEMA, disk=None, prefetch=prefetch)
+    epochs = respool.epochs(cache, batch_size=10, follow=True)
+    steps = iter(epochs)
+    next(steps)
+    end = {
+        "close": epochs.close,
+        "set_epoch": lambda: epochs.set_epoch(1),
+        "again": lambda: iter(epochs),
+    }[how]
+    ended = threading.Event()
+
+    def ending() -> None:
+        assert stalls.wait(10)
+        # The other one waits now, or is in the source.
+        time.sleep(0.1)
+        end()
+        ended.set()
+
+    def reading() -> None:
+        with pytest.raises((ValueError, RuntimeError)) as caught:
+            next(steps)
+        said = "these epochs were closed" if how == "close" else "this iteration has ended"
+        assert said in str(caught.value)
+
+    def going_on() -> bool:
+        was_soon = ended.wait(5)
+        go_on.set()
+        return was_soon
+
+    tasks = [reading, ending, going_on]
+    if prefetch is not None:
+        # It waits, and is not in the source: it ends before that goes on.
+        tasks = [lambda: (reading(), go_on.is_set()), ending, lambda: ended.wait(5)]
+    with processes.no_hang(40):
+        told, _, was_soon = processes.in_threads(*tasks)
+    go_on.set()
+    assert told in (None, (None, False))
+    assert was_soon
+    # No row is lost: what the source gave meanwhile is in the cache.
+    assert cache.ingest_all() == 2
+
+
+def test_a_log_that_another_process_fills_is_let_go_at_once(log_dir):
+    path = log_dir / "log"
+    code = """
+import sys, pyarrow as pa, respool
+def source():
+    yield pa.record_batch({"id": pa.array(range(10), pa.int64())})
+    print("begun", flush=True)
+    sys.stdin.readline()
+respool.cache(source(), schema=pa.schema({"id": pa.int64()}), path=sys.argv[1]).ingest_all()
+"""
+    child = processes.start(code, path, stdin=subprocess.PIPE)
+    with processes.killed_at_the_end(child), processes.no_hang(40):
+        processes.wait_for_line(child, "begun")
+        epochs = respool.epochs(path, batch_size=10, follow=True)
+
+        def reading() -> None:
+            with pytest.raises(ValueError, match="these epochs were closed"):
+                list(epochs)
+
+        def ending() -> float:
+            while not epochs.steps_done:
+                time.sleep(0.01)
+            time.sleep(0.1)
+            began = time.monotonic()
+            epochs.close()
+            return time.monotonic() - began
+
+        told, took = processes.in_threads(reading, ending)
+    assert told is None
+    assert took < 5
+
+
+def test_a_source_may_close_the_epochs_that_read_it():
+    def source():
+        yield from batches(1)
+        epochs.close()
+        yield from batches(1)
+
+    cache = respool.cache(source(), schema=SCHEMA, disk=None)
+    epochs = respool.epochs(cache, batch_size=10, follow=True)
+    steps = iter(epochs)
+    next(steps)
+    with processes.no_hang(30), pytest.raises(ValueError, match="these epochs were closed"):
+        next(steps)
+    assert cache.ingest_all() == 2
+
+
 def test_several_threads_share_the_steps_of_one_iteration():
     steps = iter(respool.epochs(cached(200), batch_size=10))
     taken = processes.in_threads(*[lambda: rows_of(steps)] * 4)
@@ -330,16 +430,16 @@ for _ in range(5):
             next(steps)
         except Exception as error:
             refused = "fork" in str(error)
-        rest = [step["id"].to_pylist() for step in epochs]
+        again = [step["id"].to_pylist() for step in epochs]
         taken = epochs.take([5])["id"].to_pylist()
-        os._exit(0 if refused and [first] + rest == whole and taken == [5] else 1)
+        os._exit(0 if refused and again == whole and taken == [5] else 1)
     assert os.waitpid(child, 0)[1] == 0
 assert [first] + [step["id"].to_pylist() for step in steps] == whole
 print("unharmed")
 """
 
 
-def test_a_forked_child_begins_anew_at_the_same_place(log_dir):
+def test_a_forked_child_begins_the_epoch_anew(log_dir):
     path = log_dir / "log"
     with respool.cache(iter(batches(20)), schema=SCHEMA, path=path) as cache:
         cache.ingest_all()

@@ -30,6 +30,12 @@ TEACHES = {
         "800 of 1000 bytes",
         "give it more memory",
     ),
+    "Error::StepTooLarge": (
+        MemoryError,
+        "cannot gather a step",
+        "500 rows: that takes 4000 bytes",
+        "take a smaller batch_size",
+    ),
     "Error::Log": (ValueError, "memory file system", "/data/log", "choose a directory on a disk"),
     "Error::Arrow": (ValueError, "cannot filter a batch", "300 does not fit", "cast it"),
     "Error::InvalidArgument": (ValueError, 'no column "x"', "", 'the columns are ["y"]'),

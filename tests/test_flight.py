@@ -3,6 +3,7 @@
 import json
 import pickle
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
@@ -288,6 +289,25 @@ def test_a_cache_there_is_a_cache(numbers, log_dir):
         assert again.num_rows == len(rows_of(5))
 
 
+def test_caches_there_share_a_budget_and_tell_what_happens(numbers):
+    _, cache = numbers
+    budget = respool.Budget(memory="64 MiB", disk="64 MiB")
+    events = []
+    with flying.served(cache) as server:
+        options = {"budget": budget, "on_event": events.append}
+        with (
+            respool.flight.open(server.uri, **options) as one,
+            respool.flight.open(server.uri, **options) as other,
+        ):
+            assert pa.table(one).equals(pa.table(other))
+            held = [there.metrics()["memory_bytes"] for there in (one, other)]
+            assert budget.metrics()["caches"] == 2
+            assert budget.metrics()["memory_bytes"] == sum(held) > 0
+        assert [event.batches for event in events if event.kind == "end"] == [5, 5]
+        with pytest.raises(ValueError, match="budget"):
+            respool.flight.open(server.uri, memory="1 MiB", budget=budget)
+
+
 def test_arguments_that_make_no_sense(numbers, log_dir):
     _, cache = numbers
     for given, error in (
@@ -299,8 +319,22 @@ def test_arguments_that_make_no_sense(numbers, log_dir):
     ):
         with pytest.raises(error):
             respool.flight.serve(given)
-    with pytest.raises(ValueError, match="max_streams"):
-        flying.served(cache, max_streams=0)
+    for given in ([cache], (cache,), {cache}, 5, None):
+        with pytest.raises(
+            TypeError, match=r"a mapping of names to caches, as in .*, or a directory"
+        ):
+            respool.flight.serve(given)
+    for number in (0, -1):
+        with pytest.raises(ValueError, match=f"max_streams is a number from 1 on, not {number}"):
+            flying.served(cache, max_streams=number)
+    for number in ("4", 4.0, True, None):
+        with pytest.raises(TypeError, match=rf"max_streams is a number from 1 on, not {number!r}"):
+            flying.served(cache, max_streams=number)
+    for location in (5, None, b"grpc://127.0.0.1:0"):
+        with pytest.raises(TypeError, match="a location is grpc://HOST:PORT"):
+            flying.served(cache, location=location)
+    with flying.served(cache, max_streams=np.int64(2**40)) as server:
+        assert flying.plain(server.uri)
 
 
 def test_importing_respool_loads_no_flight_and_its_absence_is_said():

@@ -1,6 +1,7 @@
 """Servers that go away: killed, started again, replaced; and clients that do."""
 
 import datetime as dt
+import gc
 import signal
 import time
 from pathlib import Path
@@ -15,7 +16,7 @@ import flying
 import processes
 import respool
 import respool.flight
-from respool._flight import marks
+from respool._flight import marks, served
 from respool.exceptions import IncompleteStreamError
 from sources import SCHEMA, Source, batch, expected
 
@@ -111,6 +112,44 @@ def test_another_log_in_its_place_is_refused(log_dir):
     assert 3 <= len(batches) < 40
     assert type(error) is IncompleteStreamError
     assert "no such log" in str(error)
+
+
+@pytest.mark.parametrize("place", ["memory", "log"])
+@pytest.mark.parametrize("what", ["cache", "view"])
+def test_what_is_served_again_in_this_process_is_the_same(what, place, log_dir):
+    path = log_dir / "log" if place == "log" else None
+    with respool.cache(map(big, range(40)), schema=BIG, path=path) as cache:
+
+        def shown() -> object:
+            # A view is made anew: what it shows is what it is.
+            return cache if what == "cache" else cache.filter([("n", ">=", ROWS)])
+
+        with flying.served(shown()) as server:
+            there = respool.flight.open(server.uri, prefetch=None)
+            there.batch(2)
+        with flying.served(shown(), location=port_of(server.uri)):
+            batches, error = flying.batches_of(there)
+        there.close()
+        assert error is None
+        assert pa.Table.from_batches(batches).equals(pa.table(shown()))
+
+
+def test_caches_and_views_have_identities_of_their_own():
+    def identity(view: object) -> str:
+        return served.Served("it", view, is_ours=False).identity
+
+    one, other = (respool.cache(map(big, range(2)), schema=BIG) for _ in range(2))
+    views = [
+        view
+        for cache in (one, other)
+        for view in (cache, cache.select("n"), cache.filter([("n", ">", 1)]), cache.slice(1))
+    ]
+    assert len({identity(view) for view in views}) == len(views)
+    assert [identity(view) for view in views] == [identity(view) for view in views]
+    kept = len(served._CHANCE)
+    del one, views
+    gc.collect()
+    assert len(served._CHANCE) == kept - 1
 
 
 class Breaks(flight.FlightServerBase):

@@ -1,10 +1,12 @@
 """One source, read once, for clients that follow it; and how its end reaches each of them."""
 
+import logging
 import os
 import threading
 import time
 from functools import partial
 
+import numpy as np
 import pyarrow as pa
 import pytest
 from pyarrow import flight
@@ -14,10 +16,13 @@ import processes
 import respool
 import respool.flight
 from respool._flight.pull import Pull
+from respool._flight.served import Served
+from respool._flight.tickets import Shown, Ticket
 from respool.exceptions import IncompleteStreamError, MemoryCapacityError
 from sources import SCHEMA, Source, SourceBrokeError, batch, expected
 
 CLIENTS = 8
+TOKEN = "a-token-of-the-tests"  # noqa: S105
 
 
 def clients(uri, task, count=CLIENTS):
@@ -168,6 +173,94 @@ def test_what_the_server_cannot_store_is_an_error_there_and_comes_after_a_resize
         cache.resize(memory="1 MiB")
         assert clients(server.uri, pa.table, 1)[0].equals(expected(4))
     assert source.pulls == 5
+
+
+@pytest.fixture
+def logged(caplog):
+    """What the server wrote to its log."""
+    with caplog.at_level(logging.WARNING, logger="respool.flight"):
+        yield caplog.records
+
+
+@pytest.mark.parametrize("what", ["cache", "view", "filtered"])
+def test_a_cache_that_is_closed_while_it_is_served_is_an_error_there_and_nothing_more(what, logged):
+    cache = respool.cache(Source(), schema=SCHEMA)
+    view = {
+        "cache": cache,
+        "view": cache.select("n"),
+        "filtered": cache.filter([("n", ">=", 0)]),
+    }[what]
+    with flying.served(view) as server, respool.flight.open(server.uri, prefetch=None) as there:
+        # Asked for while it grows: the end is what the server will say it is.
+        cache.ingest_all()
+        cache.close()
+        batches, error = flying.batches_of(there)
+        assert type(error) is IncompleteStreamError
+        assert "the cache 'it' was closed" in str(error)
+        assert batches == []
+        with pytest.raises(ValueError, match="the cache 'it' was closed"):
+            respool.flight.open(server.uri)
+        given = Ticket(Served("it", view, is_ours=False).identity, 0, None, Shown())
+        assert "was closed" in str(flying.asked(server.uri, given.encode()))
+    assert logged == []
+
+
+@pytest.mark.parametrize("seconds", [0, 0.1])
+def test_a_cache_that_is_closed_while_a_client_waits_for_its_source(seconds, logged):
+    source = Source(3, stall_at=1, stall=30)
+    cache = respool.cache(source, schema=SCHEMA)
+    with flying.served(cache) as server, respool.flight.open(server.uri) as there:
+
+        def close() -> None:
+            assert source.stalling.wait(10)
+            time.sleep(seconds)
+            cache.close()
+
+        began = time.monotonic()
+        (batches, error), _ = processes.in_threads(partial(flying.batches_of, there), close)
+        assert time.monotonic() - began < 10
+        source.released.set()
+    assert type(error) is IncompleteStreamError
+    assert "the cache 'it' was closed" in str(error)
+    assert len(batches) == 1
+    assert logged == []
+
+
+def test_names_are_listed_without_what_was_closed(logged):
+    one, other = (respool.cache(Source().reader()) for _ in range(2))
+    with respool.flight.serve({"one": one, "other": other}, token=TOKEN) as server:
+        one.close()
+        options = flight.FlightCallOptions(headers=[(b"authorization", f"Bearer {TOKEN}".encode())])
+        with flight.connect(server.uri) as client:
+            (info,) = client.list_flights(options=options)
+        assert info.descriptor.path == [b"other"]
+    other.close()
+    assert logged == []
+
+
+def test_a_server_that_closes_its_log_in_the_middle_of_a_stream_is_one_that_comes_again(
+    log_dir, logged
+):
+    path = log_dir / "log"
+    # More than what lies on the way to a client that does not read.
+    parts = (pa.record_batch([np.arange(1 << 16) + i], ["n"]) for i in range(60))
+    with respool.cache(parts, schema=pa.schema({"n": pa.int64()}), path=path) as cache:
+        cache.ingest_all()
+        whole = pa.table(cache)
+    server = respool.flight.serve(path)
+    there = respool.flight.open(server.uri, prefetch=None)
+    there.batch(0)
+
+    def restart() -> respool.flight.Server:
+        server.close()
+        return respool.flight.serve(path, server.uri)
+
+    (batches, error), again = processes.in_threads(partial(flying.batches_of, there), restart)
+    again.close()
+    there.close()
+    assert error is None
+    assert pa.Table.from_batches(batches).equals(whole)
+    assert logged == []
 
 
 def test_closing_a_cache_there_ends_what_it_waits_for():

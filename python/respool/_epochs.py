@@ -48,7 +48,8 @@ def epochs(
         A cache or a view of which everything is stored, or the path of a log that is kept. Of a filtered view the
         rows are counted once, here; a slice of a filtered view is refused.
     batch_size
-        Rows of a step, of all ranks together: a multiple of ``world_size``.
+        Rows of a step, of all ranks together: a multiple of ``world_size``. A step that memory can't hold is a
+        ``MemoryError`` when it is asked for.
     seed
         A number from 0 to 2**64 - 1: one order of every epoch for each.
     shuffle
@@ -126,7 +127,7 @@ def epochs(
 
 
 def arrays(epochs: Epochs) -> Iterator[dict[str, np.ndarray]]:
-    """Iterate over the steps that are left as dicts of arrays, each in memory of its own step."""
+    """Iterate over the steps as dicts of arrays, each in memory of its own step."""
     import numpy as np  # noqa: PLC0415  an extra
 
     columns = [(name, np.dtype(kind), shape) for name, kind, shape in epochs._columns]  # noqa: SLF001

@@ -24,16 +24,17 @@ from respool._flight.limits import Limits
 from respool._flight.server import Server
 from respool._flight.shelf import shelf_of
 from respool._named.ages import seconds
+from respool._numbers import from_on
 from respool._views import listed
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     import pyarrow.compute as pc
 
-    from respool import StreamCache, StreamCacheView
-    from respool.typing import ByteSize, PathLike
+    from respool import Budget, StreamCache, StreamCacheView
+    from respool.typing import ByteSize, Event, PathLike
 
 __all__ = ["Server", "open", "serve"]
 
@@ -88,15 +89,14 @@ def serve(
     ValueError
         If a name is none, the location is none, or it is one that others reach and there is no token or no TLS.
     TypeError
-        If something is no cache, or ``tls`` is neither a pair nor False nor None.
+        If something is no cache, ``max_streams`` is no whole number, or ``tls`` is neither a pair nor False nor None.
     OSError
         If it can't listen there.
     """
     secret = None if token is None else access.checked_token(token)
     given = access.checked_tls(tls)
     where = access.checked_location(location, has_token=secret is not None, tls=given)
-    if max_streams < 1:
-        raise ValueError(f"max_streams is at least 1, not {max_streams}")
+    max_streams = from_on(max_streams, 1, "max_streams is a number")
     limits = Limits(
         message=respool._native._bytes_of(max_message, _WHOLE),  # noqa: SLF001
         range_bytes=max(1, respool._native._bytes_of(range_bytes, _WHOLE)),  # noqa: SLF001
@@ -120,6 +120,8 @@ def open(  # noqa: A001 - as `respool.open`
     directory: PathLike | None = None,
     path: PathLike | None = None,
     prefetch: ByteSize | None = "16 MiB",
+    budget: Budget | None = None,
+    on_event: Callable[[Event], object] | None = None,
 ) -> StreamCache:
     """Open a cache that another machine serves: a cache here too, filled as it is read.
 
@@ -143,7 +145,7 @@ def open(  # noqa: A001 - as `respool.open`
     retry
         For how long a server that can't be reached is tried again, since the last batch: seconds, or a
         ``datetime.timedelta``. None is for ever.
-    memory, disk, directory, path, prefetch
+    memory, disk, directory, path, prefetch, budget, on_event
         As for :func:`respool.cache`. With ``prefetch`` Ctrl-C ends a read and not the cache.
 
     Returns
@@ -153,7 +155,8 @@ def open(  # noqa: A001 - as `respool.open`
     Raises
     ------
     ConnectionError
-        If the server can't be reached for so long; also from a read.
+        If the server can't be reached for so long; also from a read. At once, where TLS is what is wrong: one side
+        speaks it and the other does not, or the certificate is not trusted, or for another name.
     PermissionError
         If the token is missing or wrong.
     ValueError
@@ -190,6 +193,8 @@ def open(  # noqa: A001 - as `respool.open`
         directory=directory,
         path=path,
         prefetch=prefetch,
+        budget=budget,
+        on_event=on_event,
     )
     there = weakref.ref(cache)
     fetched.until(lambda: (cache := there()) is None or cache.closed)

@@ -62,7 +62,14 @@ fn after(last: Option<&Error>) -> Option<(&'static str, Error)> {
                 capacity: 1000,
             },
         ),
-        Some(Error::MemoryFull { .. }) => {
+        Some(Error::MemoryFull { .. }) => (
+            "Error::StepTooLarge",
+            Error::StepTooLarge {
+                rows: 500,
+                bytes: 4000,
+            },
+        ),
+        Some(Error::StepTooLarge { .. }) => {
             ("Error::Log", Error::Log(LogError::Tmpfs { path: place() }))
         }
         Some(Error::Log(_)) => (

@@ -64,6 +64,19 @@ impl<T> Turns<T> {
         Ok(taken?.map(|inner| *inner))
     }
 
+    /// Takes it away without waiting: who works with it drops it when the work is done. `None` there, where somebody
+    /// took it away before, and where it is the parent's. To be called detached.
+    pub(crate) fn dismiss(&self) -> Option<T> {
+        // A child of a fork: somebody who is not here may have the lock.
+        self.check_process().ok()?;
+        let was = std::mem::replace(&mut *self.turn.lock(), Turn::Gone);
+        self.done.notify_all();
+        match was {
+            Turn::Free(inner) => Some(inner),
+            Turn::Taken(_) | Turn::Gone => None,
+        }
+    }
+
     /// Whether it was taken away.
     ///
     /// # Errors
@@ -109,7 +122,15 @@ impl<T> Turns<T> {
             Box::leak(Box::new(turn));
             return;
         }
-        *self.turn.lock() = turn;
+        let mut now = self.turn.lock();
+        if matches!(*now, Turn::Gone) {
+            // It was dismissed meanwhile. Dropped without the lock: that may wait.
+            drop(now);
+            drop(turn);
+            return;
+        }
+        *now = turn;
+        drop(now);
         self.done.notify_one();
     }
 }

@@ -1022,6 +1022,12 @@ impl PyView {
         Ok((module.getattr("reopen")?, arguments))
     }
 
+    /// What is shown of the cache, in bytes: those that a pickle holds.
+    fn _saved<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
+        let saved = detached(py, || self.view.to_bytes())?;
+        Ok(PyBytes::new(py, &saved))
+    }
+
     /// The view that was saved in a pickle; of a cache.
     fn _restored(slf: &Bound<'_, Self>, saved: &[u8]) -> PyResult<Self> {
         let py = slf.py();

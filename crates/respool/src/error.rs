@@ -43,6 +43,18 @@ pub enum Error {
         capacity: u64,
     },
 
+    /// The rows of a step do not fit into memory. The next attempt is the same one.
+    #[error(
+        "cannot gather a step of {rows} rows: that takes {bytes} bytes, which the system does not have; take a smaller \
+         batch_size, or fewer columns"
+    )]
+    StepTooLarge {
+        /// Rows of one rank.
+        rows: u64,
+        /// Bytes that they take.
+        bytes: u128,
+    },
+
     /// The log could not be written or read. A batch that could not be written is kept.
     #[error(transparent)]
     Log(#[from] respool_log::Error),

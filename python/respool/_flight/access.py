@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit
 
+from respool._flight import trust
 from respool._flight.library import flight
 
 if TYPE_CHECKING:
@@ -105,15 +106,16 @@ def checked_location(
     ValueError
         If it is no location; if it is not of this machine alone and there is no token, or nothing about TLS.
     """
+    wanted = "a location is grpc://HOST:PORT, or grpc+tls:// with tls="
+    if not isinstance(location, str):
+        raise TypeError(f"{wanted}, not {type(location).__name__}")
     parts = urlsplit(location)
     try:
         host, port = parts.hostname, parts.port
     except ValueError:
         host = port = None
     if parts.scheme not in {*_PLAIN, "grpc+tls"} or not host or port is None or parts.path:
-        raise ValueError(
-            f"a location is grpc://HOST:PORT, or grpc+tls:// with tls=, not {location!r}; port 0 is a free one"
-        )
+        raise ValueError(f"{wanted}, not {location!r}; port 0 is a free one")
     has_tls = isinstance(tls, tuple)
     if parts.scheme == "grpc+tls" and not has_tls:
         raise ValueError("grpc+tls needs tls=(certificate, key)")
@@ -161,4 +163,8 @@ def certificate(given: bytes | PathLike) -> bytes:
     text = pem(given)
     if b"-----BEGIN CERTIFICATE-----" not in text:
         raise ValueError("tls_root_certs has no certificate in PEM (BEGIN CERTIFICATE) in it")
+    if not trust.has_some(text):
+        raise ValueError(
+            "tls_root_certs has a certificate in PEM that can't be read: see openssl x509 -text -in FILE"
+        )
     return text

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from respool._flight import fork, marks, tickets, told
+from respool._flight import fork, marks, tickets, told, trust
 from respool._flight.library import flight
 from respool._flight.reading import ENDING, Closed, Reading, Silent
 from respool.exceptions import IncompleteStreamError
@@ -278,8 +278,10 @@ class _Attempts:
                 errno.EACCES,
                 f"the server at {self._server.uri} does not let us in: {_short(error)}",
             ) from None
+        came = f"{batches} {'batch' if batches == 1 else 'batches'} ({rows} rows)"
+        if said is None and (fault := trust.fault(self._server.uri, _short(error))) is not None:
+            raise ConnectionError(f"{fault}; after {came}" if batches else fault) from None
         if time.monotonic() >= self._end:
-            came = f"{batches} {'batch' if batches == 1 else 'batches'} ({rows} rows)"
             raise ConnectionError(
                 f"the server at {self._server.uri} could not be reached for {self._server.retry:g} s, after {came}: "
                 f"{_short(error)}; see whether it runs, and whether both sides say the same of TLS (grpc+tls://, "

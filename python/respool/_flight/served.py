@@ -4,15 +4,23 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
+from weakref import WeakKeyDictionary
 
+from respool import _fork
+from respool._flight import told
+from respool._flight.library import flight
 from respool._flight.pull import Pull
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     import pyarrow as pa
 
     from respool import StreamCache, StreamCacheView
+    from respool._flight.told import Kind
 
 
 @dataclass(frozen=True)
@@ -23,14 +31,18 @@ class Extent:
     batches: int
 
 
+class ClosedError(Exception):
+    """The cache was closed, by whoever it is of or with the server."""
+
+
 class Served:
     """A cache or a view under a name.
 
     Attributes
     ----------
     identity
-        Of a kept log its own, so that it is the same after a restart; of a view of one, made of that and of what
-        is shown; of what has no path, one of chance.
+        Of a kept log its own, so that it is the same after a restart; of a cache without a path one of chance, the
+        same for as long as there is that cache; of a view, made of that and of what is shown.
     """
 
     def __init__(self, name: str, view: StreamCacheView, *, is_ours: bool) -> None:
@@ -50,14 +62,46 @@ class Served:
         return self.view.schema
 
     def extent(self) -> Extent:
-        """Return how far the source has come. A slice may be complete before its source is."""
+        """Return how far the source has come. A slice may be complete before its source is.
+
+        Raises
+        ------
+        ClosedError
+            If the cache was closed: it has no batches then, and how it ended it still says.
+        """
         cache = self.cache
         # How it ended first: what is stored by then is all.
         is_complete, error = self.view.complete, cache.error
         batches = cache.ingested_count
+        self._check_open()
         if is_complete:
             return Extent("complete", batches)
         return Extent("growing" if error is None else "failed", batches)
+
+    def _check_open(self) -> None:
+        if self.cache.closed:
+            raise ClosedError
+
+    @contextmanager
+    def open_for(self, kind: Kind) -> Iterator[None]:
+        """Tell a client that the cache was closed, whatever error that is in here.
+
+        Raises
+        ------
+        FlightError
+            Of this kind. What the server opened it closes when it is closed itself, so that is asked for again.
+        """
+        try:
+            self._check_open()
+            yield
+        except (flight.FlightError, GeneratorExit):
+            raise
+        except Exception:
+            if not self.cache.closed:
+                raise
+            if self.is_ours:
+                raise told.refusal("the server is being closed", "closing") from None
+            raise told.refusal(f"the cache {self.name!r} was closed on the server", kind) from None
 
     def is_over(self) -> bool:
         """Tell whether it will never be more than it is, though somebody may go on with its log."""
@@ -70,12 +114,17 @@ class Served:
             self.cache.close()
 
 
+_CHANCE: WeakKeyDictionary[StreamCache, bytes] = WeakKeyDictionary()
+"""Identities of caches whose log has none, for as long as there is such a cache: whatever server has it."""
+
+# What a child has of such a cache is a copy, which goes ways of its own.
+_fork.in_child(_CHANCE.clear)
+
+
 def _identity(view: StreamCacheView) -> str:
-    place = view.cache._place_of_log  # noqa: SLF001
-    if place is None:
-        return secrets.token_hex(16)
-    identity = place[1]
-    if view is view.cache:
+    cache = view.cache
+    place = cache._place_of_log  # noqa: SLF001
+    identity = place[1] if place else _CHANCE.setdefault(cache, secrets.token_bytes(16))
+    if view is cache:
         return identity.hex()
-    saved = view.__reduce__()[1][2]
-    return hashlib.blake2b(identity + (saved or b""), digest_size=16).hexdigest()
+    return hashlib.blake2b(identity + view._saved(), digest_size=16).hexdigest()  # noqa: SLF001

@@ -97,7 +97,7 @@ class Service(flight.FlightServerBase):
         infos = [
             self._info(one, Shown(), flight.FlightDescriptor.for_path(one.name))
             for one in served
-            if one is not None
+            if one is not None and not one.cache.closed
         ]
         return iter(infos)
 
@@ -167,6 +167,12 @@ class Service(flight.FlightServerBase):
         return served
 
     def _info(
+        self, served: Served, shown: Shown, descriptor: flight.FlightDescriptor
+    ) -> flight.FlightInfo:
+        with served.open_for("refused"):
+            return self._info_of_open(served, shown, descriptor)
+
+    def _info_of_open(
         self, served: Served, shown: Shown, descriptor: flight.FlightDescriptor
     ) -> flight.FlightInfo:
         extent = served.extent()

@@ -208,6 +208,11 @@ def shelf_of(caches: Mapping[str, StreamCacheView] | PathLike) -> Shelf:
         return Given(caches)
     if isinstance(caches, StreamCacheView):
         raise TypeError("give the cache a name to be known by: serve({'name': cache})")
+    if not isinstance(caches, str | bytes | os.PathLike):
+        raise TypeError(
+            "a server takes a mapping of names to caches, as in {'name': cache}, or a directory, not "
+            f"{type(caches).__name__}"
+        )
     path = Path(os.fsdecode(caches)).expanduser().absolute()
     try:
         _native._peek(path)  # noqa: SLF001

@@ -47,13 +47,14 @@ def stream(
     FlightError
         If the log has no such batches, or can't show what is asked for.
     """
-    extent = served.extent()
-    if ticket.first > extent.batches and extent.state != "growing":
-        raise told.refusal(f"there is no batch {ticket.first}: there are {extent.batches}")
-    try:
-        batches = Range(served, ticket.shown, ticket.first)
-    except ValueError as error:
-        raise told.refusal(str(error)) from None
+    with served.open_for("another"):
+        extent = served.extent()
+        if ticket.first > extent.batches and extent.state != "growing":
+            raise told.refusal(f"there is no batch {ticket.first}: there are {extent.batches}")
+        try:
+            batches = Range(served, ticket.shown, ticket.first)
+        except ValueError as error:
+            raise told.refusal(str(error)) from None
     parts = _told_apart(served, _parts(context, served, ticket, batches, limits, places))
     return flight.GeneratorStream(batches.schema, parts)
 
@@ -61,7 +62,8 @@ def stream(
 def _told_apart(served: Served, parts: Iterator[Any]) -> Iterator[Any]:
     """Let no error out but those that were made for a client to see: the others name files and lines."""
     try:
-        yield from parts
+        with served.open_for("another"):
+            yield from parts
     except (flight.FlightError, GeneratorExit):
         raise
     except BaseException as error:

@@ -30,12 +30,16 @@ use crate::view::PyView;
 
 /// The rows of a cache in steps of the same size, in another order each epoch. Made by :func:`respool.epochs`.
 ///
-/// Iterating gives the steps of the current epoch that are left: this rank's rows of each, as a
-/// ``pyarrow.RecordBatch`` that shares no memory with the cache. At its end the next epoch becomes the current one.
-/// A step counts as done when it was delivered; what was only read ahead does not.
+/// Iterating gives the steps of the current epoch: this rank's rows of each, as a ``pyarrow.RecordBatch`` that shares
+/// no memory with the cache. At its end the next epoch becomes the current one. A step counts as done when it was
+/// delivered; what was only read ahead does not.
+///
+/// Each new iteration begins where the epoch did, as that of a ``DataLoader`` does: at its first step, or where a state
+/// that was loaded says. So ``next(iter(epochs))`` looks at a step and takes none away. To go on after a ``break``, keep
+/// the iterator, or load the state that was saved.
 ///
 /// One iteration goes on at a time: a new one, another epoch and a loaded state end the one before. An object pickles
-/// where its cache does, with its place.
+/// where its cache does, with its place, at which the copy begins.
 ///
 /// Examples
 /// --------
@@ -66,10 +70,23 @@ pub(crate) struct PyEpochs {
 #[derive(Default)]
 pub(crate) struct At {
     pub(crate) epoch: u64,
+    /// Where each iteration over it begins: 0, or behind the steps that were done when a state was saved.
+    pub(crate) start: u64,
     pub(crate) steps_done: u64,
     /// The iteration that goes on, as long as somebody has it.
     pub(crate) going: Weak<Going>,
     pub(crate) is_closed: bool,
+}
+
+impl At {
+    fn beginning(&self) -> (u64, u64) {
+        (self.epoch, self.start)
+    }
+
+    /// Whether this is the iteration that goes on.
+    pub(crate) fn is_of(&self, going: &Arc<Going>) -> bool {
+        std::ptr::eq(self.going.as_ptr(), Arc::as_ptr(going))
+    }
 }
 
 impl PyEpochs {
@@ -93,26 +110,32 @@ impl PyEpochs {
         Ok(anew)
     }
 
-    /// Ends the iteration that goes on; waits for who is in the middle of a step.
-    fn end_iteration(&self, py: Python<'_>) -> PyResult<()> {
-        let going = std::mem::take(&mut self.at.lock().going);
-        match going.upgrade() {
-            Some(going) => going.end(py),
-            None => Ok(()),
-        }
-    }
-
     fn begin(slf: &Bound<'_, Self>, form: Form) -> PyResult<PySteps> {
         let py = slf.py();
         let this = slf.get();
         owed()?;
         let epochs = this.epochs(py)?;
-        this.end_iteration(py)?;
-        let (epoch, steps_done) = this.place();
-        let steps = detached(py, || epochs.begin(epoch, steps_done, form))?;
-        let going = Arc::new(Going::new(steps));
-        this.at.lock().going = Arc::downgrade(&going);
+        let (beginning, before) = {
+            let mut at = this.at.lock();
+            (at.beginning(), std::mem::take(&mut at.going))
+        };
+        ended(py, before)?;
+        let steps = detached(py, || epochs.begin(beginning.0, beginning.1, form))?;
         let schema = this.schema(py)?.unbind();
+        let going = Arc::new(Going::new(steps));
+        let before = {
+            let mut at = this.at.lock();
+            if at.is_closed {
+                return Err(closed());
+            }
+            // Where another thread has gone elsewhere meanwhile, this one has ended before it began.
+            let is_there = at.beginning() == beginning;
+            is_there.then(|| {
+                at.steps_done = at.start;
+                std::mem::replace(&mut at.going, Arc::downgrade(&going))
+            })
+        };
+        ended(py, before.unwrap_or_default())?;
         Ok(PySteps::new(slf.clone().unbind(), going, epochs, schema))
     }
 
@@ -126,10 +149,21 @@ impl PyEpochs {
     }
 
     fn set_place(&self, py: Python<'_>, epoch: u64, steps_done: u64) -> PyResult<()> {
-        self.end_iteration(py)?;
-        let mut at = self.at.lock();
-        (at.epoch, at.steps_done) = (epoch, steps_done);
-        Ok(())
+        let before = {
+            let mut at = self.at.lock();
+            at.epoch = epoch;
+            (at.start, at.steps_done) = (steps_done, steps_done);
+            std::mem::take(&mut at.going)
+        };
+        ended(py, before)
+    }
+}
+
+/// Ends an iteration, if somebody has it still. Waits for nobody.
+fn ended(py: Python<'_>, going: Weak<Going>) -> PyResult<()> {
+    match going.upgrade() {
+        Some(going) => going.end(py),
+        None => Ok(()),
     }
 }
 
@@ -148,8 +182,8 @@ fn made(py: Python<'_>, view: &PyView, options: EpochOptions) -> PyResult<Arc<De
 impl PyEpochs {
     #[new]
     #[pyo3(signature = (
-        view, *, batch_size, seed=None, shuffle=None, window=None, rank=0, world_size=1, tail="drop",
-        prefetch=2, follow=false, owns=false,
+        view, *, batch_size, seed=None, shuffle=None, window=None, rank=Count(0), world_size=Count(1),
+        tail="drop", prefetch=Count(2), follow=false, owns=false,
     ))]
     #[pyo3(
         text_signature = "(view, *, batch_size, seed=0, shuffle=None, window=None, rank=0, world_size=1, tail='drop', prefetch=2, follow=False, owns=False)"
@@ -162,18 +196,18 @@ impl PyEpochs {
         seed: Option<&Bound<'_, PyAny>>,
         shuffle: Option<&str>,
         window: Option<Count>,
-        rank: usize,
-        world_size: usize,
+        rank: Count,
+        world_size: Count,
         tail: &str,
-        prefetch: usize,
+        prefetch: Count,
         follow: bool,
         owns: bool,
     ) -> PyResult<Self> {
         let mut options = EpochOptions::new(batch_size.0);
         options.window = window.map(|window| window.0);
-        options.rank = rank;
-        options.world_size = world_size;
-        options.prefetch = prefetch;
+        options.rank = rank.0;
+        options.world_size = world_size.0;
+        options.prefetch = prefetch.0;
         options.follow = follow;
         let asked = asked(py, options, seed, shuffle, tail)?;
         owed()?;
@@ -193,7 +227,7 @@ impl PyEpochs {
         self.at.lock().epoch
     }
 
-    /// Steps of the current epoch that were delivered.
+    /// Steps of the current epoch that were delivered, here by the last iteration and before a state was saved.
     #[getter]
     fn steps_done(&self) -> u64 {
         self.at.lock().steps_done
@@ -241,7 +275,8 @@ impl PyEpochs {
         Ok(usize::try_from(steps)?)
     }
 
-    /// Go to an epoch. The current one goes on from where it is; any other begins.
+    /// Go to an epoch. In the current one nothing changes, and a place in it that was loaded is kept; any other begins, and
+    /// ends the iteration that goes on, without waiting for a source that is followed.
     ///
     /// Parameters
     /// ----------
@@ -304,7 +339,7 @@ impl PyEpochs {
         saved::dict_of(py, &state)
     }
 
-    /// Go to where a state was taken, here or elsewhere.
+    /// Go to where a state was taken, here or elsewhere. Each iteration over that epoch begins there.
     ///
     /// Parameters
     /// ----------
@@ -433,6 +468,9 @@ impl PyEpochs {
 
     /// End the iteration that goes on, and with it the thread that reads ahead. Closing again does nothing.
     ///
+    /// It does not wait for a source that is followed: who waits for a step on another thread gets an error at once, and
+    /// who is in the source, as soon as that has answered.
+    ///
     /// The cache stays open, unless it was opened for this, by a path.
     ///
     /// Raises
@@ -449,8 +487,12 @@ impl PyEpochs {
     /// >>> cache.closed
     /// False
     fn close(&self, py: Python<'_>) -> PyResult<()> {
-        let was_closed = std::mem::replace(&mut self.at.lock().is_closed, true);
-        self.end_iteration(py)?;
+        let (was_closed, going) = {
+            let mut at = self.at.lock();
+            let was_closed = std::mem::replace(&mut at.is_closed, true);
+            (was_closed, std::mem::take(&mut at.going))
+        };
+        ended(py, going)?;
         if self.owns && !was_closed {
             let cache = self.view.bind(py).getattr("cache")?;
             cache.call_method0("close")?;

@@ -1,7 +1,7 @@
 //! One iteration over an epoch.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Weak};
 
 use pyo3::PyTraverseError;
 use pyo3::exceptions::PyRuntimeError;
@@ -12,7 +12,7 @@ use respool::epochs::{Epochs, Made, Steps};
 use respool::{BoxError, Error, Interrupt};
 
 use super::memory::PyMemory;
-use super::{PyEpochs, closed};
+use super::{At, PyEpochs, closed};
 use crate::attach::{Detached, detached};
 use crate::pyarrow::batch_to_pyarrow;
 use crate::signals::{Signals, owed};
@@ -35,13 +35,13 @@ impl Going {
         }
     }
 
-    /// Ends it: who waits for a step is told, and the thread that makes steps ahead ends.
+    /// Ends it, and waits for nobody: who waits for a step is told, and who is in the source is when that has answered.
+    /// The thread that makes steps ahead ends with it.
     pub(crate) fn end(&self, py: Python<'_>) -> PyResult<()> {
         self.is_over.store(true, Ordering::Relaxed);
-        detached(py, || match self.turns.take_away() {
-            // The parent's; a child has nothing to end.
-            Err(Error::Forked) => Ok(()),
-            taken => taken.map(drop),
+        detached(py, || {
+            drop(self.turns.dismiss());
+            Ok(())
         })
     }
 }
@@ -90,18 +90,28 @@ impl PySteps {
         )
     }
 
-    /// The step has been given, or, without a number, the last one.
-    fn note(&self, done: Option<u64>) {
+    /// Counts a step that is about to be given; says whether it may be. What was made for an iteration that somebody
+    /// has ended meanwhile is not: it was not counted, so it comes again.
+    fn count(&self, done: u64) -> bool {
         let mut at = self.owner.get().at().lock();
-        if at.going.as_ptr() != Arc::as_ptr(&self.going) {
-            return;
-        }
-        if let Some(done) = done {
+        if at.is_of(&self.going) {
             at.steps_done = at.steps_done.max(done);
-        } else {
-            at.epoch += 1;
-            at.steps_done = 0;
-            at.going = Weak::new();
+            return true;
+        }
+        // Another thread that has it too may have met its end, after the step that this one gives.
+        self.going.is_done.load(Ordering::Relaxed)
+    }
+
+    /// The last step was given: the next epoch is the current one.
+    fn finish(&self) {
+        self.going.is_done.store(true, Ordering::Relaxed);
+        let mut at = self.owner.get().at().lock();
+        if at.is_of(&self.going) {
+            *at = At {
+                epoch: at.epoch + 1,
+                is_closed: at.is_closed,
+                ..At::default()
+            };
         }
     }
 
@@ -134,7 +144,11 @@ impl PySteps {
                 Ok((made, steps.done()))
             });
             match next {
-                Err(Error::Interrupted(_)) if going.is_over.load(Ordering::Relaxed) => Ok(None),
+                Err(Error::Interrupted(_) | Error::Closed)
+                    if going.is_over.load(Ordering::Relaxed) =>
+                {
+                    Ok(None)
+                }
                 next => next,
             }
         });
@@ -142,21 +156,19 @@ impl PySteps {
             None if going.is_done.load(Ordering::Relaxed) => Ok(None),
             None => Err(self.ended()),
             Some((None, _)) => {
-                going.is_done.store(true, Ordering::Relaxed);
-                self.note(None);
+                self.finish();
                 going.end(py)?;
                 Ok(None)
             }
-            Some((Some(made), done)) => {
-                let shown = self.shown(py, made);
-                if shown.is_ok() {
-                    self.note(Some(done));
-                } else {
+            Some((Some(made), done)) => match self.shown(py, made) {
+                Ok(shown) if self.count(done) => Ok(Some(shown)),
+                Ok(_) => Err(self.ended()),
+                Err(error) => {
                     // The step was not delivered, and this iteration has passed it.
                     going.end(py)?;
+                    Err(error)
                 }
-                shown.map(Some)
-            }
+            },
         }
     }
 

@@ -145,6 +145,7 @@ impl Told {
             ),
             Error::Source(failure) => Self::of_source(failure.error()),
             Error::MemoryFull { .. } => Self::new(Kind::MemoryCapacity, error),
+            Error::StepTooLarge { .. } => Self::new(Kind::Memory, error),
             Error::Log(log) => Self::of_log(log),
             Error::Stalled {
                 directory,

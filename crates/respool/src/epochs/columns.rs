@@ -38,7 +38,7 @@ impl Kind {
             DataType::FixedSizeList(item, size) => {
                 let size = usize::try_from(*size).ok().filter(|size| *size > 0)?;
                 match Self::as_memory(item.data_type())? {
-                    Self::Bytes(width) => Some(Self::Bytes(width * size)),
+                    Self::Bytes(width) => Some(Self::Bytes(width.saturating_mul(size))),
                     Self::Bits | Self::Other => None,
                 }
             }
@@ -78,11 +78,11 @@ impl Nulls {
 }
 
 impl Column {
-    /// The batches of one column.
-    pub(super) fn of(arrays: Vec<ArrayRef>, kind: Kind) -> Result<Self> {
+    /// The batches of the column of that name.
+    pub(super) fn of(name: &str, arrays: Vec<ArrayRef>, kind: Kind) -> Result<Self> {
         Ok(match kind {
             Kind::Bytes(width) => {
-                let each = arrays.iter().map(|array| values(array, width));
+                let each = arrays.iter().map(|array| values(name, array, width));
                 Self::Bytes(each.collect::<Result<_>>()?, Nulls::of(&arrays))
             }
             Kind::Bits => {
@@ -98,16 +98,17 @@ impl Column {
 }
 
 /// The values of an array that has `width` bytes a row.
-fn values(array: &ArrayRef, width: usize) -> Result<Buffer> {
+fn values(name: &str, array: &ArrayRef, width: usize) -> Result<Buffer> {
     if let Some(lists) = array.as_fixed_size_list_opt() {
         let size = usize::try_from(lists.value_length()).map_err(|_| contradiction())?;
         let items = lists.values();
         if items.null_count() > 0 {
-            return Err(Error::invalid(
-                "a fixed-size list has nulls in it, and arrays have none",
-            ));
+            return Err(Error::invalid(format!(
+                "column {name:?} has nulls in its lists, which arrays of numbers have not: take record batches, or \
+                 leave such rows out before they are cached"
+            )));
         }
-        return values(items, width / size.max(1));
+        return values(name, items, width / size.max(1));
     }
     let data = array.to_data();
     let buffer = data.buffers().first().ok_or_else(contradiction)?;

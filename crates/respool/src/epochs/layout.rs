@@ -6,6 +6,7 @@ use arrow_schema::{DataType, Schema};
 
 use super::columns::Kind;
 use crate::error::{Error, Result};
+use crate::spelled::spelled;
 
 /// How a column lies in memory as an array of numbers.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,13 +51,15 @@ impl Layout {
                 return Err(Error::invalid(format!(
                     "column {name:?} is {}, and arrays are of numbers, bool, and fixed-size lists of numbers: leave \
                      it out (columns=), or cast it first (view.cast)",
-                    field.data_type()
+                    spelled(field.data_type())
                 )));
             };
             places.push(Place {
                 name: name.clone(),
                 kind,
-                width: width * shape.iter().product::<usize>(),
+                width: shape
+                    .iter()
+                    .fold(width, |width, size| width.saturating_mul(*size)),
                 shape,
             });
         }

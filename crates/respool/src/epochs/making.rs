@@ -51,6 +51,8 @@ impl Maker {
         let options = &self.plan.options;
         let part = options.part() as u64;
         let first = step * options.batch_size as u64 + options.rank as u64 * part;
+        self.shape
+            .check_memory(options.part(), self.parts_of(part))?;
         let mut parts = Vec::new();
         let mut next = first;
         while next < first + part {
@@ -63,6 +65,15 @@ impl Maker {
             .map(|part| (&*part.window, part.picked()))
             .collect();
         self.shape.made(&parts)
+    }
+
+    /// How many parts so many rows have at most; 0 where they are fewer than all.
+    fn parts_of(&self, rows: u64) -> u64 {
+        let index = self.plan.index.read();
+        match rows / index.rows().max(1) {
+            0 => 0,
+            times => (times + 2).saturating_mul(self.order.windows(&index) as u64),
+        }
     }
 
     /// Rows from this one of the epoch on, as many as lie together, and so many at most.
@@ -105,7 +116,7 @@ impl Maker {
         let read = read.collect::<Result<Vec<_>>>()?;
         let rows: Vec<usize> = read.iter().map(RecordBatch::num_rows).collect();
         let picks = self.order.picks(number, &rows)?;
-        let window = Arc::new(Window::new(&read, self.shape.kinds(), picks)?);
+        let window = Arc::new(self.shape.window(&read, picks)?);
         self.current = Some((number, Arc::clone(&window)));
         Ok(window)
     }

@@ -117,6 +117,14 @@ impl Order {
         })
     }
 
+    /// How many windows there are.
+    pub(super) fn windows(&self, index: &Index) -> usize {
+        match self.batches {
+            None => index.len(),
+            Some(_) => self.ends.len(),
+        }
+    }
+
     /// The window that has a row of the epoch.
     pub(super) fn window_of(&self, row: u64, index: &Index) -> usize {
         match self.batches {

@@ -1,5 +1,6 @@
 //! What the columns of a step are, and how each is copied together.
 
+use std::hint::black_box;
 use std::sync::Arc;
 
 use arrow_array::{ArrayRef, BooleanArray, RecordBatch, RecordBatchOptions, make_array};
@@ -9,6 +10,7 @@ use arrow_schema::{DataType, SchemaRef};
 
 use super::columns::{Column, Kind, contradiction};
 use super::layout::Layout;
+use super::order::Pick;
 use super::window::{Picked, Window};
 use super::{gather, others};
 use crate::error::{Error, Result};
@@ -29,6 +31,23 @@ pub enum Made {
     Batch(RecordBatch),
     /// So many rows in one piece of memory, where [`Layout::ranges`] says.
     Arrays(MutableBuffer, usize),
+}
+
+/// Bytes that are asked for before they are needed: of less than that nobody runs out.
+const LARGE: u128 = 64 << 20;
+
+/// Bytes of a list entry for each part of a step, about.
+const PART: u128 = 128;
+
+fn is_to_be_had(bytes: u128) -> bool {
+    let Ok(bytes) = usize::try_from(bytes) else {
+        return false;
+    };
+    let mut memory: Vec<u8> = Vec::new();
+    let there = memory.try_reserve_exact(bytes).is_ok();
+    // Else the compiler leaves out what nobody uses.
+    black_box(memory);
+    there
 }
 
 /// How each column is made.
@@ -59,8 +78,36 @@ impl Shape {
         })
     }
 
-    pub(super) fn kinds(&self) -> &[Kind] {
-        &self.kinds
+    /// What the rows of these batches are gathered from.
+    pub(super) fn window(
+        &self,
+        batches: &[RecordBatch],
+        picks: Option<Vec<Pick>>,
+    ) -> Result<Window> {
+        Window::new(batches, &self.schema, &self.kinds, picks)
+    }
+
+    /// Looks whether the system has the memory for so many rows, which lie in so many parts.
+    ///
+    /// An allocation that fails is a panic in Arrow's buffers and the end of the process elsewhere. So what is large is
+    /// asked for once before: the system gives addresses, and nothing is written there.
+    ///
+    /// # Errors
+    /// [`Error::StepTooLarge`].
+    pub(super) fn check_memory(&self, rows: usize, parts: u64) -> Result<()> {
+        let each = self.kinds.iter().map(|kind| match kind {
+            Kind::Bytes(width) => *width as u128,
+            Kind::Bits => 1,
+            Kind::Other => size_of::<(usize, usize)>() as u128,
+        });
+        let rows = rows as u64;
+        let of_parts = u128::from(parts) * PART;
+        let bytes = u128::from(rows).saturating_mul(each.sum());
+        let bytes = bytes.saturating_add(of_parts);
+        if bytes < LARGE || is_to_be_had(bytes) {
+            return Ok(());
+        }
+        Err(Error::StepTooLarge { rows, bytes })
     }
 
     /// Copies the rows together.

@@ -7,7 +7,7 @@ use arrow_array::RecordBatch;
 use super::order::Pick;
 use super::plan::Plan;
 use super::shape::{Form, Made, Shape};
-use super::window::{Window, read};
+use super::window::read;
 use crate::error::{Error, Result};
 use crate::sync::Mutex;
 
@@ -30,7 +30,7 @@ impl Taken {
         let batches = batches.collect::<Result<Vec<_>>>()?;
         let shape = Shape::new(schema, Form::Batch)?;
         let len = picks.len();
-        let window = Window::new(&batches, shape.kinds(), Some(picks))?;
+        let window = shape.window(&batches, Some(picks))?;
         match shape.made(&[(&window, window.picked(0..len))])? {
             Made::Batch(batch) => Ok(batch),
             Made::Arrays(..) => unreachable!("a batch was asked for"),

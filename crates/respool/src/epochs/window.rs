@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use arrow_array::RecordBatch;
+use arrow_schema::Schema;
 use respool_log::Wish;
 
 use super::columns::{Column, Kind, contradiction};
@@ -52,12 +53,14 @@ impl Picked<'_> {
 impl Window {
     pub(super) fn new(
         batches: &[RecordBatch],
+        schema: &Schema,
         kinds: &[Kind],
         picks: Option<Vec<Pick>>,
     ) -> Result<Self> {
-        let columns = kinds.iter().enumerate().map(|(at, kind)| {
+        let fields = schema.fields().iter().zip(kinds).enumerate();
+        let columns = fields.map(|(at, (field, kind))| {
             let arrays = batches.iter().map(|batch| batch.column(at).clone());
-            Column::of(arrays.collect(), *kind)
+            Column::of(field.name(), arrays.collect(), *kind)
         });
         Ok(Self {
             columns: columns.collect::<Result<_>>()?,
