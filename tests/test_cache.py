@@ -80,6 +80,8 @@ def test_closing_is_final_and_may_be_repeated(make):
     for use in (cache.ingest_all, cache.reader, cache.__arrow_c_stream__, lambda: next(reader)):
         with pytest.raises(ValueError, match="closed"):
             use()
+    told = cache.metrics()
+    assert (told["batches"], told["rows"], told["batches_in_memory"]) == (5, 500, 0)
 
 
 def test_a_batch_outlives_the_cache_it_came_from(make):

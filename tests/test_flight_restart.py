@@ -146,6 +146,7 @@ def test_caches_and_views_have_identities_of_their_own():
     ]
     assert len({identity(view) for view in views}) == len(views)
     assert [identity(view) for view in views] == [identity(view) for view in views]
+    gc.collect()
     kept = len(served._CHANCE)
     del one, views
     gc.collect()

@@ -33,6 +33,8 @@ def test_more_rows_than_there_can_be(cache):
 def test_what_stands_for_a_number(cache):
     assert cache.batch(Index(1)) == batch(1)
     assert cache.slice(Index(100), Index(5)).to_arrow().equals(expected(5).slice(100, 5))
+    cache.resize(memory=Index(1 << 20))
+    assert cache.metrics()["memory_capacity"] == 1 << 20
 
 
 @pytest.mark.parametrize("number", [-1, -(2**70)])

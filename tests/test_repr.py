@@ -51,6 +51,16 @@ def test_a_kept_log_is_told_by_its_path(log_dir):
         assert f"in {log_dir}/n/orders/" in repr(cache)
 
 
+def test_a_part_of_what_is_not_at_its_end_is_not_called_complete():
+    cache = respool.cache(Source(3), schema=SCHEMA)
+    cache.batch(0)
+    for part in (cache.prefix(), cache.slice(0, 1)):
+        assert repr(part).startswith("<respool.StreamCacheView stored, 1 batch, ")
+        assert ">stored</span>" in part._repr_html_()
+    cache.ingest_all()
+    assert repr(cache.slice(0, 1)).startswith("<respool.StreamCacheView complete, ")
+
+
 @pytest.mark.parametrize("show", [repr, lambda cache: cache._repr_html_()])
 def test_it_waits_for_nobody(show):
     source = Source(5, stall_at=2, stall=20)

@@ -340,7 +340,7 @@ impl PyCache {
     /// OSError
     ///     If the operating system could not write it. That is final: the log has to be written anew.
     /// ValueError
-    ///     If the cache is closed, its log goes with the process, or it only reads a log.
+    ///     If the cache is closed, its log goes with the process, or it only reads a log that is not at its end.
     ///
     /// Examples
     /// --------
@@ -483,8 +483,8 @@ impl PyCache {
     /// dict
     ///     batches, rows, bytes; pulls, source_seconds, store_seconds; batches_in_memory,
     ///     memory_bytes, memory_capacity; batches_in_log, log_bytes, log_capacity; memory_hits,
-    ///     log_reads; readers; encoded_memory_bytes, encoded_log_bytes (what copies made by
-    ///     ``optimize=True`` take of memory_bytes and log_bytes).
+    ///     log_reads; readers; encoded_memory_bytes, encoded_log_bytes (what the copies of
+    ///     ``respool.duckdb.register(..., optimize=True)`` take of memory_bytes and log_bytes).
     ///
     /// Examples
     /// --------

@@ -51,8 +51,11 @@ impl About {
             } else {
                 "failed"
             }
-        } else if extent.is_complete {
+        } else if extent.cache.is_ended() {
             "complete"
+        } else if extent.is_complete {
+            // All that the view shows of a stream that goes on.
+            "stored"
         } else {
             "filling"
         };
@@ -194,7 +197,7 @@ impl Portrait {
         dict.set_item("batches", about.extent.batches)?;
         dict.set_item("rows", about.extent.rows)?;
         dict.set_item("is_ended", about.extent.cache.is_ended())?;
-        dict.set_item("stored", metrics.batches)?;
+        dict.set_item("stored", about.extent.cache.batches)?;
         dict.set_item("bytes", metrics.bytes)?;
         dict.set_item("memory_bytes", metrics.memory_bytes)?;
         dict.set_item("memory_capacity", metrics.memory_capacity)?;

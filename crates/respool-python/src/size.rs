@@ -33,6 +33,11 @@ impl<'py> FromPyObject<'_, 'py> for SizeArgument {
                     ))
                 });
         }
+        // What stands for a number, as one of NumPy's does.
+        let index = object.call_method0("__index__");
+        if let Some(index) = index.ok().filter(|_| !object.is_instance_of::<PyBool>()) {
+            return Self::extract(index.as_borrowed());
+        }
         Err(PyTypeError::new_err(format!(
             "a size is a number of bytes or text such as \"64 MiB\" or \"25%\", not {}",
             object.get_type().name()?

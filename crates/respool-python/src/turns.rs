@@ -72,7 +72,7 @@ impl<T> Turns<T> {
         let was = std::mem::replace(&mut *self.turn.lock(), Turn::Gone);
         self.done.notify_all();
         match was {
-            Turn::Free(inner) => Some(inner),
+            Turn::Free(inner) => Some(*inner),
             Turn::Taken(_) | Turn::Gone => None,
         }
     }

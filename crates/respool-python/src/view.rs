@@ -229,7 +229,8 @@ impl PyView {
         })
     }
 
-    /// Whether everything that this view shows is stored, and the source ended without an error.
+    /// Whether everything that this view shows is stored. Of a cache, a view of all its rows or a filtered one that
+    /// is so once the source has ended without an error; of a slice or a prefix, whatever becomes of the source.
     #[getter]
     fn complete(&self, py: Python<'_>) -> PyResult<bool> {
         let extent = detached(py, || self.view.extent())?;

@@ -40,6 +40,9 @@ impl Store {
         let mut closing = self.closing.lock();
         self.remember();
         let mut state = self.look()?;
+        if !state.closed {
+            state.had = state.slots.len();
+        }
         state.closed = true;
         self.is_closed.store(true, Ordering::Relaxed);
         let slots = std::mem::take(&mut state.slots);

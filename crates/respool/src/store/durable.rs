@@ -8,6 +8,7 @@ use respool_log::{Failure, Log, LogReader, State};
 use super::Store;
 use super::again::Mismatch;
 use super::records::Records;
+use super::slots::End;
 use crate::error::{BoxError, Error, Result};
 use crate::source::Collected;
 
@@ -18,7 +19,10 @@ impl Store {
     /// [`Error::Closed`], [`Error::Forked`]; [`Error::InvalidArgument`] where the log goes with the process;
     /// [`Error::Log`], after which nothing of this log can be made durable any more.
     pub(crate) fn flush(&self) -> Result<()> {
-        let log = self.look_open()?.log.clone();
+        let (log, is_complete) = {
+            let state = self.look_open()?;
+            (state.log.clone(), matches!(state.end, End::Complete))
+        };
         if self.location.is_none() {
             return Err(Error::invalid(
                 "cannot flush: what this cache holds goes with the process; give it a path",
@@ -28,12 +32,12 @@ impl Store {
             return Err(unsynced);
         }
         let Some(log) = log.as_ref().and_then(Records::written) else {
-            if self.is_let_go.load(Ordering::Relaxed) {
-                // It was durable when it was let go.
+            // It was durable when it was let go, or came to its end.
+            if is_complete || self.is_let_go.load(Ordering::Relaxed) {
                 return Ok(());
             }
             return Err(Error::invalid(
-                "cannot flush: this cache only reads its log; flush the cache that fills it",
+                "cannot flush: this cache only reads its log, which is not at its end; flush the cache that fills it",
             ));
         };
         log.flush()?;

@@ -32,6 +32,8 @@ pub(crate) struct State {
     /// Who asks the source without having the turn.
     pub(crate) reads_ahead: Option<ThreadId>,
     pub(crate) closed: bool,
+    /// Batches that there were when it was closed.
+    pub(crate) had: usize,
     pub(crate) readers: Readers,
 }
 

@@ -112,7 +112,11 @@ impl Store {
         let (mut metrics, log) = {
             let state = self.look()?;
             let mut metrics = Metrics {
-                batches: state.slots.len(),
+                batches: if state.closed {
+                    state.had
+                } else {
+                    state.slots.len()
+                },
                 rows: state.rows,
                 bytes: state.bytes,
                 readers: state.readers.open,
