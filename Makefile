@@ -80,6 +80,7 @@ test-polars20: .venv-polars20/installed ## the engine tests with the first Polar
 
 test-workers: .venv-workers/installed ## training with PyTorch, Grain and JAX, workers of Dask; not in `test`: it downloads gigabytes
 	.venv-workers/bin/python -m pytest -W '$(JAX_FORKS)' tests/workers tests/test_docs.py --environment workers $(PYTEST_ARGS)
+	.venv-workers/bin/python -m pytest tests/test_docstrings.py -k 'respool.torch or respool.grain'
 
 docs: .venv-docs/installed ## build the site into build/docs; a warning is an error
 	.venv-docs/bin/python -m sphinx --fresh-env --fail-on-warning --keep-going --quiet docs build/docs
@@ -95,7 +96,9 @@ test-scale: .venv-scale/installed .venv-daft/installed ## Ray, Daft, Dask, Spark
 	.venv-scale/bin/python -m pytest --override-ini filterwarnings=default --timeout 120 tests/scale --environment scale $(PYTEST_ARGS)
 	# By itself: the page about Ray begins Ray, which the tests have running to their end.
 	.venv-scale/bin/python -m pytest --override-ini filterwarnings=default --timeout 120 tests/test_docs.py --environment scale $(PYTEST_ARGS)
+	.venv-scale/bin/python -m pytest tests/test_docstrings.py -k 'respool.ray and not test_example'
 	.venv-daft/bin/python -m pytest --override-ini filterwarnings=default --timeout 120 tests/scale tests/test_docs.py --environment daft $(PYTEST_ARGS)
+	.venv-daft/bin/python -m pytest tests/test_docstrings.py -k 'respool.daft and not test_example'
 
 lint: .venv/installed ## format, clippy, ruff, mypy, the stub against the module, and the workflows
 	cargo fmt --all --check

@@ -4,7 +4,7 @@ pytest's own collector of examples does not look into native classes.
 """
 
 import doctest
-import importlib
+import importlib.util
 import inspect
 import re
 from collections.abc import Iterator
@@ -14,7 +14,20 @@ import pytest
 
 import respool
 
-PUBLIC = ["respool", "respool.duckdb", "respool.exceptions", "respool.polars", "respool.typing"]
+# Each with what has to be installed for it; one environment has not all.
+MODULES = {
+    "respool": "pyarrow",
+    "respool.daft": "daft",
+    "respool.duckdb": "duckdb",
+    "respool.exceptions": "pyarrow",
+    "respool.flight": "pyarrow.flight",
+    "respool.grain": "grain",
+    "respool.polars": "polars",
+    "respool.ray": "ray",
+    "respool.torch": "torch",
+    "respool.typing": "pyarrow",
+}
+PUBLIC = [name for name, needed in MODULES.items() if importlib.util.find_spec(needed)]
 # Examples run here too, but these have names that nobody is told of.
 ALSO = ["respool._filters", "respool.compat.batchcorder"]
 # In no `__all__`, so that `import *` does not hide Python's.

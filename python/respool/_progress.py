@@ -45,7 +45,7 @@ def begin(
     return Call(wanted)
 
 
-def check(wanted: object) -> None:
+def check(wanted: bool | Callable[[int, int], object] | None) -> None:
     """Refuse what says not how to show how far something is, before anything is read.
 
     Raises

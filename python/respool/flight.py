@@ -92,6 +92,15 @@ def serve(
         If something is no cache, ``max_streams`` is no whole number, or ``tls`` is neither a pair nor False nor None.
     OSError
         If it can't listen there.
+
+    Examples
+    --------
+    >>> import pyarrow as pa, respool, respool.flight
+    >>> cache = respool.cache(pa.table({"n": range(100)}).to_reader(10))
+    >>> with respool.flight.serve({"numbers": cache, "few": cache.slice(0, 5)}) as server:
+    ...     with respool.flight.open(server.uri, "few") as few:
+    ...         pa.table(few).num_rows
+    5
     """
     secret = None if token is None else access.checked_token(token)
     given = access.checked_tls(tls)
@@ -173,6 +182,15 @@ def open(  # noqa: A001 - as `respool.open`
 
     A cache whose server was away for longer than ``retry`` has failed: open it again, and with a ``path`` go on with
     what is there by ``respool.resume(path, respool.flight.open(uri))``.
+
+    Examples
+    --------
+    >>> import pyarrow as pa, respool, respool.flight
+    >>> cache = respool.cache(pa.table({"n": range(100), "square": [n * n for n in range(100)]}).to_reader(10))
+    >>> with respool.flight.serve({"numbers": cache}) as server:
+    ...     there = respool.flight.open(server.uri, "numbers", columns=["square"], filter=[("n", "<", 3)])
+    ...     there.to_arrow()["square"].to_pylist()
+    [0, 1, 4]
     """
     named = tickets.Wanted(None, None, tickets.Shown()) if name is None else tickets.by_text(name)
     form = None if filter is None else predicates.to_form(filter)

@@ -135,6 +135,12 @@ def cache(
     -------
     StreamCache
 
+    Raises
+    ------
+    BaseException
+        As :func:`respool.cache`; with ``ingest`` what the source or Ray raised too. What came until then stays in the
+        log.
+
     Examples
     --------
     >>> import tempfile

@@ -27,6 +27,7 @@ from torch.utils.data import IterableDataset
 
 import respool
 from respool._columns import Columns
+from respool._numbers import from_on
 from respool._torch import place, tensors
 from respool._torch.later import Later
 from respool._torch.pages import pages
@@ -135,6 +136,8 @@ class EpochDataset(IterableDataset[dict[str, Any]]):  # type: ignore[misc, unuse
     ...         print(len(epochs), sum(int(step["n"].sum()) for step in epochs))
     10 499500
     10 499500
+    >>> epochs.schema.names, epochs.epoch, epochs.steps_done
+    (['n'], 1, 10)
     """
 
     def __init__(
@@ -224,6 +227,11 @@ class EpochDataset(IterableDataset[dict[str, Any]]):  # type: ignore[misc, unuse
         epoch
             Its number, from 0 on. A place in this epoch that was loaded is kept, one in another is forgotten.
 
+        Raises
+        ------
+        TypeError, ValueError
+            If it is none.
+
         Examples
         --------
         >>> import pyarrow as pa, respool, respool.torch
@@ -235,6 +243,9 @@ class EpochDataset(IterableDataset[dict[str, Any]]):  # type: ignore[misc, unuse
         >>> first == [step["n"].tolist() for step in epochs]
         False
         """
+        epoch = from_on(epoch, 0, "an epoch is a number")
+        if epoch >= 1 << 63:
+            raise ValueError(f"an epoch is a number below 2^63, not {epoch}")
         if epoch != self.epoch:
             self._begin_at(epoch, 0)
 
@@ -319,6 +330,16 @@ class EpochDataset(IterableDataset[dict[str, Any]]):  # type: ignore[misc, unuse
         ------
         ValueError
             If it is a place in other data or another order, with what differs.
+
+        Examples
+        --------
+        >>> import pyarrow as pa, respool, respool.torch
+        >>> cache = respool.cache(pa.table({"n": range(100)}).to_reader())
+        >>> _ = cache.ingest_all()
+        >>> epochs = respool.torch.EpochDataset(cache, batch_size=10)
+        >>> epochs.load_state_dict(epochs.state_dict(steps=7))
+        >>> epochs.steps_done, len(list(epochs))
+        (7, 3)
         """
         state = dict(state)
         worker = state.pop(_WORKER, None)

@@ -192,6 +192,16 @@ def test_the_end_of_an_epoch_is_a_place_too(log):
     assert len(ids(again)) == len(again)
 
 
+@pytest.mark.parametrize(
+    ("epoch", "kind"), [(-1, ValueError), (1 << 63, ValueError), ("1", TypeError), (1.0, TypeError)]
+)
+def test_what_is_no_epoch_is_refused(log, epoch, kind):
+    epochs = dataset(log)
+    with pytest.raises(kind, match="an epoch is a number"):
+        epochs.set_epoch(epoch)
+    assert epochs.epoch == 0
+
+
 def test_a_state_of_another_order_is_refused(log):
     state = dataset(log).state_dict(steps=3)
     for options in ({"seed": 1}, {"batch_size": 12}, {"shuffle": None}, {"window": 3}):

@@ -27,6 +27,17 @@ class Server:
     """What :func:`respool.flight.serve` returns: a running server.
 
     A context manager that closes it. Caches that were handed over stay open.
+
+    Examples
+    --------
+    >>> import pyarrow as pa, respool, respool.flight
+    >>> cache = respool.cache(pa.table({"n": range(100)}).to_reader())
+    >>> server = respool.flight.serve({"numbers": cache})
+    >>> server.uri.startswith("grpc://127.0.0.1:"), server.streams, server.closed
+    (True, 0, False)
+    >>> server.close()
+    >>> server.closed, cache.num_rows
+    (True, 0)
     """
 
     def __init__(
@@ -82,13 +93,49 @@ class Server:
         return self._places.used
 
     def wait(self, timeout: float | None = None) -> bool:
-        """Wait until it is closed, or so many seconds; tell whether it is closed. Ctrl-C ends the waiting."""
+        """Wait until it is closed, or so many seconds; tell whether it is closed. Ctrl-C ends the waiting.
+
+        Parameters
+        ----------
+        timeout
+            Seconds; None is for ever.
+
+        Returns
+        -------
+        bool
+
+        Raises
+        ------
+        KeyboardInterrupt
+            After Ctrl-C.
+
+        Examples
+        --------
+        >>> import pyarrow as pa, respool, respool.flight
+        >>> with respool.flight.serve({"numbers": respool.cache(pa.table({"n": [1]}))}) as server:
+        ...     server.wait(0.01)
+        False
+        """
         return self._closed.wait(timeout)
 
     def close(self) -> None:
         """End it. Streams that are being sent end with an error that tells their clients to ask again.
 
-        Waits for that 5 seconds at most: for a client that does not read, or a source that a view waits for.
+        Waits for that 5 seconds at most: for a client that does not read, or a source that a view waits for. Closing
+        again does nothing.
+
+        Raises
+        ------
+        KeyboardInterrupt
+            After Ctrl-C while it waits. It is closed all the same.
+
+        Examples
+        --------
+        >>> import pyarrow as pa, respool, respool.flight
+        >>> server = respool.flight.serve({"numbers": respool.cache(pa.table({"n": [1]}))})
+        >>> server.close()
+        >>> server
+        <respool.flight.Server closed>
         """
         if self.closed:
             return
