@@ -7,6 +7,7 @@ pointers into the pages of the file.
 
 from __future__ import annotations
 
+import inspect
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -83,6 +84,8 @@ def read(
         If the log is not whole, and ``prefix`` is false.
     ValueError
         If a column is not there, or the filter can't be told exactly.
+    TypeError
+        If an argument is of another kind than it says, or an option is not one of Ray's.
 
     Examples
     --------
@@ -97,6 +100,11 @@ def read(
     """
     if "override_num_blocks" in options or "parallelism" in options:
         raise TypeError("the number of blocks is blocks=")
+    # Ray hands what it does not know to the source, which has no more arguments: a filter would be lost.
+    taken = inspect.signature(ray.data.read_datasource).parameters
+    for name in options:
+        if name not in taken:
+            raise TypeError(f"read() has no argument {name!r}, and neither has ray.data.read_datasource")
     if blocks is not None and blocks < 1:
         raise ValueError(f"blocks is at least 1, not {blocks}")
     log = found(where, directory, prefix=prefix)
