@@ -15,6 +15,7 @@ import ray
 import ray.data
 
 from respool import _native
+from respool._numbers import from_on
 from respool._ray.datasource import LogDatasource, cpus
 from respool._scan.columns import checked
 from respool._scan.place import found
@@ -83,7 +84,7 @@ def read(
     IncompleteStreamError
         If the log is not whole, and ``prefix`` is false.
     ValueError
-        If a column is not there, or the filter can't be told exactly.
+        If a column is not there, the filter can't be told exactly, or ``blocks`` is below 1.
     TypeError
         If an argument is of another kind than it says, or an option is not one of Ray's.
 
@@ -104,9 +105,11 @@ def read(
     taken = inspect.signature(ray.data.read_datasource).parameters
     for name in options:
         if name not in taken:
-            raise TypeError(f"read() has no argument {name!r}, and neither has ray.data.read_datasource")
-    if blocks is not None and blocks < 1:
-        raise ValueError(f"blocks is at least 1, not {blocks}")
+            raise TypeError(
+                f"read() has no argument {name!r}, and neither has ray.data.read_datasource"
+            )
+    if blocks is not None:
+        blocks = from_on(blocks, 1, "blocks is a number")
     log = found(where, directory, prefix=prefix)
     names = checked(columns, log.cache.schema)
     source = LogDatasource(log, names, filter, shared=shared)
