@@ -20,6 +20,7 @@ tensor([2.5000, 3.5000], dtype=torch.float64)
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
 import torch
@@ -27,6 +28,7 @@ from torch.utils.data import IterableDataset
 
 import respool
 from respool._columns import Columns
+from respool._numbers import from_on
 from respool._torch import place, tensors
 from respool._torch.later import Later
 from respool._torch.pages import pages
@@ -34,7 +36,7 @@ from respool._torch.steps import Steps
 from respool._views import narrowed, opened
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
 
     import pyarrow as pa
 
@@ -224,6 +226,11 @@ class EpochDataset(IterableDataset[dict[str, Any]]):  # type: ignore[misc, unuse
         epoch
             Its number, from 0 on. A place in this epoch that was loaded is kept, one in another is forgotten.
 
+        Raises
+        ------
+        TypeError, ValueError
+            If it is no such number.
+
         Examples
         --------
         >>> import pyarrow as pa, respool, respool.torch
@@ -235,6 +242,7 @@ class EpochDataset(IterableDataset[dict[str, Any]]):  # type: ignore[misc, unuse
         >>> first == [step["n"].tolist() for step in epochs]
         False
         """
+        epoch = _checked(epoch)
         if epoch != self.epoch:
             self._begin_at(epoch, 0)
 
@@ -272,8 +280,8 @@ class EpochDataset(IterableDataset[dict[str, Any]]):  # type: ignore[misc, unuse
         ------
         RuntimeError
             If workers give the steps, and ``steps`` is None.
-        ValueError
-            If the epoch has fewer steps.
+        TypeError, ValueError
+            If it is no number of steps, or the epoch has fewer.
 
         Examples
         --------
@@ -299,8 +307,8 @@ class EpochDataset(IterableDataset[dict[str, Any]]):  # type: ignore[misc, unuse
                     "state_dict(steps=...), or torchdata's StatefulDataLoader"
                 )
             steps = self.steps_done
-        rows = self._epochs().num_rows
-        if steps < 0 or (rows is not None and steps > len(self)):
+        steps = from_on(steps, 0, "the steps of an epoch are counted")
+        if self._epochs().num_rows is not None and steps > len(self):
             raise ValueError(f"an epoch has {len(self)} steps, and can't have had {steps}")
         return _state(self._epochs(), self.epoch, steps)
 
@@ -319,13 +327,19 @@ class EpochDataset(IterableDataset[dict[str, Any]]):  # type: ignore[misc, unuse
         ------
         ValueError
             If it is a place in other data or another order, with what differs.
+        TypeError
+            If it is no dict.
         """
+        if not isinstance(state, Mapping):
+            raise TypeError(
+                f"a state is the dict that state_dict() gave, not {type(state).__name__}"
+            )
         state = dict(state)
         worker = state.pop(_WORKER, None)
         epochs = self._epochs()
         epochs.load_state_dict(state)
         if worker is None:
-            self._begin_at(epochs.epoch, epochs.steps_done)
+            self._begin_at(_checked(epochs.epoch), epochs.steps_done)
             return
         turn = place.turn()
         if turn is None or turn.workers != worker["workers"]:
@@ -406,6 +420,14 @@ class EpochDataset(IterableDataset[dict[str, Any]]):  # type: ignore[misc, unuse
         epoch = self.epoch if going is None else going.epoch
         worker = {"epoch": epoch, "next": following, "workers": turn.workers}
         return {**_state(self._epochs(), epoch, 0), _WORKER: worker}
+
+
+def _checked(epoch: int) -> int:
+    """Return the number of an epoch, if there can be one; workers are told of it in 64 bits with a sign."""
+    number = from_on(epoch, 0, "epoch is a number")
+    if number >= 1 << 63:
+        raise ValueError(f"epoch is a number from 0 to 2**63 - 1, not {number}")
+    return number
 
 
 def _state(epochs: respool.Epochs, epoch: int, steps: int) -> dict[str, Any]:

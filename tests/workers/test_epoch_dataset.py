@@ -3,6 +3,7 @@
 import json
 import pickle
 
+import numpy as np
 import pyarrow as pa
 import pytest
 
@@ -199,6 +200,34 @@ def test_a_state_of_another_order_is_refused(log):
             dataset(log, **options).load_state_dict(state)
     with pytest.raises(ValueError, match="41 steps"):
         dataset(log).state_dict(steps=42)
+
+
+@pytest.mark.parametrize("steps", [3, np.int64(3), torch.tensor(3)])
+def test_a_number_of_steps_of_any_kind_is_a_place_that_json_holds(log, orders, steps):
+    state = json.loads(json.dumps(dataset(log).state_dict(steps=steps)))
+    again = dataset(log)
+    again.load_state_dict(state)
+    assert ids(again) == orders[0][3:]
+
+
+@pytest.mark.parametrize("number", [1.5, 1.0, "1", True, -1])
+def test_what_is_no_number_of_an_epoch_or_of_steps_changes_nothing(log, number):
+    epochs = dataset(log)
+    epochs.set_epoch(2)
+    for asked, what in ((epochs.set_epoch, "epoch is a number"), (epochs.state_dict, "steps")):
+        with pytest.raises((TypeError, ValueError), match=f"{what}.* from 0 on, not {number!r}"):
+            asked(number)
+    for refused in (2**63, 2**64):
+        with pytest.raises(ValueError, match=r"to 2\*\*63 - 1"):
+            epochs.set_epoch(refused)
+    with pytest.raises(TypeError, match="not None"):
+        epochs.set_epoch(None)
+    with pytest.raises(ValueError, match=r"to 2\*\*63 - 1"):
+        epochs.load_state_dict({**epochs.state_dict(), "epoch": 2**63})
+    for wrong in (None, "state", []):
+        with pytest.raises(TypeError, match="the dict that state_dict"):
+            epochs.load_state_dict(wrong)
+    assert (epochs.epoch, epochs.steps_done) == (2, 0)
 
 
 def test_with_workers_only_the_loop_knows_how_far_it_is(log, orders):
