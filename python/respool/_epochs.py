@@ -100,8 +100,13 @@ def epochs(
         raise ValueError("rank and world_size are given together or not at all")
     # An unsigned number of the native module would be an OverflowError without a name.
     rank = 0 if rank is None else from_on(rank, 0, "rank is a number")
-    world_size = 1 if world_size is None else from_on(world_size, 0, "world_size is a number")
+    world_size = 1 if world_size is None else from_on(world_size, 1, "world_size is a number")
     prefetch = from_on(prefetch, 0, "prefetch is a number of steps")
+    # Of texts the native module says which there are; True and False are what others take.
+    if not isinstance(shuffle, str | None):
+        raise TypeError(f'shuffle is "window", "batches" or None, not {shuffle!r}')
+    if not isinstance(tail, str):
+        raise TypeError(f'tail is "drop" or "pad", not {tail!r}')
     if not isinstance(source, (StreamCacheView, str, bytes, os.PathLike)):
         checked(source, "epochs(), where it is not given the path of a log,")
     is_ours = not isinstance(source, StreamCacheView)
