@@ -309,9 +309,13 @@ def test_options_that_make_no_sense_are_refused_at_once(log):
         ({"columns": ["n", "n"]}, "two columns"),
         ({"null_value": {"y": 1}}, "'y'"),
         ({"null_value": {"n": "text"}}, "'n'"),
+        ({"null_value": {"n": 2**70}}, "is none of column 'n'"),
     ):
         with pytest.raises(ValueError, match=said):
             dataset(log, **wrong)
+    for wrong in (0, 0.5, "n", ["n"], True):
+        with pytest.raises(TypeError, match=r"null_value is .* as in null_value=\{'n': 0\}, not"):
+            dataset(log, null_value=wrong)
     for no_cache in (None, pa.table({"n": [1]})):
         with pytest.raises(TypeError, match=r"^EpochDataset takes a cache .*respool\.cache\("):
             EpochDataset(no_cache, batch_size=1)
