@@ -316,7 +316,8 @@ class EpochDataset(IterableDataset[dict[str, Any]]):  # type: ignore[misc, unuse
         """Begin where the state says: the next iteration gives what is left of that epoch.
 
         Ranks and workers may be others, and as many as they like. Each iteration begins there until
-        :meth:`set_epoch` names another epoch.
+        :meth:`set_epoch` names another epoch. The end of an epoch is the beginning of the next, so with that
+        nothing changes at it.
 
         Parameters
         ----------
@@ -339,7 +340,12 @@ class EpochDataset(IterableDataset[dict[str, Any]]):  # type: ignore[misc, unuse
         epochs = self._epochs()
         epochs.load_state_dict(state)
         if worker is None:
-            self._begin_at(_checked(epochs.epoch), epochs.steps_done)
+            epoch, done = _checked(epochs.epoch), epochs.steps_done
+            # torchdata loads a state when a loop begins, so after `set_epoch` has named the next epoch: its beginning
+            # is the end of the one before, and to go back to that would leave it out.
+            is_end = epochs.num_rows is not None and done == len(epochs)
+            if not (is_end and (self.epoch, self.steps_done) == (epoch + 1, 0)):
+                self._begin_at(epoch, done)
             return
         turn = place.turn()
         if turn is None or turn.workers != worker["workers"]:

@@ -269,6 +269,34 @@ def test_torchdata_resumes_with_as_many_workers(log, orders, workers):
             dataset(log).load_state_dict(of_workers[0]["dataset_state"])
 
 
+@pytest.mark.parametrize("workers", [0, 2])
+def test_torchdata_goes_on_behind_the_end_of_an_epoch(log, orders, workers):
+    stateful = pytest.importorskip("torchdata.stateful_dataloader")
+    epochs, fresh = dataset(log), dataset(log)
+    loaders = [
+        stateful.StatefulDataLoader(of, batch_size=None, num_workers=workers)
+        for of in (epochs, fresh)
+    ]
+    epochs.set_epoch(1)
+    assert ids(loaders[0]) == orders[1]
+    loaders[1].load_state_dict(loaders[0].state_dict())
+    for epoch in (2, 3):
+        fresh.set_epoch(epoch)  # torchdata loads the state after this
+        assert ids(loaders[1]) == orders[epoch]
+
+
+def test_the_end_of_an_epoch_is_the_beginning_of_the_next_and_of_no_other(log, orders):
+    epochs = dataset(log)
+    end = epochs.state_dict(steps=len(epochs))
+    for at, steps, left in ((1, 0, orders[1]), (1, 2, []), (2, 0, []), (0, 0, [])):
+        epochs.set_epoch(at)
+        for _ in zip(range(steps), epochs, strict=False):
+            pass
+        epochs.load_state_dict(end)
+        assert ids(epochs) == left
+        epochs.set_epoch(5)
+
+
 @pytest.mark.parametrize("method", ["spawn", "forkserver"])
 def test_a_worker_that_finds_another_log_says_so(tmp_path, method):
     path = tmp_path / "log"
