@@ -37,7 +37,7 @@ def epochs(
 ) -> Epochs:
     """Read a cache in epochs: in steps of the same size, in another order each time, for training.
 
-    Every epoch has one global order, which depends on the data, ``seed`` and the number of the epoch, and not
+    Every epoch has one global order, which depends on which log it is, ``seed`` and the number of the epoch, and not
     on how many ranks read it. So a place in an epoch is a small dict (:meth:`Epochs.state_dict`), which any number of
     ranks can go on from exactly. Rows are copied together natively, by a thread that reads ahead, into memory
     that belongs to whoever gets them.
@@ -60,7 +60,8 @@ def epochs(
         262,144 rows, and 16 at least.
     rank, world_size
         Which part of each step, and of how many: ``batch_size / world_size`` rows that lie one after the other. If
-        None, all of it.
+        None, all of it. All ranks have to read the same log, or copies of its files: logs of their own, though of
+        the same rows, have orders of their own.
     tail
         Rows at the end that fill no step: ``"drop"`` leaves them out, ``"pad"`` fills the step up with rows
         from the beginning of the epoch. With ``"drop"`` there is no step where there are fewer rows than

@@ -69,7 +69,8 @@ class EpochDataset(IterableDataset[dict[str, Any]]):  # type: ignore[misc, unuse
         As for :func:`respool.epochs`.
     rank, world_size
         Which part of each step is read here, and how many parts there are. If None, as ``torch.distributed`` says
-        at the first use, or all of it, where that was not initialised.
+        at the first use, or all of it, where that was not initialised. All ranks have to read the same log, or
+        copies of its files.
     columns
         The columns that are read, by name or number; all if None.
     null_value
