@@ -14,7 +14,14 @@ import pytest
 
 import respool
 
-PUBLIC = ["respool", "respool.duckdb", "respool.exceptions", "respool.polars", "respool.typing"]
+PUBLIC = [
+    "respool",
+    "respool.duckdb",
+    "respool.exceptions",
+    "respool.flight",
+    "respool.polars",
+    "respool.typing",
+]
 # Examples run here too, but these have names that nobody is told of.
 ALSO = ["respool._filters", "respool.compat.batchcorder"]
 # In no `__all__`, so that `import *` does not hide Python's.
@@ -27,6 +34,7 @@ RAISE_NOTHING = {
     "respool.StreamCache.metrics",
     "respool.StreamCacheReader.close",
     "respool.StreamCacheView.prefix",
+    "respool.flight.Server.close",
 }
 
 

@@ -92,6 +92,15 @@ def serve(
         If something is no cache, ``max_streams`` is no whole number, or ``tls`` is neither a pair nor False nor None.
     OSError
         If it can't listen there.
+
+    Examples
+    --------
+    >>> import pyarrow as pa, respool, respool.flight
+    >>> days = respool.cache(pa.table({"day": [1, 2]}))
+    >>> with respool.flight.serve({"days": days}) as server:
+    ...     with respool.flight.open(server.uri) as there:
+    ...         there.ingest_all(), there.num_rows
+    (1, 2)
     """
     secret = None if token is None else access.checked_token(token)
     given = access.checked_tls(tls)
@@ -173,6 +182,16 @@ def open(  # noqa: A001 - as `respool.open`
 
     A cache whose server was away for longer than ``retry`` has failed: open it again, and with a ``path`` go on with
     what is there by ``respool.resume(path, respool.flight.open(uri))``.
+
+    Examples
+    --------
+    >>> import pyarrow as pa, respool, respool.flight
+    >>> orders = respool.cache(pa.table({"id": [1, 2, 3], "city": ["Bonn", "Lima", "Bonn"]}))
+    >>> with respool.flight.serve({"orders": orders}) as server:
+    ...     few = {"columns": ["id"], "filter": [("city", "=", "Bonn")]}
+    ...     with respool.flight.open(server.uri, "orders", **few) as there:
+    ...         pa.table(there).to_pydict()
+    {'id': [1, 3]}
     """
     named = tickets.Wanted(None, None, tickets.Shown()) if name is None else tickets.by_text(name)
     form = None if filter is None else predicates.to_form(filter)

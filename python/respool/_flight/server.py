@@ -27,6 +27,16 @@ class Server:
     """What :func:`respool.flight.serve` returns: a running server.
 
     A context manager that closes it. Caches that were handed over stay open.
+
+    Examples
+    --------
+    >>> import pyarrow as pa, respool, respool.flight
+    >>> numbers = respool.cache(pa.table({"n": [1, 2, 3]}))
+    >>> with respool.flight.serve({"numbers": numbers}) as server:
+    ...     server.uri.startswith("grpc://127.0.0.1:"), server.streams, server.closed
+    (True, 0, False)
+    >>> server.closed, numbers.closed
+    (True, False)
     """
 
     def __init__(
@@ -82,13 +92,45 @@ class Server:
         return self._places.used
 
     def wait(self, timeout: float | None = None) -> bool:
-        """Wait until it is closed, or so many seconds; tell whether it is closed. Ctrl-C ends the waiting."""
+        """Wait until it is closed; tell whether it is. Ctrl-C ends the waiting.
+
+        Parameters
+        ----------
+        timeout
+            Seconds to wait at most; None is for ever.
+
+        Returns
+        -------
+        bool
+            False where the time was over before.
+
+        Raises
+        ------
+        TypeError
+            If it is no number of seconds.
+
+        Examples
+        --------
+        >>> import pyarrow as pa, respool, respool.flight
+        >>> with respool.flight.serve({"n": respool.cache(pa.table({"n": [1]}))}) as server:
+        ...     server.wait(0.01)
+        False
+        """
         return self._closed.wait(timeout)
 
     def close(self) -> None:
         """End it. Streams that are being sent end with an error that tells their clients to ask again.
 
-        Waits for that 5 seconds at most: for a client that does not read, or a source that a view waits for.
+        Waits for that 5 seconds at most: for a client that does not read, or a source that a view waits for. Closing
+        again does nothing.
+
+        Examples
+        --------
+        >>> import pyarrow as pa, respool, respool.flight
+        >>> server = respool.flight.serve({"n": respool.cache(pa.table({"n": [1]}))})
+        >>> server.close()
+        >>> server.closed
+        True
         """
         if self.closed:
             return
