@@ -49,6 +49,8 @@ def place_of_its_own(log_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 # Ibis 12 calls functions of DuckDB that DuckDB 2 calls old.
 @pytest.mark.filterwarnings(r"ignore::DeprecationWarning:ibis\..*")
+# So does torchdata 0.11 with one of PyTorch 2.15.
+@pytest.mark.filterwarnings("ignore:'set_vital' is deprecated")
 @pytest.mark.timeout(180)
 def test_page(page: str):
     blocks = list(Sybil(parsers=[PythonCodeBlockParser()]).parse(DOCS / page).examples())

@@ -40,6 +40,7 @@ RAISE_NOTHING = {
     "respool.StreamCache.metrics",
     "respool.StreamCacheReader.close",
     "respool.StreamCacheView.prefix",
+    "respool.flight.Server.close",
 }
 
 

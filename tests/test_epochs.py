@@ -567,10 +567,13 @@ def test_nulls_are_no_numbers(column):
         ({"batch_size": 0}, "batch_size"),
         ({"batch_size": 10, "rank": 0, "world_size": 3}, "a multiple of world_size"),
         ({"batch_size": 10, "rank": 2, "world_size": 2}, "rank is from 0 to 1"),
-        ({"batch_size": 10, "rank": 0, "world_size": 0}, "world_size is at least 1"),
+        ({"batch_size": 10, "rank": 0, "world_size": 0}, "world_size is a number from 1 on, not 0"),
         ({"batch_size": 10, "rank": 1}, "given together"),
         ({"batch_size": 10, "rank": -1, "world_size": 2}, "rank is a number from 0 on, not -1"),
-        ({"batch_size": 10, "rank": 0, "world_size": -2}, "world_size is a number from 0 on"),
+        (
+            {"batch_size": 10, "rank": 0, "world_size": -2},
+            "world_size is a number from 1 on, not -2",
+        ),
         ({"batch_size": 10, "prefetch": -1}, "prefetch is a number of steps from 0 on, not -1"),
         ({"batch_size": 10, "window": 0}, "window is at least 1"),
         ({"batch_size": 10, "shuffle": "rows"}, "shuffle is"),
@@ -590,10 +593,14 @@ def test_options_that_make_no_sense_are_refused(log, options, said):
     [
         ({"prefetch": "64 MiB"}, "prefetch is a number of steps from 0 on, not '64 MiB'"),
         ({"rank": "0", "world_size": 1}, "rank is a number from 0 on, not '0'"),
-        ({"rank": 0, "world_size": 1.0}, "world_size is a number from 0 on, not 1.0"),
+        ({"rank": 0, "world_size": 1.0}, "world_size is a number from 1 on, not 1.0"),
+        ({"shuffle": True}, 'shuffle is "window", "batches" or None, not True'),
+        ({"shuffle": False}, 'shuffle is "window", "batches" or None, not False'),
+        ({"tail": None}, 'tail is "drop" or "pad", not None'),
+        ({"columns": 5}, r"columns is a list of names, as in columns=\['x'\], not 5"),
     ],
 )
-def test_what_is_no_number_is_refused_by_name(log, options, said):
+def test_what_is_of_another_kind_is_refused_by_name(log, options, said):
     with pytest.raises(TypeError, match=said):
         respool.epochs(log, batch_size=10, **options)
     assert len(respool.epochs(log, batch_size=10, prefetch=np.int64(1)))

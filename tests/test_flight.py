@@ -330,6 +330,14 @@ def test_arguments_that_make_no_sense(numbers, log_dir):
     for number in ("4", 4.0, True, None):
         with pytest.raises(TypeError, match=rf"max_streams is a number from 1 on, not {number!r}"):
             flying.served(cache, max_streams=number)
+    with pytest.raises(ValueError, match="a path is not empty"):
+        respool.flight.serve("")
+    for name in (5, b"numbers", cache):
+        with (
+            flying.served(cache) as server,
+            pytest.raises(TypeError, match=f"a name is text, not {type(name).__name__}"),
+        ):
+            respool.flight.open(server.uri, name)
     for location in (5, None, b"grpc://127.0.0.1:0"):
         with pytest.raises(TypeError, match="a location is grpc://HOST:PORT"):
             flying.served(cache, location=location)

@@ -5,13 +5,14 @@ The rules are fixed by the schema, and said before the first row is read. Nulls 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 from pyarrow import types
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator
 
     import numpy as np
 
@@ -115,20 +116,26 @@ class Columns:
     Raises
     ------
     TypeError
-        If a column is none of numbers, and ``objects`` is False.
+        If a column is none of numbers, and ``objects`` is False; or ``null_value`` is no mapping.
     ValueError
-        If two columns have one name, or a null value is none of its column's type, or for no column.
+        If two columns have one name, or a null value is none of its column's type, or for no column, or for one of
+        objects.
     """
 
     def __init__(
         self, schema: pa.Schema, null_value: Mapping[str, object] | None, *, objects: bool
     ) -> None:
-        null_value = null_value or {}
+        null_value = {} if null_value is None else null_value
         _check_names(schema.names, null_value)
         self._columns = [
             (i, field.name, _numbers(field, null_value.get(field.name), objects=objects))
             for i, field in enumerate(schema)
         ]
+        for _, name, numbers in self._columns:
+            if numbers is None and name in null_value:
+                raise ValueError(
+                    f"null_value names column {name!r}, which comes as Python objects, and a null in it as None"
+                )
 
     @property
     def is_plain(self) -> bool:
@@ -163,6 +170,11 @@ def _numbers(field: pa.Field[Any], null_value: object, *, objects: bool) -> Numb
 
 
 def _check_names(names: list[str], null_value: Mapping[str, object]) -> None:
+    if not isinstance(null_value, Mapping):
+        raise TypeError(
+            f"null_value is a mapping of names to values, as in null_value={{{''.join(names[:1])!r}: 0}}, not "
+            f"{null_value!r}"
+        )
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise ValueError(
@@ -176,7 +188,7 @@ def _check_names(names: list[str], null_value: Mapping[str, object]) -> None:
 def _scalar(name: str, value: object, kind: pa.DataType) -> pa.Scalar[Any]:
     try:
         return pa.scalar(value, kind)
-    except (pa.ArrowException, TypeError, ValueError) as error:
+    except (pa.ArrowException, OverflowError, TypeError, ValueError) as error:
         raise ValueError(
             f"null_value {value!r} is none of column {name!r}, of {kind}: {error}"
         ) from error

@@ -37,7 +37,7 @@ def epochs(
 ) -> Epochs:
     """Read a cache in epochs: in steps of the same size, in another order each time, for training.
 
-    Every epoch has one global order, which depends on the data, ``seed`` and the number of the epoch, and not
+    Every epoch has one global order, which depends on which log it is, ``seed`` and the number of the epoch, and not
     on how many ranks read it. So a place in an epoch is a small dict (:meth:`Epochs.state_dict`), which any number of
     ranks can go on from exactly. Rows are copied together natively, by a thread that reads ahead, into memory
     that belongs to whoever gets them.
@@ -60,7 +60,8 @@ def epochs(
         262,144 rows, and 16 at least.
     rank, world_size
         Which part of each step, and of how many: ``batch_size / world_size`` rows that lie one after the other. If
-        None, all of it.
+        None, all of it. All ranks have to read the same log, or copies of its files: logs of their own, though of
+        the same rows, have orders of their own.
     tail
         Rows at the end that fill no step: ``"drop"`` leaves them out, ``"pad"`` fills the step up with rows
         from the beginning of the epoch. With ``"drop"`` there is no step where there are fewer rows than
@@ -100,8 +101,13 @@ def epochs(
         raise ValueError("rank and world_size are given together or not at all")
     # An unsigned number of the native module would be an OverflowError without a name.
     rank = 0 if rank is None else from_on(rank, 0, "rank is a number")
-    world_size = 1 if world_size is None else from_on(world_size, 0, "world_size is a number")
+    world_size = 1 if world_size is None else from_on(world_size, 1, "world_size is a number")
     prefetch = from_on(prefetch, 0, "prefetch is a number of steps")
+    # Of texts the native module says which there are; True and False are what others take.
+    if not isinstance(shuffle, str | None):
+        raise TypeError(f'shuffle is "window", "batches" or None, not {shuffle!r}')
+    if not isinstance(tail, str):
+        raise TypeError(f'tail is "drop" or "pad", not {tail!r}')
     if not isinstance(source, (StreamCacheView, str, bytes, os.PathLike)):
         checked(source, "epochs(), where it is not given the path of a log,")
     is_ours = not isinstance(source, StreamCacheView)

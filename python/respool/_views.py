@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from respool._native import StreamCacheView
@@ -64,10 +65,12 @@ def listed(columns: Sequence[str | int]) -> list[str | int]:
     Raises
     ------
     TypeError
-        If it is one name and no list, which would be taken letter by letter.
+        If it is one name and no list, which would be taken letter by letter, or neither.
     """
     if isinstance(columns, str):
         raise TypeError(
             f"columns is a list of names, as in columns=[{columns!r}], not the text {columns!r}"
         )
+    if not isinstance(columns, Iterable):
+        raise TypeError(f"columns is a list of names, as in columns=['x'], not {columns!r}")
     return list(columns)

@@ -14,6 +14,7 @@ from daft.io.source import DataSource, DataSourceTask
 from daft.recordbatch import RecordBatch
 
 from respool._filters import predicate
+from respool._numbers import from_on
 from respool._scan.agreed import agreed
 from respool._scan.columns import checked
 from respool._scan.part import Part
@@ -74,9 +75,10 @@ def read(
     IncompleteStreamError
         If the log is not whole, and ``prefix`` is false.
     ValueError
-        If a column is not there, or the filter can't be told exactly.
+        If a column is not there, the filter can't be told exactly, or ``tasks`` is below 1.
     TypeError
-        If a column is a union or has an extension type, which Daft does not take from Arrow.
+        If a column is a union or has an extension type, which Daft does not take from Arrow; or an argument is of
+        another kind than it says.
 
     Examples
     --------
@@ -89,8 +91,8 @@ def read(
     1
     {'id': [2, 3]}
     """
-    if tasks is not None and tasks < 1:
-        raise ValueError(f"tasks is at least 1, not {tasks}")
+    if tasks is not None:
+        tasks = from_on(tasks, 1, "tasks is a number")
     log = found(where, directory, prefix=prefix)
     names = checked(columns, log.cache.schema)
     filters = () if filter is None else (filter,)

@@ -172,7 +172,7 @@ def open(  # noqa: A001 - as `respool.open`
         If ``uri``, ``token`` or ``tls_root_certs`` is none, the server has nothing by that name, or a column or a
         filter is none of it.
     TypeError
-        If the filter has none of pyarrow's forms, or ``columns`` is one name and no list.
+        If the filter has none of pyarrow's forms, ``name`` is no text, or ``columns`` is one name and no list.
 
     Notes
     -----

@@ -20,19 +20,20 @@ Examples
 from __future__ import annotations
 
 import operator
+import os
 from typing import TYPE_CHECKING, Any, SupportsIndex
 
 # Nothing of it is used here; who has none should hear of it now, and not in the middle of a pipeline.
 import grain  # noqa: F401
 
 import respool
-from respool import StreamCacheView
 from respool._columns import Columns
 from respool._views import narrowed, opened
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from respool import StreamCacheView
     from respool.typing import PathLike
 
 __all__ = ["RowSource"]
@@ -57,7 +58,7 @@ class RowSource:
     Raises
     ------
     TypeError
-        If a column is none of numbers, and ``objects`` is not set.
+        If a column is none of numbers, and ``objects`` is not set; or the source is neither a cache nor a path.
     ValueError
         If the cache is not complete, or a null value is none of its column's type.
 
@@ -86,9 +87,9 @@ class RowSource:
         objects: bool = False,
     ) -> None:
         view = (
-            opened(source, "RowSource")
-            if isinstance(source, StreamCacheView)
-            else respool.open(source)
+            respool.open(source)
+            if isinstance(source, str | bytes | os.PathLike)
+            else opened(source, "RowSource")
         )
         self._view = narrowed(view, columns)
         self._columns = Columns(self._view.schema, null_value, objects=objects)

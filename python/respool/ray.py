@@ -7,6 +7,7 @@ pointers into the pages of the file.
 
 from __future__ import annotations
 
+import inspect
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -14,6 +15,7 @@ import ray
 import ray.data
 
 from respool import _native
+from respool._numbers import from_on
 from respool._ray.datasource import LogDatasource, cpus
 from respool._scan.columns import checked
 from respool._scan.place import found
@@ -82,7 +84,9 @@ def read(
     IncompleteStreamError
         If the log is not whole, and ``prefix`` is false.
     ValueError
-        If a column is not there, or the filter can't be told exactly.
+        If a column is not there, the filter can't be told exactly, or ``blocks`` is below 1.
+    TypeError
+        If an argument is of another kind than it says, or an option is not one of Ray's.
 
     Examples
     --------
@@ -97,8 +101,15 @@ def read(
     """
     if "override_num_blocks" in options or "parallelism" in options:
         raise TypeError("the number of blocks is blocks=")
-    if blocks is not None and blocks < 1:
-        raise ValueError(f"blocks is at least 1, not {blocks}")
+    # Ray hands what it does not know to the source, which has no more arguments: a filter would be lost.
+    taken = inspect.signature(ray.data.read_datasource).parameters
+    for name in options:
+        if name not in taken:
+            raise TypeError(
+                f"read() has no argument {name!r}, and neither has ray.data.read_datasource"
+            )
+    if blocks is not None:
+        blocks = from_on(blocks, 1, "blocks is a number")
     log = found(where, directory, prefix=prefix)
     names = checked(columns, log.cache.schema)
     source = LogDatasource(log, names, filter, shared=shared)

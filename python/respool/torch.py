@@ -20,6 +20,7 @@ tensor([2.5000, 3.5000], dtype=torch.float64)
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
 import torch
@@ -35,7 +36,7 @@ from respool._torch.steps import Steps
 from respool._views import narrowed, opened
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
 
     import pyarrow as pa
 
@@ -68,7 +69,8 @@ class EpochDataset(IterableDataset[dict[str, Any]]):  # type: ignore[misc, unuse
         As for :func:`respool.epochs`.
     rank, world_size
         Which part of each step is read here, and how many parts there are. If None, as ``torch.distributed`` says
-        at the first use, or all of it, where that was not initialised.
+        at the first use, or all of it, where that was not initialised. All ranks have to read the same log, or
+        copies of its files.
     columns
         The columns that are read, by name or number; all if None.
     null_value
@@ -230,7 +232,7 @@ class EpochDataset(IterableDataset[dict[str, Any]]):  # type: ignore[misc, unuse
         Raises
         ------
         TypeError, ValueError
-            If it is none.
+            If it is no such number.
 
         Examples
         --------
@@ -243,9 +245,7 @@ class EpochDataset(IterableDataset[dict[str, Any]]):  # type: ignore[misc, unuse
         >>> first == [step["n"].tolist() for step in epochs]
         False
         """
-        epoch = from_on(epoch, 0, "an epoch is a number")
-        if epoch >= 1 << 63:
-            raise ValueError(f"an epoch is a number below 2^63, not {epoch}")
+        epoch = _checked(epoch)
         if epoch != self.epoch:
             self._begin_at(epoch, 0)
 
@@ -283,8 +283,8 @@ class EpochDataset(IterableDataset[dict[str, Any]]):  # type: ignore[misc, unuse
         ------
         RuntimeError
             If workers give the steps, and ``steps`` is None.
-        ValueError
-            If the epoch has fewer steps.
+        TypeError, ValueError
+            If it is no number of steps, or the epoch has fewer.
 
         Examples
         --------
@@ -310,8 +310,8 @@ class EpochDataset(IterableDataset[dict[str, Any]]):  # type: ignore[misc, unuse
                     "state_dict(steps=...), or torchdata's StatefulDataLoader"
                 )
             steps = self.steps_done
-        rows = self._epochs().num_rows
-        if steps < 0 or (rows is not None and steps > len(self)):
+        steps = from_on(steps, 0, "the steps of an epoch are counted")
+        if self._epochs().num_rows is not None and steps > len(self):
             raise ValueError(f"an epoch has {len(self)} steps, and can't have had {steps}")
         return _state(self._epochs(), self.epoch, steps)
 
@@ -319,7 +319,8 @@ class EpochDataset(IterableDataset[dict[str, Any]]):  # type: ignore[misc, unuse
         """Begin where the state says: the next iteration gives what is left of that epoch.
 
         Ranks and workers may be others, and as many as they like. Each iteration begins there until
-        :meth:`set_epoch` names another epoch.
+        :meth:`set_epoch` names another epoch. The end of an epoch is the beginning of the next, so with that
+        nothing changes at it.
 
         Parameters
         ----------
@@ -330,6 +331,8 @@ class EpochDataset(IterableDataset[dict[str, Any]]):  # type: ignore[misc, unuse
         ------
         ValueError
             If it is a place in other data or another order, with what differs.
+        TypeError
+            If it is no dict.
 
         Examples
         --------
@@ -341,12 +344,21 @@ class EpochDataset(IterableDataset[dict[str, Any]]):  # type: ignore[misc, unuse
         >>> epochs.steps_done, len(list(epochs))
         (7, 3)
         """
+        if not isinstance(state, Mapping):
+            raise TypeError(
+                f"a state is the dict that state_dict() gave, not {type(state).__name__}"
+            )
         state = dict(state)
         worker = state.pop(_WORKER, None)
         epochs = self._epochs()
         epochs.load_state_dict(state)
         if worker is None:
-            self._begin_at(epochs.epoch, epochs.steps_done)
+            epoch, done = _checked(epochs.epoch), epochs.steps_done
+            # torchdata loads a state when a loop begins, so after `set_epoch` has named the next epoch: its beginning
+            # is the end of the one before, and to go back to that would leave it out.
+            is_end = epochs.num_rows is not None and done == len(epochs)
+            if not (is_end and (self.epoch, self.steps_done) == (epoch + 1, 0)):
+                self._begin_at(epoch, done)
             return
         turn = place.turn()
         if turn is None or turn.workers != worker["workers"]:
@@ -427,6 +439,14 @@ class EpochDataset(IterableDataset[dict[str, Any]]):  # type: ignore[misc, unuse
         epoch = self.epoch if going is None else going.epoch
         worker = {"epoch": epoch, "next": following, "workers": turn.workers}
         return {**_state(self._epochs(), epoch, 0), _WORKER: worker}
+
+
+def _checked(epoch: int) -> int:
+    """Return the number of an epoch, if there can be one; workers are told of it in 64 bits with a sign."""
+    number = from_on(epoch, 0, "epoch is a number")
+    if number >= 1 << 63:
+        raise ValueError(f"epoch is a number from 0 to 2**63 - 1, not {number}")
+    return number
 
 
 def _state(epochs: respool.Epochs, epoch: int, steps: int) -> dict[str, Any]:

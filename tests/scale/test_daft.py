@@ -89,6 +89,14 @@ def test_zone_maps_leave_batches_out_before_tasks_are_made(log):
     assert planned(source, daft.col("x") > 5.0) == 200_000
 
 
+@pytest.mark.parametrize("tasks", [0, -1, 1.5, "2", True])
+def test_tasks_are_a_number(log, tasks):
+    with pytest.raises(
+        (TypeError, ValueError), match=f"tasks is a number from 1 on, not {tasks!r}"
+    ):
+        respool.daft.read(log, tasks=tasks)
+
+
 def test_no_columns_have_rows(log):
     """A batch without columns would lose its rows, so one column is read."""
     import asyncio

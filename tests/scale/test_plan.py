@@ -7,6 +7,7 @@ from scale_logs import kept
 
 import respool
 from respool._scan import plan as plans
+from respool._scan.columns import checked
 from respool._scan.index import batches_of
 from respool._scan.part import Part
 from respool._scan.place import found
@@ -92,3 +93,30 @@ def test_names_paths_and_what_is_none(tmp_path):
     for nothing in (tmp_path / "nothing", "./nothing", "nothing"):
         with pytest.raises(FileNotFoundError):
             found(nothing, None if nothing != "nothing" else tmp_path, prefix=False)
+
+
+def test_a_cache_is_read_by_its_path(tmp_path):
+    with respool.cache(
+        pa.table({"n": [1, 2, 3]}), path=tmp_path / "log", allow_tmpfs=True
+    ) as cache:
+        for given in (cache, cache.select("n")):
+            with pytest.raises(TypeError, match=r"not StreamCache.*: give its path, cache\.path"):
+                found(given, None, prefix=False)
+    with pytest.raises(TypeError, match="the path of a log or the name of a cache, not int"):
+        found(5, None, prefix=False)
+
+
+def test_a_plain_word_that_is_neither_name_nor_path_says_so(tmp_path, monkeypatch):
+    monkeypatch.setenv("RESPOOL_CACHE_DIR", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(FileNotFoundError) as error:
+        found("nothing", None, prefix=False)
+    assert error.value.__notes__ == [f"There is no log at {tmp_path / 'nothing'} either."]
+
+
+def test_columns_that_come_once_are_read_once():
+    schema = pa.schema({"n": pa.int64(), "s": pa.string()})
+    assert checked((name for name in ["s"]), schema) == ["s"]
+    for wrong in ("n", 5, [0], b"n"):
+        with pytest.raises(TypeError, match="columns is a list of names"):
+            checked(wrong, schema)

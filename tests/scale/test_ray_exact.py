@@ -52,6 +52,22 @@ def test_rows_and_columns(ray, log, whole):
     assert respool.ray.read(log).select_columns(["k"]).sum("k") == pc.sum(whole["k"]).as_py()
 
 
+@pytest.mark.parametrize(
+    "given", [{"filters": [("id", "<", 3)]}, {"column": ["id"], "num_cpus": 1}]
+)
+def test_an_option_that_nobody_has_is_not_passed_over(ray, log, given):
+    with pytest.raises(TypeError, match=rf"read\(\) has no argument '{next(iter(given))}'"):
+        respool.ray.read(log, **given)
+
+
+@pytest.mark.parametrize("blocks", [0, -1, 1.5, "2", True])
+def test_blocks_are_a_number(log, blocks):
+    with pytest.raises(
+        (TypeError, ValueError), match=f"blocks is a number from 1 on, not {blocks!r}"
+    ):
+        respool.ray.read(log, blocks=blocks)
+
+
 def test_no_columns_have_rows(ray, log, whole):
     for dataset in (respool.ray.read(log, columns=[]), respool.ray.read(log).select_columns([])):
         assert dataset.count() == whole.num_rows

@@ -3,6 +3,7 @@
 import json
 import pickle
 
+import numpy as np
 import pyarrow as pa
 import pytest
 
@@ -192,16 +193,6 @@ def test_the_end_of_an_epoch_is_a_place_too(log):
     assert len(ids(again)) == len(again)
 
 
-@pytest.mark.parametrize(
-    ("epoch", "kind"), [(-1, ValueError), (1 << 63, ValueError), ("1", TypeError), (1.0, TypeError)]
-)
-def test_what_is_no_epoch_is_refused(log, epoch, kind):
-    epochs = dataset(log)
-    with pytest.raises(kind, match="an epoch is a number"):
-        epochs.set_epoch(epoch)
-    assert epochs.epoch == 0
-
-
 def test_a_state_of_another_order_is_refused(log):
     state = dataset(log).state_dict(steps=3)
     for options in ({"seed": 1}, {"batch_size": 12}, {"shuffle": None}, {"window": 3}):
@@ -209,6 +200,34 @@ def test_a_state_of_another_order_is_refused(log):
             dataset(log, **options).load_state_dict(state)
     with pytest.raises(ValueError, match="41 steps"):
         dataset(log).state_dict(steps=42)
+
+
+@pytest.mark.parametrize("steps", [3, np.int64(3), torch.tensor(3)])
+def test_a_number_of_steps_of_any_kind_is_a_place_that_json_holds(log, orders, steps):
+    state = json.loads(json.dumps(dataset(log).state_dict(steps=steps)))
+    again = dataset(log)
+    again.load_state_dict(state)
+    assert ids(again) == orders[0][3:]
+
+
+@pytest.mark.parametrize("number", [1.5, 1.0, "1", True, -1])
+def test_what_is_no_number_of_an_epoch_or_of_steps_changes_nothing(log, number):
+    epochs = dataset(log)
+    epochs.set_epoch(2)
+    for asked, what in ((epochs.set_epoch, "epoch is a number"), (epochs.state_dict, "steps")):
+        with pytest.raises((TypeError, ValueError), match=f"{what}.* from 0 on, not {number!r}"):
+            asked(number)
+    for refused in (2**63, 2**64):
+        with pytest.raises(ValueError, match=r"to 2\*\*63 - 1"):
+            epochs.set_epoch(refused)
+    with pytest.raises(TypeError, match="not None"):
+        epochs.set_epoch(None)
+    with pytest.raises(ValueError, match=r"to 2\*\*63 - 1"):
+        epochs.load_state_dict({**epochs.state_dict(), "epoch": 2**63})
+    for wrong in (None, "state", []):
+        with pytest.raises(TypeError, match="the dict that state_dict"):
+            epochs.load_state_dict(wrong)
+    assert (epochs.epoch, epochs.steps_done) == (2, 0)
 
 
 def test_with_workers_only_the_loop_knows_how_far_it_is(log, orders):
@@ -248,6 +267,34 @@ def test_torchdata_resumes_with_as_many_workers(log, orders, workers):
     if workers:
         with pytest.raises(ValueError, match=f"{workers} workers"):
             dataset(log).load_state_dict(of_workers[0]["dataset_state"])
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_torchdata_goes_on_behind_the_end_of_an_epoch(log, orders, workers):
+    stateful = pytest.importorskip("torchdata.stateful_dataloader")
+    epochs, fresh = dataset(log), dataset(log)
+    loaders = [
+        stateful.StatefulDataLoader(of, batch_size=None, num_workers=workers)
+        for of in (epochs, fresh)
+    ]
+    epochs.set_epoch(1)
+    assert ids(loaders[0]) == orders[1]
+    loaders[1].load_state_dict(loaders[0].state_dict())
+    for epoch in (2, 3):
+        fresh.set_epoch(epoch)  # torchdata loads the state after this
+        assert ids(loaders[1]) == orders[epoch]
+
+
+def test_the_end_of_an_epoch_is_the_beginning_of_the_next_and_of_no_other(log, orders):
+    epochs = dataset(log)
+    end = epochs.state_dict(steps=len(epochs))
+    for at, steps, left in ((1, 0, orders[1]), (1, 2, []), (2, 0, []), (0, 0, [])):
+        epochs.set_epoch(at)
+        for _ in zip(range(steps), epochs, strict=False):
+            pass
+        epochs.load_state_dict(end)
+        assert ids(epochs) == left
+        epochs.set_epoch(5)
 
 
 @pytest.mark.parametrize("method", ["spawn", "forkserver"])
@@ -290,9 +337,13 @@ def test_options_that_make_no_sense_are_refused_at_once(log):
         ({"columns": ["n", "n"]}, "two columns"),
         ({"null_value": {"y": 1}}, "'y'"),
         ({"null_value": {"n": "text"}}, "'n'"),
+        ({"null_value": {"n": 2**70}}, "is none of column 'n'"),
     ):
         with pytest.raises(ValueError, match=said):
             dataset(log, **wrong)
+    for wrong in (0, 0.5, "n", ["n"], True):
+        with pytest.raises(TypeError, match=r"null_value is .* as in null_value=\{'n': 0\}, not"):
+            dataset(log, null_value=wrong)
     for no_cache in (None, pa.table({"n": [1]})):
         with pytest.raises(TypeError, match=r"^EpochDataset takes a cache .*respool\.cache\("):
             EpochDataset(no_cache, batch_size=1)

@@ -173,6 +173,13 @@ def test_null_values_stand_for_nulls():
     assert step["d"].tolist() == [0.0, 7.0]
 
 
+def test_nulls_among_objects_are_none_and_nothing_else():
+    with pytest.raises(ValueError, match="column 's', which comes as Python objects"):
+        steps({"s": pa.array(["a", None])}, null_value={"s": "-"}, objects=True)
+    (step,) = steps({"s": pa.array(["a", None])}, objects=True)
+    assert step["s"] == ["a", None]
+
+
 def test_lists_that_are_null_are_an_error_and_those_with_nulls_are_filled():
     lists = pa.array([[1.0, 2.0], None], pa.list_(pa.float64(), 2))
     with pytest.raises(ValueError, match="'it' has lists that are null"):

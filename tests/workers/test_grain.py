@@ -133,6 +133,12 @@ def test_nulls_and_other_types_follow_the_rules_of_tensors():
     assert [(int(row["x"]), row["s"]) for row in rows] == [(1, "a"), (-1, "b")]
 
 
+@pytest.mark.parametrize("source", [None, 5, pa.table({"n": [1]})])
+def test_what_is_neither_a_cache_nor_a_path_is_told_what_to_do(source):
+    with pytest.raises(TypeError, match=r"^RowSource takes a cache .*respool\.cache\("):
+        RowSource(source)
+
+
 def test_one_name_is_no_list_of_columns(cache):
     with pytest.raises(TypeError, match="columns is a list of names"):
         RowSource(cache, columns="x")

@@ -213,6 +213,8 @@ def shelf_of(caches: Mapping[str, StreamCacheView] | PathLike) -> Shelf:
             "a server takes a mapping of names to caches, as in {'name': cache}, or a directory, not "
             f"{type(caches).__name__}"
         )
+    if not os.fspath(caches):
+        raise ValueError('a path is not empty: "." is the current directory')
     path = Path(os.fsdecode(caches)).expanduser().absolute()
     try:
         _native._peek(path)  # noqa: SLF001

@@ -103,7 +103,15 @@ def decode_command(given: bytes) -> Wanted:
 
 
 def by_text(text: str) -> Wanted:
-    """Read a name, or an identity, that stands alone."""
+    """Read a name, or an identity, that stands alone.
+
+    Raises
+    ------
+    TypeError, TicketError
+        If it is neither.
+    """
+    if not isinstance(text, str):
+        raise TypeError(f"a name is text, not {type(text).__name__}")
     if _IDENTITY.fullmatch(text):
         return Wanted(None, text, Shown())
     return Wanted(_name(text), None, Shown())

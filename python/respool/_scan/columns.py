@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import pyarrow.compute as pc
@@ -51,9 +52,11 @@ def checked(columns: Sequence[str] | None, schema: pa.Schema) -> list[str] | Non
     TypeError
         If they are not names.
     """
-    if isinstance(columns, str) or not all(isinstance(name, str) for name in columns or ()):
+    given: Any = schema.names if columns is None else columns
+    # A list of its own: names may come from what can be asked once.
+    names = list(given) if isinstance(given, Iterable) else [given]
+    if isinstance(given, str) or not all(isinstance(name, str) for name in names):
         raise TypeError('columns is a list of names, as in columns=["id", "x"]')
-    names = schema.names if columns is None else list(columns)
     for name in names:
         found = schema.names.count(name)
         if found != 1:

@@ -53,6 +53,8 @@ def found(where: PathLike, directory: PathLike | None, *, prefix: bool) -> Log:
     ------
     FileNotFoundError
         If there is no such log.
+    TypeError
+        If it is neither a path nor a name.
     IncompleteStreamError
         If it is not whole and ``prefix`` is false.
     CorruptLogError
@@ -86,6 +88,12 @@ _STATES = {
 
 
 def _path(where: PathLike, directory: PathLike | None) -> Path:
+    if not isinstance(where, str | bytes | os.PathLike):
+        what = (
+            f"what is read is the path of a log or the name of a cache, not {type(where).__name__}"
+        )
+        is_cache = isinstance(where, respool.StreamCacheView)
+        raise TypeError(f"{what}: give its path, cache.path" if is_cache else what)
     text = os.fsdecode(where)
     path = Path(text).expanduser().absolute()
     if directory is None and layout.is_log(path):
@@ -95,8 +103,13 @@ def _path(where: PathLike, directory: PathLike | None) -> Path:
         path, text, directory = path.parent, path.name, path.parent
     elif os.sep in text or isinstance(where, os.PathLike):
         raise FileNotFoundError(2, "there is no log", text)
-    with respool.named(text, directory=directory, memory=0) as cache:
-        there = cache.path
+    try:
+        with respool.named(text, directory=directory, memory=0) as cache:
+            there = cache.path
+    except FileNotFoundError as error:
+        if directory is None:
+            error.add_note(f"There is no log at {path} either.")
+        raise
     if there is None:
         raise FileNotFoundError(2, "there is no log", text)
     return there
