@@ -146,6 +146,13 @@ def cache(
     -------
     StreamCache
 
+    Raises
+    ------
+    FileExistsError
+        If there is something at the path.
+    TypeError
+        If there is no path, or the source is nothing that can be read.
+
     Examples
     --------
     >>> import tempfile
@@ -156,6 +163,10 @@ def cache(
     ...     kept.num_rows, respool.ray.read(kept.path).sum("n")
     (100, 328350)
     """
+    if path is None:
+        raise TypeError(
+            "path is where the log shall be, not None: without one it is respool.cache, which nobody else reads"
+        )
     if isinstance(source, ray.data.Dataset):
         options.setdefault("schema", "first")
         source = _batches(source)
