@@ -148,9 +148,12 @@ def cache(
 
     Raises
     ------
+    FileExistsError
+        If there is something at the path.
+    TypeError
+        If there is no path, or the source is nothing that can be read.
     BaseException
-        As :func:`respool.cache`; with ``ingest`` what the source or Ray raised too. What came until then stays in the
-        log.
+        With ``ingest`` what the source or Ray raised. What came until then stays in the log.
 
     Examples
     --------
@@ -162,6 +165,10 @@ def cache(
     ...     kept.num_rows, respool.ray.read(kept.path).sum("n")
     (100, 328350)
     """
+    if path is None:
+        raise TypeError(
+            "path is where the log shall be, not None: without one it is respool.cache, which nobody else reads"
+        )
     if isinstance(source, ray.data.Dataset):
         options.setdefault("schema", "first")
         source = _batches(source)

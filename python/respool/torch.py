@@ -373,6 +373,11 @@ class EpochDataset(IterableDataset[dict[str, Any]]):  # type: ignore[misc, unuse
         given = place.ranks(*self._given) or self._given
         return {**self.__dict__, "_given": given, "_epochs_of": {}, "_going": None}
 
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        # Of a copy it is memory of its own, which workers that are forked would not see change.
+        self._shared.share_memory_()
+
     def __repr__(self) -> str:
         options = ", ".join(f"{name}={value!r}" for name, value in self._options.items())
         return f"EpochDataset({options}, epoch={self.epoch})"

@@ -68,6 +68,13 @@ def test_blocks_are_a_number(log, blocks):
         respool.ray.read(log, blocks=blocks)
 
 
+def test_a_log_that_is_to_be_kept_has_a_path():
+    with pytest.raises(
+        TypeError, match=r"path is where the log shall be, not None: .*respool\.cache"
+    ):
+        respool.ray.cache(pa.table({"n": [1]}), None)
+
+
 def test_no_columns_have_rows(ray, log, whole):
     for dataset in (respool.ray.read(log, columns=[]), respool.ray.read(log).select_columns([])):
         assert dataset.count() == whole.num_rows

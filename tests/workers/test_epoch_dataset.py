@@ -1,5 +1,6 @@
 """Epochs as a dataset of PyTorch: one order, whoever gives it, and a place in it that can be taken up again."""
 
+import copy
 import json
 import pickle
 
@@ -98,6 +99,17 @@ def test_workers_that_persist_are_told_of_the_epoch_and_of_a_place(log, orders, 
     epochs.set_epoch(2)
     epochs.load_state_dict(epochs.state_dict(steps=7))
     assert ids(steps) == orders[2][7:]
+
+
+@pytest.mark.parametrize("copied", [lambda of: pickle.loads(pickle.dumps(of)), copy.deepcopy])
+def test_workers_of_a_copy_are_told_of_the_epoch_too(log, orders, copied):
+    original = dataset(log)
+    epochs = copied(original)
+    persistent = loader(epochs, 2, "fork", persistent_workers=True)
+    for epoch in (0, 2):
+        epochs.set_epoch(epoch)
+        assert ids(persistent) == orders[epoch]
+    assert original.epoch == 0
 
 
 @pytest.mark.parametrize("workers", [0, 2])

@@ -155,6 +155,16 @@ def test_nulls_are_an_error_at_their_step_and_stay_one(kind):
         assert epochs.steps_done == 1
 
 
+def test_an_error_that_is_not_of_nulls_has_no_advice_for_them():
+    cache = respool.cache(pa.table({"n": range(100)}).to_reader(10))
+    cache.ingest_all()
+    epochs = EpochDataset(cache, batch_size=10)
+    cache.close()
+    with pytest.raises(ValueError, match="the cache is closed") as error:
+        list(epochs)
+    assert not hasattr(error.value, "__notes__")
+
+
 def test_null_values_stand_for_nulls():
     nulls = {
         "i": pa.array([None, 2]),

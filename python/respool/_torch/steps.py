@@ -48,7 +48,8 @@ class Steps:
                 self._pending = next(self._made)
             tensors = self._tensors(self._pending)
         except ValueError as error:
-            error.add_note("Of nulls: null_value={...} says what stands for those of a column.")
+            if "null" in str(error):
+                error.add_note("Of nulls: null_value={...} says what stands for those of a column.")
             raise
         self._pending = None
         self.next += self._every
