@@ -15,6 +15,7 @@ import flying
 import processes
 import respool
 import respool.flight
+from respool._flight import fetch
 from respool._flight.tickets import MAX_BYTES
 from sources import SCHEMA, Source, expected
 
@@ -95,6 +96,10 @@ def test_without_a_token_nothing_is_listed(whole):
         pytest.raises(flight.FlightServerError, match="lists nothing"),
     ):
         list(client.list_flights())
+
+
+def test_a_token_is_not_shown_with_how_a_server_is_reached():
+    assert TOKEN not in repr(fetch.Server("grpc://127.0.0.1:1", TOKEN, None, 1.0))
 
 
 def test_tls(whole, certificate):
