@@ -3,6 +3,7 @@
 import datetime as dt
 import gc
 import signal
+import sys
 import time
 from pathlib import Path
 from urllib.parse import urlsplit
