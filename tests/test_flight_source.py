@@ -20,7 +20,7 @@ from respool._flight.pull import Pull
 from respool._flight.served import Served
 from respool._flight.tickets import Shown, Ticket
 from respool.exceptions import IncompleteStreamError, MemoryCapacityError
-from sources import SCHEMA, Source, SourceBrokeError, batch, expected
+from sources import ROWS, SCHEMA, Source, SourceBrokeError, batch, expected
 
 CLIENTS = 8
 TOKEN = "a-token-of-the-tests"  # noqa: S105
@@ -71,6 +71,17 @@ def test_a_ticket_far_behind_what_there_is_pulls_the_source_no_longer_than_it_is
         pulls = source.pulls
         time.sleep(0.1)
         assert source.pulls == pulls
+
+
+@pytest.mark.parametrize("rows", [0, ROWS])
+def test_a_slice_that_is_whole_before_its_source_has_come_on(rows):
+    with respool.cache(Source(), schema=SCHEMA) as cache:
+        if rows:
+            cache.batch(0)
+        first = cache.slice(0, rows)
+        with flying.served(first) as server, respool.flight.open(server.uri) as there:
+            cache.ingest_all()
+            assert pa.table(there).equals(pa.table(first))
 
 
 def test_a_stream_without_news_is_asked_for_again(monkeypatch):
