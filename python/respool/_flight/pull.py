@@ -12,7 +12,6 @@ import time
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-
     from respool import StreamCache
 
 _IDLE = 5.0
