@@ -27,6 +27,7 @@ from torch.utils.data import IterableDataset
 
 import respool
 from respool._columns import Columns
+from respool._numbers import from_on
 from respool._torch import place, tensors
 from respool._torch.later import Later
 from respool._torch.pages import pages
@@ -45,6 +46,9 @@ __all__ = ["EpochDataset"]
 
 _EPOCH, _START, _HAS_WORKERS = range(3)
 """What lies where in the memory that workers share."""
+
+_MOST = (1 << 63) - 1
+"""The last epoch that this memory can hold."""
 
 _WORKER = "worker"
 """What a state has more that was saved by a worker, for a StatefulDataLoader."""
@@ -224,6 +228,11 @@ class EpochDataset(IterableDataset[dict[str, Any]]):  # type: ignore[misc, unuse
         epoch
             Its number, from 0 on. A place in this epoch that was loaded is kept, one in another is forgotten.
 
+        Raises
+        ------
+        ValueError, TypeError
+            If it is no such number.
+
         Examples
         --------
         >>> import pyarrow as pa, respool, respool.torch
@@ -235,6 +244,9 @@ class EpochDataset(IterableDataset[dict[str, Any]]):  # type: ignore[misc, unuse
         >>> first == [step["n"].tolist() for step in epochs]
         False
         """
+        epoch = from_on(epoch, 0, "an epoch is a number")
+        if epoch > _MOST:
+            raise ValueError(f"an epoch is a number from 0 to {_MOST}, not {epoch}")
         if epoch != self.epoch:
             self._begin_at(epoch, 0)
 
@@ -272,8 +284,8 @@ class EpochDataset(IterableDataset[dict[str, Any]]):  # type: ignore[misc, unuse
         ------
         RuntimeError
             If workers give the steps, and ``steps`` is None.
-        ValueError
-            If the epoch has fewer steps.
+        ValueError, TypeError
+            If the epoch has fewer steps, or it is no number of them.
 
         Examples
         --------
@@ -299,8 +311,9 @@ class EpochDataset(IterableDataset[dict[str, Any]]):  # type: ignore[misc, unuse
                     "state_dict(steps=...), or torchdata's StatefulDataLoader"
                 )
             steps = self.steps_done
+        steps = from_on(steps, 0, "steps is a number")
         rows = self._epochs().num_rows
-        if steps < 0 or (rows is not None and steps > len(self)):
+        if rows is not None and steps > len(self):
             raise ValueError(f"an epoch has {len(self)} steps, and can't have had {steps}")
         return _state(self._epochs(), self.epoch, steps)
 

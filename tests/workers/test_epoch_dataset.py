@@ -270,6 +270,16 @@ def test_what_has_no_path_is_read_without_workers(orders):
             list(loader(epochs, 1, "spawn"))
 
 
+def test_an_epoch_that_is_no_number_is_refused_and_changes_nothing(log):
+    epochs = dataset(log)
+    for wrong in (-1, 1.5, True, None, "1", 1 << 63):
+        with pytest.raises((TypeError, ValueError), match="epoch is a number from 0"):
+            epochs.set_epoch(wrong)
+    with pytest.raises(TypeError, match="steps is a number from 0"):
+        epochs.state_dict(steps=1.5)
+    assert (epochs.epoch, epochs.steps_done) == (0, 0)
+
+
 def test_options_that_make_no_sense_are_refused_at_once(log):
     for wrong, said in (
         ({"rank": 0}, "together"),
