@@ -379,6 +379,43 @@ print(next(steps)["id"][0], next(steps, None))
     assert processes.run(code).split() == ["interrupted", "10", "None"]
 
 
+def test_a_step_that_a_signal_took_on_its_way_comes_again():
+    class Rung(Exception):
+        pass
+
+    def ring(*_: object) -> None:
+        raise Rung
+
+    rows = 1_200_000
+    text = [f"number {i}" for i in range(rows)]
+    cache = respool.cache(pa.table({"id": range(rows), "text": text}).to_reader(100_000), disk=None)
+    cache.ingest_all()
+    epochs = respool.epochs(cache, batch_size=rows // 6, prefetch=0)
+    steps, given, rung = iter(epochs), [], 0
+    before = signal.signal(signal.SIGUSR1, ring)
+    try:
+        for _ in range(100):
+            # Long before a step is made.
+            timer = threading.Timer(0.002, signal.raise_signal, (signal.SIGUSR1,))
+            try:
+                timer.start()
+                step = next(steps, None)
+            except Rung:
+                rung += 1
+                assert epochs.steps_done == len(given)
+                timer = threading.Timer(0, int)
+                step = next(steps, None)
+            finally:
+                timer.cancel()
+            if step is None:
+                break
+            given.append(step["id"])
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+    assert rung >= 3
+    assert sorted(pa.chunked_array(given).to_pylist()) == list(range(rows))
+
+
 # --- cycles, forks, the end ---
 
 

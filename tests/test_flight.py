@@ -209,6 +209,9 @@ def test_trees_that_are_none_are_refused():
         ["is", ["int64", [True]]],
         ["and"],
         ["is", [[], []]],
+        # Nulls that a few words ask for, and that take gigabytes.
+        ["is_in", ["field", "n"], [["fixed_size_binary", 1 << 28], [None] * 3], True],
+        ["is", [["fixed_size_binary", 1 << 28], [None]]],
     ):
         with pytest.raises(predicates.PredicateError):
             predicates.to_expression(form)

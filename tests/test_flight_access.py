@@ -15,6 +15,7 @@ import flying
 import processes
 import respool
 import respool.flight
+from respool._flight import fetch
 from respool._flight.tickets import MAX_BYTES
 from sources import SCHEMA, Source, expected
 
@@ -95,6 +96,16 @@ def test_without_a_token_nothing_is_listed(whole):
         pytest.raises(flight.FlightServerError, match="lists nothing"),
     ):
         list(client.list_flights())
+
+
+def test_a_token_is_not_shown_with_how_a_server_is_reached():
+    assert TOKEN not in repr(fetch.Server("grpc://127.0.0.1:1", TOKEN, None, 1.0))
+
+
+def test_a_secret_in_an_address_is_refused_and_not_repeated():
+    with pytest.raises(ValueError, match="a token is an argument beside it") as caught:
+        respool.flight.open(f"grpc://user:{TOKEN}@127.0.0.1:1", retry=0)
+    assert TOKEN not in str(caught.value)
 
 
 def test_tls(whole, certificate):

@@ -45,6 +45,40 @@ print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), sum(1 for _ in there))
 server.close()
 """
 
+IN_ITS_SOURCE = """
+import threading, time
+import pyarrow as pa
+import respool, respool.flight
+from pyarrow import flight
+
+class Last:
+    def __del__(self):
+        # Python is being ended meanwhile, and a thread that comes back is too.
+        time.sleep(1.5)
+
+asked = threading.Event()
+
+def batches():
+    asked.set()
+    time.sleep(1)
+    yield pa.record_batch([pa.array([1])], schema)
+
+schema = pa.schema({"x": pa.int64()})
+# Through C++, which a thread that Python ends can't leave.
+cache = respool.cache(pa.RecordBatchReader.from_batches(schema, batches()))
+server = respool.flight.serve({"it": cache})
+client = flight.connect(server.uri)
+reader = client.do_get(client.get_flight_info(flight.FlightDescriptor.for_path("it")).endpoints[-1].ticket)
+reader.read_chunk()
+asked.wait()
+reader.cancel()
+last = Last()
+"""
+
+
+def test_the_end_waits_for_who_is_in_a_source():
+    processes.run(IN_ITS_SOURCE)
+
 
 def test_the_end_does_not_wait_for_a_client_that_does_not_read():
     process = processes.start(SILENT)

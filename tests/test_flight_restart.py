@@ -3,6 +3,7 @@
 import datetime as dt
 import gc
 import signal
+import sys
 import time
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -147,10 +148,24 @@ def test_caches_and_views_have_identities_of_their_own():
     assert len({identity(view) for view in views}) == len(views)
     assert [identity(view) for view in views] == [identity(view) for view in views]
     gc.collect()
+    identity(other)
     kept = len(served._CHANCE)
     del one, views
     gc.collect()
+    identity(other)
     assert len(served._CHANCE) == kept - 1
+
+
+def test_a_cache_that_was_served_calls_nothing_where_it_goes_in_which_ctrl_c_would_be_lost():
+    cache = respool.cache(map(big, range(2)), schema=BIG)
+    served.Served("it", cache, is_ours=False)
+    called = []
+    sys.setprofile(lambda frame, event, _: called.append(frame.f_code) if event == "call" else None)
+    try:
+        del cache
+    finally:
+        sys.setprofile(None)
+    assert called == []
 
 
 class Breaks(flight.FlightServerBase):

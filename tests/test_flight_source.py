@@ -1,5 +1,6 @@
 """One source, read once, for clients that follow it; and how its end reaches each of them."""
 
+import json
 import logging
 import os
 import threading
@@ -19,7 +20,7 @@ from respool._flight.pull import Pull
 from respool._flight.served import Served
 from respool._flight.tickets import Shown, Ticket
 from respool.exceptions import IncompleteStreamError, MemoryCapacityError
-from sources import SCHEMA, Source, SourceBrokeError, batch, expected
+from sources import ROWS, SCHEMA, Source, SourceBrokeError, batch, expected
 
 CLIENTS = 8
 TOKEN = "a-token-of-the-tests"  # noqa: S105
@@ -54,6 +55,33 @@ def test_a_client_gets_a_batch_as_soon_as_it_is_there():
             assert source.stalling.wait(5) or source.pulls == 2
             source.released.set()
             assert pa.table(there).equals(expected(3))
+
+
+def test_a_ticket_far_behind_what_there_is_pulls_the_source_no_longer_than_it_is_asked_for():
+    source = Source(100_000, pause=0.001)
+    with respool.cache(source, schema=SCHEMA) as cache, flying.served(cache) as server:
+        far = {**json.loads(flying.ticket(server.uri)), "first": 1 << 40}
+        with flight.connect(server.uri) as client:
+            reader = client.do_get(flight.Ticket(json.dumps(far)))
+            reader.read_chunk()
+            flying.until(lambda: source.pulls > 3)
+            reader.cancel()
+            flying.until(lambda: server.streams == 0)
+        time.sleep(0.1)
+        pulls = source.pulls
+        time.sleep(0.1)
+        assert source.pulls == pulls
+
+
+@pytest.mark.parametrize("rows", [0, ROWS])
+def test_a_slice_that_is_whole_before_its_source_has_come_on(rows):
+    with respool.cache(Source(), schema=SCHEMA) as cache:
+        if rows:
+            cache.batch(0)
+        first = cache.slice(0, rows)
+        with flying.served(first) as server, respool.flight.open(server.uri) as there:
+            cache.ingest_all()
+            assert pa.table(there).equals(pa.table(first))
 
 
 def test_a_stream_without_news_is_asked_for_again(monkeypatch):

@@ -193,6 +193,7 @@ class EpochDataset(IterableDataset[dict[str, Any]]):  # type: ignore[misc, unuse
         self._zero_copy = zero_copy
         self._epochs_of: dict[tuple[int, int], respool.Epochs] = {}
         self._going: Steps | None = None
+        self._last: Steps | None = None
         self._resumed: dict[str, int] | None = None
         # Where the next iteration begins. Workers look at it as they begin, those that persist too.
         self._shared = torch.zeros(3, dtype=torch.int64).share_memory_()
@@ -262,7 +263,9 @@ class EpochDataset(IterableDataset[dict[str, Any]]):  # type: ignore[misc, unuse
         resumed, self._resumed = self._resumed, None
         if resumed is not None:
             epoch, first = resumed["epoch"], resumed["next"]
-        self._going = self._steps(epoch, first, turn)
+        if self._last is not None:
+            self._last.end()
+        self._last = self._going = self._steps(epoch, first, turn)
         return self._going
 
     def state_dict(self, steps: int | None = None) -> dict[str, Any]:
@@ -310,8 +313,9 @@ class EpochDataset(IterableDataset[dict[str, Any]]):  # type: ignore[misc, unuse
                     "state_dict(steps=...), or torchdata's StatefulDataLoader"
                 )
             steps = self.steps_done
-        steps = from_on(steps, 0, "the steps of an epoch are counted")
-        if self._epochs().num_rows is not None and steps > len(self):
+        steps = from_on(steps, 0, "steps is a number")
+        rows = self._epochs().num_rows
+        if rows is not None and steps > len(self):
             raise ValueError(f"an epoch has {len(self)} steps, and can't have had {steps}")
         return _state(self._epochs(), self.epoch, steps)
 
@@ -371,7 +375,7 @@ class EpochDataset(IterableDataset[dict[str, Any]]):  # type: ignore[misc, unuse
     def __getstate__(self) -> dict[str, Any]:
         # A process that is spawned knows nothing of the process group.
         given = place.ranks(*self._given) or self._given
-        return {**self.__dict__, "_given": given, "_epochs_of": {}, "_going": None}
+        return {**self.__dict__, "_given": given, "_epochs_of": {}, "_going": None, "_last": None}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
@@ -417,19 +421,20 @@ class EpochDataset(IterableDataset[dict[str, Any]]):  # type: ignore[misc, unuse
                 "a source that is still read can't be followed by workers, which would wait for the loop, and that "
                 "for them: num_workers=0"
             )
-        made: Iterator[Any]
-        if end is not None and first >= end:
-            made = iter(())
-        elif self._zero_copy:
-            epochs = self._epochs()
-            steps = range(first, len(epochs), every)
-            made = pages(self._view, steps, epochs.batch_size, epochs.rank, epochs.world_size)
-        else:
+
+        def begin(first: int) -> Iterator[Any]:
+            if end is not None and first >= end:
+                return iter(())
+            if self._zero_copy:
+                epochs = self._epochs()
+                steps = range(first, len(epochs), every)
+                return pages(self._view, steps, epochs.batch_size, epochs.rank, epochs.world_size)
             epochs = self._epochs(turn, first)
             done = first if turn is None else turn.rounds(first)
             epochs.load_state_dict(_state(epochs, epoch, done))
-            made = epochs.arrays() if self._columns.is_plain else iter(epochs)
-        return Steps(made, self._tensors, epoch, first, end, every)
+            return epochs.arrays() if self._columns.is_plain else iter(epochs)
+
+        return Steps(begin, self._tensors, epoch, first, end, every)
 
     def _tensors(self, made: Any) -> dict[str, Any]:  # noqa: ANN401
         if self._columns.is_plain and not self._zero_copy:

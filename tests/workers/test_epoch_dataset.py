@@ -339,6 +339,48 @@ def test_what_has_no_path_is_read_without_workers(orders):
             list(loader(epochs, 1, "spawn"))
 
 
+@pytest.mark.parametrize("options", [{}, {"shuffle": None, "zero_copy": True}])
+def test_a_new_iteration_ends_the_one_before(log, options):
+    epochs = dataset(log, **options)
+    before = iter(epochs)
+    next(before)
+    now = iter(epochs)
+    with pytest.raises(RuntimeError, match="this iteration has ended"):
+        next(before)
+    assert len(list(now)) == len(epochs)
+
+
+@pytest.mark.parametrize("options", [{}, {"shuffle": None, "zero_copy": True}])
+def test_a_step_that_ctrl_c_took_on_its_way_comes_again(log, options, monkeypatch):
+    epochs = dataset(log, **options)
+    wanted = [step["n"].tolist() for step in epochs]
+    steps = iter(epochs)
+    given = [next(steps)["n"].tolist()]
+
+    def interrupted():
+        yield next(made)
+        next(made)
+        raise KeyboardInterrupt
+
+    made = steps._made
+    monkeypatch.setattr(steps, "_made", interrupted())
+    given.append(next(steps)["n"].tolist())
+    with pytest.raises(KeyboardInterrupt):
+        next(steps)
+    assert epochs.steps_done == 2
+    assert given + [step["n"].tolist() for step in steps] == wanted
+
+
+def test_an_epoch_that_is_no_number_is_refused_and_changes_nothing(log):
+    epochs = dataset(log)
+    for wrong in (-1, 1.5, True, None, "1", 1 << 63):
+        with pytest.raises((TypeError, ValueError), match="epoch is a number from 0"):
+            epochs.set_epoch(wrong)
+    with pytest.raises(TypeError, match="steps is a number from 0"):
+        epochs.state_dict(steps=1.5)
+    assert (epochs.epoch, epochs.steps_done) == (0, 0)
+
+
 def test_options_that_make_no_sense_are_refused_at_once(log):
     for wrong, said in (
         ({"rank": 0}, "together"),

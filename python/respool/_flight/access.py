@@ -56,6 +56,8 @@ def checked_uri(uri: str) -> str:
         raise ValueError(f"{wanted}, not {uri!r}")
     if scheme != "grpc+unix":
         parts = urlsplit(uri)
+        if "@" in parts.netloc:
+            raise ValueError(f"{wanted}, and a token is an argument beside it")
         if parts.path or parts.query or parts.fragment:
             raise ValueError(f"{wanted}, not {uri!r}: the name of a cache is an argument beside it")
     return uri

@@ -45,6 +45,9 @@ _DECIMALS: dict[str, Callable[..., Any]] = {
     "decimal256": pa.decimal256,
 }
 
+_MOST_FIXED = 64 << 10
+"""Bytes of values of a fixed size, of which a null takes as many as any: a ticket holds no more of others."""
+
 
 class ConstantError(ValueError):
     """A constant that can't be sent, or is none."""
@@ -68,7 +71,10 @@ def from_json(form: Any) -> pa.Array[Any]:  # noqa: ANN401 - anybody's JSON
         kind, values = form
         if not isinstance(values, list):
             raise ConstantError("values are a list")
-        return _array(_type_from_json(kind), values)
+        known = _type_from_json(kind)
+        if pa.types.is_fixed_size_binary(known) and known.byte_width * len(values) > _MOST_FIXED:
+            raise ConstantError("no ticket has room for such values")
+        return _array(known, values)
     except (ArithmeticError, LookupError, TypeError, ValueError, binascii.Error) as error:
         raise ConstantError("a constant of the filter is none") from error
     except pa.ArrowException as error:

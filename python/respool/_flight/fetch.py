@@ -10,7 +10,7 @@ from __future__ import annotations
 import errno
 import json
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -51,7 +51,7 @@ class Server:
     """How a server is reached."""
 
     uri: str
-    token: str | None
+    token: str | None = field(repr=False)
     tls_root_certs: bytes | None
     retry: float
     """Seconds without a batch for which a broken connection is made again."""

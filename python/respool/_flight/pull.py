@@ -5,8 +5,10 @@ A client's own thread must not: it would hang in the source after its client wen
 
 from __future__ import annotations
 
+import atexit
 import os
 import threading
+import time
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -14,6 +16,10 @@ if TYPE_CHECKING:
 
 _IDLE = 5.0
 """Seconds after which a thread that nobody wants anything of ends."""
+_PATIENCE = 2.0
+"""Seconds for which a source that stalls is waited for where Python ends."""
+_THREADS: dict[threading.Thread, Pull] = {}
+"""Those that may be in a source, and for what they are there."""
 
 
 class Pull:
@@ -41,7 +47,7 @@ class Pull:
             self._wanted = max(self._wanted, batch)
             if not self._runs:
                 self._trouble = None
-                threading.Thread(target=self._run, name="respool-flight-pull", daemon=True).start()
+                threading.Thread(target=self._work, name="respool-flight-pull", daemon=True).start()
                 # Not before: where no thread can be had, the next who waits tries again.
                 self._runs = True
             self._changed.notify_all()
@@ -59,6 +65,14 @@ class Pull:
     def _is_there(self, batch: int) -> bool:
         cache = self._cache
         return batch < cache.ingested_count or cache.upstream_exhausted or cache.error is not None
+
+    def _work(self) -> None:
+        thread = threading.current_thread()
+        _THREADS[thread] = self
+        try:
+            self._run()
+        finally:
+            _THREADS.pop(thread, None)
 
     def _run(self) -> None:
         process = os.getpid()
@@ -96,3 +110,14 @@ class Pull:
                 return None
             return None if self._cache.error is not None else error
         return None
+
+
+@atexit.register
+def _let_out() -> None:
+    """Wait for who is in a source: Python would end the thread there, in the middle of frames of C++, which abort."""
+    threads = list(_THREADS.items())
+    for _, pull in threads:
+        pull.stop()
+    end = time.monotonic() + _PATIENCE
+    for thread, _ in threads:
+        thread.join(max(0.0, end - time.monotonic()))

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+import weakref
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
-from weakref import WeakKeyDictionary
 
 from respool import _fork
 from respool._flight import told
@@ -114,8 +114,11 @@ class Served:
             self.cache.close()
 
 
-_CHANCE: WeakKeyDictionary[StreamCache, bytes] = WeakKeyDictionary()
-"""Identities of caches whose log has none, for as long as there is such a cache: whatever server has it."""
+_CHANCE: dict[weakref.ref[StreamCache], bytes] = {}
+"""Identities of caches whose log has none, for as long as there is such a cache: whatever server has it.
+
+No WeakKeyDictionary: that calls Python when a cache goes, where Ctrl-C is lost.
+"""
 
 # What a child has of such a cache is a copy, which goes ways of its own.
 _fork.in_child(_CHANCE.clear)
@@ -124,7 +127,13 @@ _fork.in_child(_CHANCE.clear)
 def _identity(view: StreamCacheView) -> str:
     cache = view.cache
     place = cache._place_of_log  # noqa: SLF001
-    identity = place[1] if place else _CHANCE.setdefault(cache, secrets.token_bytes(16))
+    identity = place[1] if place else _by_chance(cache)
     if view is cache:
         return identity.hex()
     return hashlib.blake2b(identity + view._saved(), digest_size=16).hexdigest()  # noqa: SLF001
+
+
+def _by_chance(cache: StreamCache) -> bytes:
+    for gone in [one for one in list(_CHANCE) if one() is None]:
+        _CHANCE.pop(gone, None)
+    return _CHANCE.setdefault(weakref.ref(cache), secrets.token_bytes(16))

@@ -239,5 +239,8 @@ def _split(served: Served, extent: Extent, limits: Limits) -> Iterator[tuple[int
     ranges_wanted = max(1, min(size // limits.range_bytes, batches, _MOST_ENDPOINTS))
     bounds = [batches * i // ranges_wanted for i in range(ranges_wanted + 1)] if batches else [0]
     yield from itertools.pairwise(bounds)
-    if extent.state != "complete" or not batches:
+    if extent.state != "complete":
         yield batches, None
+    elif not batches:
+        # Not to the end of a source that a slice of no rows does not need.
+        yield 0, 0

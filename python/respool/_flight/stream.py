@@ -122,7 +122,8 @@ def _batches(
         places.check_open()
         if context.is_cancelled() or time.monotonic() - last_sent > limits.wait:
             return "wait"
-        served.pull.wait_for(batches.position, _LOOK)
+        # One batch after the other: a ticket may name one that never comes, and its client goes.
+        served.pull.wait_for(min(batches.position, extent.batches), _LOOK)
 
 
 def _chunk(

@@ -19,7 +19,7 @@ class Steps:
 
     def __init__(
         self,
-        made: Iterator[Any],
+        begin: Callable[[int], Iterator[Any]],
         tensors: Callable[[Any], dict[str, Any]],
         epoch: int,
         first: int,
@@ -30,10 +30,16 @@ class Steps:
         self.next = first
         self._end = end
         self._every = every
-        self._made = made
+        self._begin = begin
+        self._made: Iterator[Any] | None = begin(first)
+        self._is_over = False
         self._tensors = tensors
         # A step that could not be made tensors of comes again, or it would be missing.
         self._pending: Any = None
+
+    def end(self) -> None:
+        """Give no step any more: another iteration begins."""
+        self._is_over = True
 
     def __iter__(self) -> Steps:
         """Return itself."""
@@ -43,9 +49,11 @@ class Steps:
         """Return the next step. It counts when it is handed out."""
         if self._end is not None and self.next >= self._end:
             raise StopIteration
+        if self._is_over:
+            raise RuntimeError("this iteration has ended: another one came after it")
         try:
             if self._pending is None:
-                self._pending = next(self._made)
+                self._pending = self._next()
             tensors = self._tensors(self._pending)
         except ValueError as error:
             if "null" in str(error):
@@ -54,3 +62,15 @@ class Steps:
         self._pending = None
         self.next += self._every
         return tensors
+
+    def _next(self) -> Any:  # noqa: ANN401 - a step as it was made
+        try:
+            if self._made is None:
+                self._made = self._begin(self.next)
+            return next(self._made)
+        except Exception:
+            raise
+        except BaseException:
+            # Ctrl-C may have taken a step that was on its way, which the next call would leave out.
+            self._made = None
+            raise

@@ -1,7 +1,7 @@
 //! One iteration over an epoch.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use pyo3::PyTraverseError;
 use pyo3::exceptions::PyRuntimeError;
@@ -24,6 +24,8 @@ pub(crate) struct Going {
     is_over: AtomicBool,
     /// Whether its last step was given.
     is_done: AtomicBool,
+    /// Steps of the epoch that were counted: those before are given, whoever ended it meanwhile.
+    counted: AtomicU64,
 }
 
 impl Going {
@@ -32,6 +34,7 @@ impl Going {
             turns: Detached::new(Turns::new(steps)),
             is_over: AtomicBool::new(false),
             is_done: AtomicBool::new(false),
+            counted: AtomicU64::new(0),
         }
     }
 
@@ -96,22 +99,40 @@ impl PySteps {
         let mut at = self.owner.get().at().lock();
         if at.is_of(&self.going) {
             at.steps_done = at.steps_done.max(done);
+            self.going.counted.fetch_max(done, Ordering::Relaxed);
             return true;
         }
-        // Another thread that has it too may have met its end, after the step that this one gives.
-        self.going.is_done.load(Ordering::Relaxed)
+        // Another thread that has it too may have counted a later one, or met its end.
+        done <= self.going.counted.load(Ordering::Relaxed)
+            || self.going.is_done.load(Ordering::Relaxed)
     }
 
     /// The last step was given: the next epoch is the current one.
     fn finish(&self) {
-        self.going.is_done.store(true, Ordering::Relaxed);
         let mut at = self.owner.get().at().lock();
         if at.is_of(&self.going) {
+            self.going.is_done.store(true, Ordering::Relaxed);
             *at = At {
-                epoch: at.epoch + 1,
+                // None comes after the last one.
+                epoch: at.epoch.saturating_add(1),
                 is_closed: at.is_closed,
                 ..At::default()
             };
+        }
+    }
+
+    /// Takes back a step that the caller does not get: it comes again.
+    fn take_back(&self, py: Python<'_>, made: Made) -> PyResult<()> {
+        let back = detached(py, || {
+            self.going.turns.with(|steps| {
+                steps.put_back(made);
+                Ok(())
+            })
+        });
+        match back {
+            Ok(_) => Ok(()),
+            // It is not counted, and this iteration has passed it.
+            Err(_) => self.going.end(py),
         }
     }
 
@@ -160,15 +181,22 @@ impl PySteps {
                 going.end(py)?;
                 Ok(None)
             }
-            Some((Some(made), done)) => match self.shown(py, made) {
-                Ok(shown) if self.count(done) => Ok(Some(shown)),
-                Ok(_) => Err(self.ended()),
-                Err(error) => {
-                    // The step was not delivered, and this iteration has passed it.
-                    going.end(py)?;
-                    Err(error)
+            Some((Some(made), done)) => {
+                // A signal that came meanwhile would be raised when this returns, and the step be lost.
+                if let Err(raised) = py.check_signals() {
+                    self.take_back(py, made)?;
+                    return Err(raised);
                 }
-            },
+                match self.shown(py, made) {
+                    Ok(shown) if self.count(done) => Ok(Some(shown)),
+                    Ok(_) => Err(self.ended()),
+                    Err(error) => {
+                        // The step was not delivered, and this iteration has passed it.
+                        going.end(py)?;
+                        Err(error)
+                    }
+                }
+            }
         }
     }
 

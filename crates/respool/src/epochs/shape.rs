@@ -50,6 +50,17 @@ fn is_to_be_had(bytes: u128) -> bool {
     there
 }
 
+/// Looks whether the system has so much for the rows of a step, if it is much.
+///
+/// # Errors
+/// [`Error::StepTooLarge`].
+pub(super) fn check_large(rows: u64, bytes: u128) -> Result<()> {
+    if bytes < LARGE || is_to_be_had(bytes) {
+        return Ok(());
+    }
+    Err(Error::StepTooLarge { rows, bytes })
+}
+
 /// How each column is made.
 #[derive(Debug)]
 pub(super) struct Shape {
@@ -103,11 +114,7 @@ impl Shape {
         let rows = rows as u64;
         let of_parts = u128::from(parts) * PART;
         let bytes = u128::from(rows).saturating_mul(each.sum());
-        let bytes = bytes.saturating_add(of_parts);
-        if bytes < LARGE || is_to_be_had(bytes) {
-            return Ok(());
-        }
-        Err(Error::StepTooLarge { rows, bytes })
+        check_large(rows, bytes.saturating_add(of_parts))
     }
 
     /// Copies the rows together.

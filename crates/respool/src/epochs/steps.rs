@@ -1,5 +1,6 @@
 //! `Steps`: one epoch, read once from some place on.
 
+use std::collections::VecDeque;
 use std::fmt;
 use std::sync::Arc;
 
@@ -20,6 +21,8 @@ pub struct Steps {
     epoch: u64,
     /// Steps that were given.
     done: u64,
+    /// Those that came back, as they could not be handed on.
+    returned: VecDeque<Made>,
     process: Process,
 }
 
@@ -31,6 +34,7 @@ impl Steps {
             plan,
             epoch,
             done,
+            returned: VecDeque::new(),
             process: Process::here(),
         }
     }
@@ -44,6 +48,10 @@ impl Steps {
         if !self.process.is_here() {
             return Err(Error::Forked);
         }
+        if let Some(made) = self.returned.pop_front() {
+            self.done += 1;
+            return Ok(Some(made));
+        }
         let Some(end) = self.end(interrupt)? else {
             return Ok(None);
         };
@@ -51,6 +59,12 @@ impl Steps {
         let made = room.next(end, self.plan.options.within, interrupt)?;
         self.done += 1;
         Ok(Some(made))
+    }
+
+    /// Takes back a step that could not be handed on: the next call gives it again.
+    pub fn put_back(&mut self, made: Made) {
+        self.returned.push_back(made);
+        self.done = self.done.saturating_sub(1);
     }
 
     /// Steps of the epoch that were given, those before it was taken up too.
@@ -63,7 +77,7 @@ impl Steps {
         let plan = &self.plan;
         let (rows, is_whole) = if plan.is_followed(self.epoch) {
             let each = plan.options.batch_size as u64;
-            plan.reach((self.done + 1).saturating_mul(each), interrupt)?
+            plan.reach(self.done.saturating_add(1).saturating_mul(each), interrupt)?
         } else {
             let index = plan.index.read();
             (index.rows(), true)

@@ -30,6 +30,7 @@ impl Taken {
         let batches = batches.collect::<Result<Vec<_>>>()?;
         let shape = Shape::new(schema, Form::Batch)?;
         let len = picks.len();
+        shape.check_memory(len, 0)?;
         let window = shape.window(&batches, Some(picks))?;
         match shape.made(&[(&window, window.picked(0..len))])? {
             Made::Batch(batch) => Ok(batch),
