@@ -672,6 +672,21 @@ for column in data.column_names:
                         assert str(error).startswith(said), error
                     else:
                         sys.exit("no error")
+wide = pa.table({"s": ["s" * (1 << 20)] * 10, "b": pa.array([b"b" * (1 << 20)] * 10, pa.binary(1 << 20))})
+for column in wide.column_names:
+    cache = respool.cache(wide.select([column]).to_reader(5))
+    cache.ingest_all()
+    epochs = respool.epochs(cache, batch_size=20_000, tail="pad")
+    for use in (lambda: next(iter(epochs)), lambda: epochs.take([3] * 20_000)):
+        try:
+            use()
+        except MemoryError as error:
+            assert str(error).startswith("cannot gather a step of 20000 rows: that takes "), error
+        else:
+            sys.exit("no error")
+    assert epochs.take([3]).num_rows == 1
+cache = respool.cache(data.to_reader(10))
+cache.ingest_all()
 print(next(iter(respool.epochs(cache, batch_size=1000, tail="pad"))).num_rows)
 """
 
