@@ -7,8 +7,10 @@ import subprocess
 import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
+import duckdb
 import pyarrow as pa
 import pytest
 
@@ -277,6 +279,29 @@ def test_ctrl_c_ends_a_query_that_waits(run):
         ran = run("sql", "select count(s) from growing", "growing")
     assert (ran.code, ran.out) == (130, "")
     assert ran.err.endswith("respool: interrupted\n")
+
+
+def test_ctrl_c_that_duckdb_kept_to_itself_ends_a_query_too(run, monkeypatch):
+    connect = duckdb.connect
+
+    def kept():
+        # As where a module is imported that DuckDB can do without.
+        with suppress(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+        return connect()
+
+    def of_its_own(*_):
+        with suppress(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+        raise RuntimeError("Query interrupted")
+
+    monkeypatch.setattr(duckdb, "connect", kept)
+    ran = run("sql", "select count(s) from growing", "growing")
+    assert (ran.code, ran.out) == (130, "")
+    monkeypatch.setattr(duckdb, "connect", of_its_own)
+    ran = run("sql", "select count(s) from complete", "complete")
+    assert (ran.code, ran.out, ran.err) == (130, "", "respool: interrupted\n")
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
 def test_json_of_ls_and_info_tell_how_long_a_name_lives(run, log_dir, monkeypatch):

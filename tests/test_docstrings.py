@@ -40,7 +40,6 @@ RAISE_NOTHING = {
     "respool.StreamCache.metrics",
     "respool.StreamCacheReader.close",
     "respool.StreamCacheView.prefix",
-    "respool.flight.Server.close",
 }
 
 

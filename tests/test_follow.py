@@ -81,6 +81,17 @@ def test_followers_read_all_of_what_another_process_writes(path):
     assert first.num_rows == expected(30).num_rows
 
 
+def test_who_waits_with_progress_is_told_of_what_comes_and_not_of_nothing(path):
+    child = processes.start(WRITES, path, 5, 0, 0.5)
+    told = []
+    with processes.killed_at_the_end(child):
+        processes.wait_for_line(child, "begun")
+        assert respool.open(path).ingest_all(progress=lambda *counts: told.append(counts)) == 5
+    assert told[-1] == (5, 500)
+    # The end may come after the last batch.
+    assert len(told) <= 6
+
+
 @pytest.mark.parametrize("is_killed", [False, True])
 def test_who_only_asks_is_told_what_was_written_meanwhile(path, is_killed):
     child = processes.start(WRITES, path, 5, 0, 60 if is_killed else 0.2)

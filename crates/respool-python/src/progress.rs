@@ -1,5 +1,6 @@
 //! What `ingest_all(progress=...)` shows: `respool._progress` is told how far it is.
 
+use std::cell::Cell;
 use std::time::Duration;
 
 use pyo3::prelude::*;
@@ -12,7 +13,12 @@ use crate::attach::detached;
 pub(crate) struct Progress<'py> {
     /// `None`: nobody asked.
     shown: Option<Bound<'py, PyAny>>,
-    interval: Duration,
+    /// Each batch is told by itself.
+    is_told_each: bool,
+    /// Batches when it was told last.
+    told: Cell<Option<usize>>,
+    /// Nothing came since then.
+    is_waiting: Cell<bool>,
 }
 
 impl<'py> Progress<'py> {
@@ -22,36 +28,37 @@ impl<'py> Progress<'py> {
         argument: Option<&Bound<'py, PyAny>>,
         rows: Option<u64>,
     ) -> PyResult<Self> {
-        let silent = Self {
+        let mut progress = Self {
             shown: None,
-            interval: SLICE,
+            is_told_each: false,
+            told: Cell::new(None),
+            is_waiting: Cell::new(false),
         };
         let Some(argument) = argument else {
-            return Ok(silent);
+            return Ok(progress);
         };
         if argument.is_none()
             || argument
                 .cast::<PyBool>()
                 .is_ok_and(|wanted| !wanted.is_true())
         {
-            return Ok(silent);
+            return Ok(progress);
         }
         let module = py.import("respool._progress")?;
         let shown = module.call_method1("begin", (argument, rows))?;
-        let interval = if shown.getattr("is_told_each")?.is_truthy()? {
+        progress.is_told_each = shown.getattr("is_told_each")?.is_truthy()?;
+        progress.shown = Some(shown);
+        Ok(progress)
+    }
+
+    /// How long to pull before the next look: one batch, where each is to be told, but where somebody else has to bring
+    /// it that would be a look after the other.
+    pub(crate) fn interval(&self) -> Duration {
+        if self.is_told_each && !self.is_waiting.get() {
             Duration::ZERO
         } else {
             SLICE
-        };
-        Ok(Self {
-            shown: Some(shown),
-            interval,
-        })
-    }
-
-    /// How long to pull before the next look.
-    pub(crate) fn interval(&self) -> Duration {
-        self.interval
+        }
     }
 
     pub(crate) fn show(&self, py: Python<'_>, view: &View, last: bool) -> PyResult<()> {
@@ -60,6 +67,11 @@ impl<'py> Progress<'py> {
         };
         let extent = detached(py, || view.extent())?;
         let bytes = extent.cache.bytes;
+        let before = self.told.replace(Some(extent.batches));
+        self.is_waiting.set(before == Some(extent.batches));
+        if self.is_told_each && self.is_waiting.get() && !last {
+            return Ok(());
+        }
         shown.call_method1("at", (extent.batches, extent.rows, bytes))?;
         if last {
             shown.call_method1("end", (bytes,))?;

@@ -9,6 +9,7 @@ import click
 from respool._cli import directories, options, reading, targets
 from respool._cli.causes import why
 from respool._cli.endings import Ending, Exit
+from respool._cli.interrupts import Interrupts, noted
 from respool._cli.rows import formats
 from respool._cli.targets import Target
 from respool._cli.terminal import note, progress
@@ -83,10 +84,11 @@ def command(
             "pip install 'respool[cli,duckdb]'",
         ) from None
     tables = _tables(words, directory)
-    with duckdb.connect() as connection:
+    with noted() as interrupts, duckdb.connect() as connection:
         # Where a query takes long, DuckDB would draw among what is printed.
         connection.execute("set enable_progress_bar = false")
-        _know(connection, tables, is_partial=is_partial, timeout=timeout)
+        _know(connection, tables, interrupts, is_partial=is_partial, timeout=timeout)
+        interrupts.again()
         try:
             reader = _rows(connection, query, None if wanted == "table" else most_rows)
             if reader is None:
@@ -123,6 +125,7 @@ def _tables(words: tuple[str, ...], directory: str | None) -> dict[str, Target]:
 def _know(
     connection: "duckdb.DuckDBPyConnection",
     tables: dict[str, Target],
+    interrupts: Interrupts,
     *,
     is_partial: bool,
     timeout: float | None,
@@ -130,6 +133,8 @@ def _know(
     from respool import duckdb as door  # noqa: PLC0415 - imports DuckDB
 
     for name, target in tables.items():
+        # Whoever waits is not to have lost it.
+        interrupts.again()
         read = reading.opened(target, is_partial=is_partial, timeout=timeout)
         if read.log.state == "growing" and not is_partial:
             _wait(target, read.view)
