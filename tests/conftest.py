@@ -1,5 +1,6 @@
 """Caches over every tier, and a directory that is a disk."""
 
+import signal
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -26,6 +27,12 @@ TIERS = {
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--long", action="store_true", help="prove the promises at length")
     parser.addoption("--environment", default="test", help="run the pages of docs/ that ask for it")
+
+
+def pytest_configure() -> None:
+    # A shell without job control has what it begins in the background ignore Ctrl-C, and whatever that begins.
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture
