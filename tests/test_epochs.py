@@ -702,6 +702,13 @@ def test_numbers_of_any_size_are_numbers(log):
         respool.epochs(log, batch_size=10, rank=2**70, world_size=1)
 
 
+def test_no_epoch_comes_after_the_last_one(log):
+    epochs = respool.epochs(log, batch_size=10)
+    epochs.set_epoch(2**64 - 1)
+    assert len(list(epochs)) == 10
+    assert epochs.epoch == 2**64 - 1
+
+
 def test_a_place_behind_the_end_of_a_source_that_is_followed_is_told():
     def batches(count):
         return (pa.record_batch({"x": [i]}) for i in range(count))
@@ -715,3 +722,7 @@ def test_a_place_behind_the_end_of_a_source_that_is_followed_is_told():
     shorter.load_state_dict(longer.state_dict())
     with pytest.raises(ValueError, match="rows_done"):
         list(shorter)
+    one = respool.epochs(respool.cache(batches(3), schema=schema), batch_size=1, follow=True)
+    one.load_state_dict({**one.state_dict(), "rows_done": 2**64 - 1})
+    with pytest.raises(ValueError, match="rows_done"):
+        list(one)

@@ -81,6 +81,17 @@ def test_followers_read_all_of_what_another_process_writes(path):
     assert first.num_rows == expected(30).num_rows
 
 
+def test_a_log_that_came_to_its_end_since_it_was_opened_is_as_flushed(path):
+    child = processes.start(WRITES, path, 5, 0, 1)
+    with processes.killed_at_the_end(child):
+        processes.wait_for_line(child, "begun")
+        cache = respool.open(path)
+        with pytest.raises(ValueError, match="not at its end"):
+            cache.flush()
+        assert child.wait(20) == 0
+        cache.flush()
+
+
 def test_who_waits_with_progress_is_told_of_what_comes_and_not_of_nothing(path):
     child = processes.start(WRITES, path, 5, 0, 0.5)
     told = []

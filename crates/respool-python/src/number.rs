@@ -12,10 +12,7 @@ impl<'py> FromPyObject<'_, 'py> for Number {
 
     fn extract(object: Borrowed<'_, 'py, PyAny>) -> PyResult<Self> {
         if !object.is_instance_of::<PyInt>() || object.is_instance_of::<PyBool>() {
-            // What stands for a number, as one of NumPy's does.
-            let index = object.call_method0("__index__");
-            let index = index.ok().filter(|_| !object.is_instance_of::<PyBool>());
-            let Some(index) = index else {
+            let Some(index) = standing_for(object) else {
                 return Err(PyTypeError::new_err(format!(
                     "a number is wanted, not {}",
                     object.get_type().name()?
@@ -32,4 +29,10 @@ impl<'py> FromPyObject<'_, 'py> for Number {
         // More than there can ever be is as good as all.
         Ok(Self(object.extract().unwrap_or(u64::MAX)))
     }
+}
+
+/// The number that something else stands for, as one of NumPy's does; truth values stand for none.
+pub(crate) fn standing_for<'py>(object: Borrowed<'_, 'py, PyAny>) -> Option<Bound<'py, PyAny>> {
+    let index = object.call_method0("__index__").ok()?;
+    (!object.is_instance_of::<PyBool>()).then_some(index)
 }

@@ -10,6 +10,7 @@ use pyo3::types::{PyBool, PyInt, PyString};
 use respool::{ByteSize, LogError};
 
 use crate::error::OrRaise;
+use crate::number::standing_for;
 
 /// A size argument: a number of bytes, or text such as "64 MiB" or "25%".
 pub(crate) struct SizeArgument(ByteSize);
@@ -33,9 +34,7 @@ impl<'py> FromPyObject<'_, 'py> for SizeArgument {
                     ))
                 });
         }
-        // What stands for a number, as one of NumPy's does.
-        let index = object.call_method0("__index__");
-        if let Some(index) = index.ok().filter(|_| !object.is_instance_of::<PyBool>()) {
+        if let Some(index) = standing_for(object) {
             return Self::extract(index.as_borrowed());
         }
         Err(PyTypeError::new_err(format!(

@@ -85,7 +85,6 @@ class StreamCache:
             reader, memory_capacity, disk_path, disk_capacity, write_policy, max_readers
         )
         self._readers = _ReaderCount(max_readers)
-        self._had: int | None = None
 
     @property
     def schema(self) -> pa.Schema:
@@ -95,7 +94,8 @@ class StreamCache:
     @property
     def ingested_count(self) -> int:
         """The number of batches pulled from the source so far, or before it was closed."""
-        return self._cache.ingested_count if self._had is None else self._had
+        cache = self._cache
+        return cache.metrics()["batches"] if cache.closed else cache.ingested_count
 
     @property
     def upstream_exhausted(self) -> bool:
@@ -129,8 +129,6 @@ class StreamCache:
 
     def close(self) -> None:
         """Give back memory and disk; every later read is a ``ValueError``."""
-        if self._had is None:
-            self._had = self._cache.ingested_count
         self._cache.close()
 
     def __iter__(self) -> StreamCacheReader:

@@ -19,6 +19,7 @@ impl Store {
     /// [`Error::Closed`], [`Error::Forked`]; [`Error::InvalidArgument`] where the log goes with the process;
     /// [`Error::Log`], after which nothing of this log can be made durable any more.
     pub(crate) fn flush(&self) -> Result<()> {
+        self.catch_up()?;
         let (log, is_complete) = {
             let state = self.look_open()?;
             (state.log.clone(), matches!(state.end, End::Complete))
