@@ -17,7 +17,7 @@ import pyarrow as pa
 
 from respool._flight import fork, marks, tickets, told, trust
 from respool._flight.library import flight
-from respool._flight.reading import ENDING, Closed, Reading, Silent
+from respool._flight.reading import Closed, Reading, Silent, ends_within
 from respool.exceptions import IncompleteStreamError
 
 if TYPE_CHECKING:
@@ -291,7 +291,7 @@ class _Attempts:
 
     def pause(self, is_unwanted: Callable[[], bool]) -> None:
         """Wait a little, longer from time to time."""
-        if is_unwanted() or ENDING.wait(self._pause):
+        if is_unwanted() or ends_within(self._pause):
             raise Closed
         self._pause = min(2 * self._pause, _LONGEST_PAUSE)
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import ctypes
-import os
 import weakref
 from typing import Any
 from weakref import WeakSet
+
+from respool import _fork
 
 _LIVE: WeakSet[Any] = WeakSet()
 
@@ -38,4 +39,4 @@ def _leak() -> None:
         leave(thing)
 
 
-os.register_at_fork(after_in_child=_leak)
+_fork.in_child(_leak)

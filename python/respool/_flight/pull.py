@@ -11,6 +11,8 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
+from respool import _fork
+
 if TYPE_CHECKING:
     from respool import StreamCache
 
@@ -110,6 +112,10 @@ class Pull:
                 return None
             return None if self._cache.error is not None else error
         return None
+
+
+# A forked child has none of them, and a thread of its parent may have the lock of one.
+_fork.in_child(_THREADS.clear)
 
 
 @atexit.register

@@ -14,6 +14,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 from weakref import WeakSet
 
+from respool import _fork
 from respool._flight import fork
 from respool._flight.library import flight
 
@@ -131,6 +132,21 @@ ENDING = threading.Event()
 """Whether Python ends: a thread that is in it then must not stay, as it could not come back from where it waits."""
 
 _OPEN: WeakSet[Reading] = WeakSet()
+
+
+def ends_within(seconds: float) -> bool:
+    """Wait so many seconds, or until Python ends; tell whether it does."""
+    return ENDING.wait(seconds)
+
+
+def _forget() -> None:
+    """Begin anew in a forked child: a thread of its parent may have the lock in the event."""
+    global ENDING  # noqa: PLW0603
+    ENDING = threading.Event()
+    _OPEN.clear()
+
+
+_fork.in_child(_forget)
 
 
 @atexit.register

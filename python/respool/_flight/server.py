@@ -10,6 +10,7 @@ from weakref import WeakSet
 
 import pyarrow as pa
 
+from respool import _fork
 from respool._flight import access, fork
 from respool._flight.limits import Limits, Places
 from respool._flight.service import Service
@@ -167,6 +168,8 @@ class Server:
 
 
 _RUNNING: WeakSet[Server] = WeakSet()
+# They are the parent's to close.
+_fork.in_child(_RUNNING.clear)
 
 
 @atexit.register

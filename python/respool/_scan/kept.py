@@ -6,9 +6,10 @@ verified anew at its first pass. Kept for long, it would be in the way of whoeve
 
 from __future__ import annotations
 
-import os
 import threading
 from typing import TYPE_CHECKING
+
+from respool import _fork
 
 if TYPE_CHECKING:
     from respool import StreamCacheView
@@ -44,6 +45,6 @@ class _Kept:
 
 
 _kept = _Kept()
-os.register_at_fork(after_in_child=_kept.forget)
+_fork.in_child(_kept.forget)
 
 keep = _kept.keep
