@@ -3,6 +3,7 @@
 import importlib
 import importlib.util
 import os
+import signal
 import sys
 from typing import Any
 
@@ -12,6 +13,7 @@ from respool import __version__
 from respool._cli import shown
 from respool._cli.causes import why
 from respool._cli.endings import Ending, Exit
+from respool._cli.interrupts import Terminated
 from respool._cli.terminal import note
 from respool.exceptions import CorruptLogError, IncompleteStreamError, RespoolError
 
@@ -83,26 +85,37 @@ def run(arguments: list[str]) -> int:
     is_json = "--json" in arguments
     try:
         code = app.main(arguments, prog_name="respool", standalone_mode=False)
-    except Ending as ending:
-        code = _ended(ending, is_json=is_json)
-    except click.Abort:
-        code = _ended(Ending(Exit.INTERRUPTED, "interrupted"), is_json=is_json)
+    except Terminated as terminated:
+        # As without us, but for what was tidied up.
+        signal.signal(terminated.number, signal.SIG_DFL)
+        signal.raise_signal(terminated.number)
+        code = 128 + terminated.number
     except click.exceptions.NoArgsIsHelpError as error:
         sys.stderr.write(f"{error.format_message()}\n")
         code = int(Exit.USAGE)
-    except click.UsageError as error:
+    except Exception as error:
+        if (ending := _ending(error)) is None:
+            raise
+        code = _ended(ending, is_json=is_json)
+    return int(code or 0)
+
+
+def _ending(error: Exception) -> Ending | None:
+    """Return how the command ends for an error; None if a traceback is what tells most."""
+    if isinstance(error, Ending):
+        return error
+    if isinstance(error, click.Abort):
+        return Ending(Exit.INTERRUPTED, "interrupted")
+    if isinstance(error, click.UsageError):
         name = error.ctx.command_path if error.ctx else "respool"
         # Choices stand behind tabs, which are no letters of a word here.
         said = error.format_message().replace("\t", "  ")
-        usage = Ending(Exit.USAGE, said, f"{name} --help")
-        code = _ended(usage, is_json=is_json)
-    except click.ClickException as error:
-        code = _ended(Ending(Exit.FAILED, error.format_message()), is_json=is_json)
-    except Exception as error:
-        if not isinstance(error, _EXPECTED) and not _is_of_arrow(error):
-            raise
-        code = _ended(_translated(error), is_json=is_json)
-    return int(code or 0)
+        return Ending(Exit.USAGE, said, f"{name} --help")
+    if isinstance(error, click.ClickException):
+        return Ending(Exit.FAILED, error.format_message())
+    if isinstance(error, _EXPECTED) or _is_of_arrow(error):
+        return _translated(error)
+    return None
 
 
 def _is_of_arrow(error: Exception) -> bool:

@@ -84,7 +84,11 @@ def command(
             "pip install 'respool[cli,duckdb]'",
         ) from None
     tables = _tables(words, directory)
-    with noted() as interrupts, duckdb.connect() as connection:
+    with (
+        noted() as interrupts,
+        duckdb.connect() as connection,
+        interrupts.passed_to(connection.interrupt),
+    ):
         # Where a query takes long, DuckDB would draw among what is printed.
         connection.execute("set enable_progress_bar = false")
         _know(connection, tables, interrupts, is_partial=is_partial, timeout=timeout)

@@ -1,0 +1,66 @@
+"""Ctrl-C and SIGTERM end a query of the command soon."""
+
+import signal
+import time
+
+import pytest
+
+import processes
+
+QUERY = """
+import signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)
+import respool._cli.sql as sql
+import respool._cli
+made = sql._rows
+
+def rows(*arguments):
+    print("ready", flush=True)
+    return made(*arguments)
+
+sql._rows = rows
+sys.argv.insert(1, "sql")
+try:
+    respool._cli.main()
+finally:
+    assert signal.set_wakeup_fd(-1) == -1
+"""
+
+LONG = "select count(*) as n from range(200000) a, range(200000) b where a.range + b.range = 7"
+
+
+@pytest.mark.parametrize("presses", [1, 3])
+def test_ctrl_c_ends_a_query_that_computes(presses):
+    child = processes.start(QUERY, LONG)
+    with processes.killed_at_the_end(child):
+        processes.wait_for_line(child, "ready")
+        time.sleep(0.3)
+        began = time.monotonic()
+        for _ in range(presses):
+            child.send_signal(signal.SIGINT)
+            time.sleep(0.005)
+        out, err = child.communicate(timeout=20)
+        took = time.monotonic() - began
+    assert (child.returncode, out, err) == (130, "", "respool: interrupted\n")
+    assert took < 2
+
+
+def test_ctrl_c_at_any_moment_of_a_query_is_not_lost():
+    for wait in (0.0, 0.001, 0.003, 0.01, 0.03):
+        child = processes.start(QUERY, LONG)
+        with processes.killed_at_the_end(child):
+            processes.wait_for_line(child, "ready")
+            time.sleep(wait)
+            child.send_signal(signal.SIGINT)
+            _, err = child.communicate(timeout=5)
+        assert (child.returncode, err) == (130, "respool: interrupted\n"), wait
+
+
+def test_what_ends_a_process_ends_a_query_that_computes():
+    child = processes.start(QUERY, LONG)
+    with processes.killed_at_the_end(child):
+        processes.wait_for_line(child, "ready")
+        time.sleep(0.3)
+        child.terminate()
+        out, err = child.communicate(timeout=2)
+    assert (child.returncode, out, err) == (-signal.SIGTERM, "", "")
