@@ -1,5 +1,6 @@
 """Files of `sql` and `export`: their names say what is in them, and they are there whole or not at all."""
 
+import gc
 import io
 import json
 import shlex
@@ -12,6 +13,7 @@ import pytest
 import commands
 import states
 from respool._cli import app
+from respool._cli.rows import formats
 
 
 @pytest.fixture
@@ -77,6 +79,40 @@ def test_a_query_that_fails_leaves_what_was_there(run, trips, out):
         assert "Error" in ran.err
     assert [path.name for path in out.iterdir()] == ["out.csv"]
     assert file.read_text() == "as it was"
+
+
+READ = {
+    "parquet": lambda data: pq.read_table(io.BytesIO(data)),
+    "arrow": lambda data: pa.ipc.open_stream(data).read_all(),
+    "json": json.loads,
+}
+
+
+@pytest.mark.parametrize("chosen", READ)
+def test_what_a_pipe_got_of_a_query_that_fails_is_no_whole(chosen, capfdbinary):
+    late = "select if(range > 190000, error('late'), range) as n from range(200000)"
+    assert app.run(["sql", late, "--format", chosen]) == 1
+    out, err = capfdbinary.readouterr()
+    assert (len(out) > 10_000, b"late" in err) == (True, True)
+    with pytest.raises((ValueError, OSError)):
+        READ[chosen](out)
+
+
+@pytest.mark.parametrize("chosen", READ)
+@pytest.mark.parametrize("error", [KeyboardInterrupt, MemoryError])
+def test_what_a_pipe_got_before_ctrl_c_is_no_whole(chosen, error, capfdbinary):
+    def batches():
+        yield pa.record_batch({"n": range(10_000)})
+        raise error
+
+    reader = pa.RecordBatchReader.from_batches(pa.schema({"n": pa.int64()}), batches())
+    with pytest.raises(error):
+        formats.write(reader, chosen, None)
+    gc.collect()
+    out = capfdbinary.readouterr().out
+    assert len(out) > 10_000
+    with pytest.raises((ValueError, OSError)):
+        READ[chosen](out)
 
 
 def test_the_name_of_a_file_decides_what_is_in_it(run, trips, out):

@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from respool._named import layout
+from respool._pipes import Pipe, whole
 from respool._progress import Progress, begin
 
 if TYPE_CHECKING:
@@ -44,7 +45,8 @@ def to_ipc(
     is_stream = Path(path).suffix == ".arrows"
     new = pa.ipc.new_stream if is_stream else pa.ipc.new_file
     with begin(progress, _rows(view)) as told, _whole(path) as file:
-        with new(file, view.schema, options=options) as writer:
+        writer = new(file, view.schema, options=options)
+        with whole(writer, file):
             for batch in view.reader():
                 try:
                     writer.write_batch(batch)
@@ -77,7 +79,8 @@ def to_parquet(
             "a Parquet file can't hold rows without columns: select one, or use to_ipc"
         )
     with begin(progress, _rows(view)) as told, _whole(path) as file:
-        with _parquet_writer(file, view.schema, options) as writer:
+        writer = _parquet_writer(file, view.schema, options)
+        with whole(writer, file):
             for group in _groups(view, row_group_size, told, file):
                 writer.write_table(group, row_group_size)
         told.end(file.tell())
@@ -135,8 +138,8 @@ def _whole(path: str) -> Iterator[pa.NativeFile]:
     """
     if _takes_bytes(path):
         # Without a way through its real path: that of a descriptor in /proc is none.
-        with _unflushed_on_errors(BufferedWriter(_Output(path, "wb", path))) as file:
-            yield pa.PythonFile(file, mode="w")
+        with _Output(path, "wb", path) as raw, Pipe(raw).writing() as pipe:
+            yield pa.PythonFile(pipe, mode="w")  # type: ignore[arg-type]
         return
     # As writing to a link would: what it leads to is replaced, and not the link.
     target = Path(os.path.realpath(path))

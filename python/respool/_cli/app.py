@@ -5,6 +5,7 @@ import importlib.util
 import os
 import signal
 import sys
+from contextlib import suppress
 from typing import Any
 
 import click
@@ -136,13 +137,22 @@ def _translated(error: Exception) -> Ending:
     return Ending(Exit.FAILED, said)
 
 
+def _drop_output() -> None:
+    # It has no number where it is no file.
+    with suppress(OSError, ValueError):
+        number = sys.stdout.fileno()
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, number)
+        os.close(nowhere)
+
+
 def _ended(ending: Ending, *, is_json: bool) -> int:
     """Say how the command ends, on standard error, and return its code."""
+    if ending.code in {Exit.PIPE_CLOSED, Exit.INTERRUPTED}:
+        # Whatever else is flushed on the way out has nobody to read it, or somebody who may not read for long.
+        _drop_output()
     if ending.code is Exit.PIPE_CLOSED:
-        # Whatever else is flushed on the way out has nobody to read it.
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, sys.stdout.fileno())
-        os.close(nowhere)
+        pass
     elif is_json:
         told = {
             "error": ending.code.name.lower(),

@@ -117,16 +117,18 @@ def write(
 
     from respool._cli.rows import table  # noqa: PLC0415
     from respool._export import _whole  # noqa: PLC0415
+    from respool._pipes import Pipe  # noqa: PLC0415
 
     if chosen == "table":
         table.show_table(reader, most_rows)
     elif output is None:
         sys.stdout.flush()
         is_shown = is_terminal(sys.stdout)
-        # Not closed: standard output is not ours.
-        printed = pa.PythonFile(sys.stdout.buffer, mode="w")  # type: ignore[arg-type]
-        _write(reader, chosen, printed, is_stream=True, is_shown=is_shown)
-        printed.flush()
+        # What lies in its buffer would be written for all that happens; and not closed, as it is not ours.
+        raw = getattr(sys.stdout.buffer, "raw", sys.stdout.buffer)
+        with Pipe(raw).writing() as pipe:
+            printed = pa.PythonFile(pipe, mode="w")  # type: ignore[arg-type]
+            _write(reader, chosen, printed, is_stream=True, is_shown=is_shown)
     else:
         with _whole(output) as file:
             is_stream = Path(output).suffix.lower() == ".arrows"
