@@ -12,7 +12,7 @@ import pytest
 
 import commands
 import states
-from respool._cli import app, sql
+from respool._cli import app, sql, standard
 
 
 @pytest.fixture
@@ -96,7 +96,7 @@ def test_what_a_pipe_got_before_an_error_is_no_whole(chosen, error, code, capfdb
 
     rows = pa.RecordBatchReader.from_batches(pa.schema({"n": pa.int64()}), batches())
     monkeypatch.setattr(sql, "_rows", lambda *_: rows)
-    monkeypatch.setattr(app, "_drop_output", lambda: None)
+    monkeypatch.setattr(standard, "drop_output", lambda: None)
     assert app.run(["sql", "from somewhere", "--format", chosen]) == code
     gc.collect()
     out, err = capfdbinary.readouterr()

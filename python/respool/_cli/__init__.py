@@ -10,6 +10,7 @@ import signal
 import sys
 
 from respool._cli.interrupts import Pressed
+from respool._cli.standard import stand_in
 
 _MISSING = (
     "respool: the command needs {name}, which can't be imported: pip install 'respool[cli]'\n"
@@ -21,6 +22,7 @@ _INTERRUPTED = 130
 
 def main() -> None:
     """Run the command with the arguments of the process, and end the process."""
+    stand_in()
     before = signal.getsignal(signal.SIGINT)
     if before is signal.default_int_handler:
         signal.signal(signal.SIGINT, Pressed())
@@ -30,7 +32,8 @@ def main() -> None:
         # Before it began, or while it said that it was interrupted.
         code = _INTERRUPTED
     # Pressed again while Python ends, it would be told once more, with a traceback.
-    signal.signal(signal.SIGINT, signal.SIG_IGN if code == _INTERRUPTED else before)
+    is_over = code == _INTERRUPTED or before is None
+    signal.signal(signal.SIGINT, signal.SIG_IGN if is_over else before)
     sys.exit(code)
 
 

@@ -2,7 +2,6 @@
 
 import importlib
 import importlib.util
-import os
 import signal
 import sys
 from contextlib import suppress
@@ -11,7 +10,7 @@ from typing import Any
 import click
 
 from respool import __version__
-from respool._cli import shown
+from respool._cli import shown, standard
 from respool._cli.causes import why
 from respool._cli.endings import Ending, Exit
 from respool._cli.interrupts import Terminated
@@ -42,7 +41,7 @@ class _Commands(click.Group):
         # Here, because click would end the process for some of these.
         try:
             code = super().invoke(ctx)
-            sys.stdout.flush()
+            standard.flush()
         except BrokenPipeError:
             raise Ending(Exit.PIPE_CLOSED, "") from None
         except KeyboardInterrupt:
@@ -92,7 +91,8 @@ def run(arguments: list[str]) -> int:
         signal.raise_signal(terminated.number)
         code = 128 + terminated.number
     except click.exceptions.NoArgsIsHelpError as error:
-        sys.stderr.write(f"{error.format_message()}\n")
+        with standard.telling():
+            sys.stderr.write(f"{error.format_message()}\n")
         code = int(Exit.USAGE)
     except Exception as error:
         if (ending := _ending(error)) is None:
@@ -137,20 +137,14 @@ def _translated(error: Exception) -> Ending:
     return Ending(Exit.FAILED, said)
 
 
-def _drop_output() -> None:
-    # It has no number where it is no file.
-    with suppress(OSError, ValueError):
-        number = sys.stdout.fileno()
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, number)
-        os.close(nowhere)
-
-
 def _ended(ending: Ending, *, is_json: bool) -> int:
     """Say how the command ends, on standard error, and return its code."""
     if ending.code in {Exit.PIPE_CLOSED, Exit.INTERRUPTED}:
         # Whatever else is flushed on the way out has nobody to read it, or somebody who may not read for long.
-        _drop_output()
+        standard.drop_output()
+    else:
+        with suppress(OSError):
+            standard.flush()
     if ending.code is Exit.PIPE_CLOSED:
         pass
     elif is_json:
@@ -160,7 +154,8 @@ def _ended(ending: Ending, *, is_json: bool) -> int:
             "message": ending.said,
             "next": list(ending.then),
         }
-        sys.stderr.write(shown.json_line(told))
+        with standard.telling():
+            sys.stderr.write(shown.json_line(told))
     else:
         style = "" if ending.code is Exit.INTERRUPTED else "red"
         # DuckDB points with a line at what it does not know.

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from respool._cli import shown
+from respool._cli import shown, standard
 from respool._cli.endings import Ending, Exit
 from respool._cli.terminal import is_terminal, note
 
@@ -122,7 +122,7 @@ def write(
     if chosen == "table":
         table.show_table(reader, most_rows)
     elif output is None:
-        sys.stdout.flush()
+        standard.flush()
         is_shown = is_terminal(sys.stdout)
         # What lies in its buffer would be written for all that happens; and not closed, as it is not ours.
         raw = getattr(sys.stdout.buffer, "raw", sys.stdout.buffer)
