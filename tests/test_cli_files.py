@@ -1,10 +1,13 @@
 """Files of `sql` and `export`: their names say what is in them, and they are there whole or not at all."""
 
+import errno
 import gc
 import io
 import json
+import os
 import shlex
 import sys
+from contextlib import contextmanager
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -12,7 +15,7 @@ import pytest
 
 import commands
 import states
-from respool._cli import app, sql, standard
+from respool._cli import app, export, sql, standard
 
 
 @pytest.fixture
@@ -136,6 +139,42 @@ def test_a_file_that_is_there_is_replaced_by_force_alone(run, trips, out):
     assert file.read_text() == "as it was"
     assert run("sql", "select 1 as a", "-o", file, "--force").code == 0
     assert file.read_text() == '"a"\n1\n'
+
+
+@pytest.mark.parametrize("has_links", [True, False])
+def test_a_file_that_comes_meanwhile_is_replaced_by_force_alone(
+    run, trips, out, monkeypatch, has_links
+):
+    def no_links(*_):
+        raise PermissionError(errno.EPERM, "Operation not permitted")
+
+    @contextmanager
+    def progress(*_):
+        yield lambda _: theirs.write_text("theirs")
+
+    def rows(*_):
+        theirs.write_text("theirs")
+        return pa.table({"a": [1]}).to_reader()
+
+    monkeypatch.setattr(export, "progress", progress)
+    monkeypatch.setattr(sql, "_rows", rows)
+    if not has_links:
+        monkeypatch.setattr(os, "link", no_links)
+    for name, *words in (
+        ("a.parquet", "export", "trips"),
+        ("a.arrow", "export", "trips"),
+        ("a.csv", "sql", "select 1 as a", "-o"),
+    ):
+        theirs = out / name
+        ran = run(*words, theirs)
+        assert (ran.code, "--force replaces it" in ran.err) == (2, True), ran.err
+        assert theirs.read_text() == "theirs"
+        theirs.unlink()
+        assert run(*words, theirs, "--force").code == 0
+        assert theirs.read_bytes() != b"theirs"
+        mine, theirs = out / f"mine-{name}", out / "elsewhere"
+        assert run(*words, mine).code == 0
+    assert len(list(out.iterdir())) == 7
 
 
 def test_what_says_no_format_is_asked_for_one(run, trips, out):

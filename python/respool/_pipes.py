@@ -91,7 +91,7 @@ class Pipe:
 
 
 @contextmanager
-def whole(
+def closing(
     writer: pq.ParquetWriter | pa.RecordBatchStreamWriter | pa.RecordBatchFileWriter,
     file: pa.NativeFile,
 ) -> Iterator[None]:

@@ -1,7 +1,9 @@
 """``respool export``: a log as a file of another format."""
 
 import shlex
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -9,6 +11,9 @@ from respool._cli import options, reading, shown, targets
 from respool._cli.endings import Ending, Exit
 from respool._cli.rows import formats
 from respool._cli.terminal import note, progress, say_json
+
+if TYPE_CHECKING:
+    from respool import StreamCacheView
 
 _SUFFIXES = {
     ".parquet": "parquet",
@@ -22,6 +27,9 @@ _CODECS = {
     "parquet": ("zstd", "lz4", "snappy", "gzip", "brotli", "none"),
     "arrow": ("zstd", "lz4"),
 }
+
+_GROUP_ROWS = 1 << 20
+"""Rows of a row group, as ``to_parquet`` has them."""
 
 _TEXT = {".csv", ".json", ".jsonl", ".ndjson"}
 """What only ``respool sql`` writes."""
@@ -95,10 +103,8 @@ def command(
             tell(rows)
 
         try:
-            if wanted == "parquet":
-                rows = read.view.to_parquet(file, progress=told, compression=codec or "zstd")
-            else:
-                rows = read.view.to_ipc(file, progress=told, compression=codec)  # type: ignore[arg-type]
+            with formats.unreplaced(file):
+                rows = _write(read.view, file, wanted, codec, told, is_forced=force)
         except KeyboardInterrupt:
             raise Ending(Exit.INTERRUPTED, f"interrupted; {file} was not written") from None
     size = file.stat().st_size
@@ -107,6 +113,25 @@ def command(
     else:
         note(f"{shown.count(rows, 'row')}, {shown.size(size)}: {file}")
     return Exit.OK
+
+
+def _write(
+    view: "StreamCacheView",
+    file: Path,
+    wanted: str,
+    codec: str | None,
+    told: Callable[[int, int], object],
+    *,
+    is_forced: bool,
+) -> int:
+    from respool import _export  # noqa: PLC0415 - with all of Arrow
+    from respool._whole import whole  # noqa: PLC0415
+
+    opened = whole(str(file), is_new=not is_forced)
+    if wanted == "parquet":
+        return _export.parquet(view, opened, told, _GROUP_ROWS, {"compression": codec or "zstd"})
+    known: Any = codec
+    return _export.ipc(view, opened, known, told, is_stream=file.suffix == ".arrows")
 
 
 def _by_sql(word: str, file: Path, directory: str | None) -> str:

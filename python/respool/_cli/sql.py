@@ -98,7 +98,8 @@ def command(
             if reader is None:
                 note("done; the statement gives no rows")
             else:
-                formats.write(reader, wanted, output, most_rows or formats.MOST_ROWS)
+                most = most_rows or formats.MOST_ROWS
+                formats.write(reader, wanted, output, most, is_forced=force)
         except (duckdb.Error, OSError, RuntimeError) as error:
             if isinstance(error, BrokenPipeError):
                 raise

@@ -3,14 +3,14 @@
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from respool._pipes import whole
+from respool._pipes import closing
 
 
 def write_parquet(reader: pa.RecordBatchReader, file: pa.NativeFile) -> int:
     """Write Parquet, and return the number of rows."""
     rows = 0
     writer = pq.ParquetWriter(file, reader.schema, compression="zstd")
-    with whole(writer, file):
+    with closing(writer, file):
         for batch in reader:
             writer.write_batch(batch)
             rows += batch.num_rows
@@ -22,7 +22,7 @@ def write_arrow(reader: pa.RecordBatchReader, file: pa.NativeFile, *, is_stream:
     rows = 0
     new = pa.ipc.new_stream if is_stream else pa.ipc.new_file
     writer = new(file, reader.schema)
-    with whole(writer, file):
+    with closing(writer, file):
         for batch in reader:
             writer.write_batch(batch)
             rows += batch.num_rows
