@@ -1,6 +1,8 @@
 """`respool rm` and `respool prune`: what goes, what stays, and who is asked."""
 
+import errno
 import os
+import shutil
 import time
 
 import pyarrow as pa
@@ -9,6 +11,7 @@ import pytest
 import commands
 import respool
 import states
+from respool._cli import rm
 
 
 @pytest.fixture
@@ -51,6 +54,48 @@ def test_rm_of_what_is_not_there_removes_nothing(run, log_dir):
     states.complete(log_dir, "a")
     ran = run("rm", "a", "nobody")
     assert (ran.code, ran.out, names(log_dir)) == (3, "", ["a"])
+
+
+def test_rm_goes_on_behind_what_can_not_be_removed(run, log_dir, monkeypatch):
+    for name in ("a", "b", "c"):
+        states.complete(log_dir, name)
+    remove = respool.rm
+
+    def rm(name, directory):
+        if name != "b":
+            return remove(name, directory)
+        raise PermissionError(errno.EACCES, "not yours", str(log_dir / name))
+
+    monkeypatch.setattr(respool, "rm", rm)
+    ran = run("rm", "a", "b", "c")
+    assert (ran.code, names(log_dir)) == (1, ["b"])
+    assert f"b stays: {log_dir / 'b'}: not yours" in ran.err
+    states.complete(log_dir, "d")
+    ran = run("rm", "b", "d", "--json")
+    assert (ran.code, [one["removed"] for one in ran.json]) == (1, [False, True])
+    assert "not yours" in ran.json[0]["error"]
+    assert (ran.err, names(log_dir)) == ("", ["b"])
+
+
+def test_rm_of_one_that_is_named_twice_removes_it_once(run, log_dir):
+    states.complete(log_dir, "a")
+    path = kept(log_dir / "log")
+    ran = run("rm", "a", path, "a", f"{log_dir}/./log")
+    assert (ran.code, ran.out.count("remove "), ran.err) == (0, 2, "")
+    assert (names(log_dir), path.exists()) == ([], False)
+
+
+def test_rm_of_what_somebody_else_removes_meanwhile_is_done(run, log_dir, monkeypatch):
+    path = kept(log_dir / "log")
+    states.complete(log_dir, "a")
+
+    def asked(**_):
+        respool.rm("a", log_dir)
+        shutil.rmtree(path)
+        return True
+
+    monkeypatch.setattr(rm, "is_wanted", asked)
+    assert run("rm", "a", path).code == 0
 
 
 def test_rm_of_what_somebody_reads(run, log_dir):
