@@ -1,7 +1,6 @@
 """``respool rm``: names and logs, taken away."""
 
 import os
-from pathlib import Path
 from typing import Any
 
 import click
@@ -9,7 +8,7 @@ import click
 import respool
 from respool import _native
 from respool._cli import directories, options, shown, targets
-from respool._cli.asking import is_wanted
+from respool._cli.asking import is_asked, is_wanted
 from respool._cli.causes import why
 from respool._cli.endings import Exit, worst
 from respool._cli.targets import Target
@@ -39,10 +38,11 @@ def command(
         size = size_of(target.home.path if target.home else target.path)
         users = in_use.processes(target.path)
         used = f", in use by process {', '.join(map(str, users))}" if users else ""
+        line = f"{'would remove' if is_dry else 'remove'} {target.word}: {shown.size(size)}, {target.path}{used}"
         if not is_json:
-            say(
-                f"{'would remove' if is_dry else 'remove'} {target.word}: {shown.size(size)}, {target.path}{used}"
-            )
+            say(line)
+        elif not is_dry and is_asked(is_sure=is_sure):
+            note(line)
         told.append(
             {
                 "name": target.word,
@@ -68,9 +68,9 @@ def command(
 
 def _distinct(found: list[Target]) -> list[Target]:
     """Return each target once, whatever it was called when it was named again."""
-    distinct: dict[Path, Target] = {}
+    distinct: dict[str, Target] = {}
     for target in found:
-        distinct.setdefault(target.path.resolve(), target)
+        distinct.setdefault(str(target.path.resolve()), target)
     return list(distinct.values())
 
 
