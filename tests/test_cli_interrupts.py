@@ -9,6 +9,7 @@ import time
 import pytest
 
 import processes
+import states
 
 QUERY = """
 import signal, sys
@@ -78,6 +79,64 @@ def test_ctrl_c_ends_what_nobody_reads(query):
         child.send_signal(signal.SIGINT)
         assert child.wait(5) == 130
         assert child.stderr.read() == b"respool: interrupted\n"
+
+
+EXPORT = """
+import os, signal, sys, time
+signal.signal(signal.SIGINT, signal.default_int_handler)
+import respool._cli
+from respool import _export, _whole
+how, number = sys.argv.pop(1), int(sys.argv.pop(1))
+held, writing = _whole._names, _export._groups
+
+def pressed():
+    for _ in range(2):
+        os.kill(os.getpid(), number)
+        for _ in range(100):
+            pass
+
+@_whole.contextmanager
+def names(*arguments):
+    with held(*arguments) as sync:
+        def then():
+            sync()
+            pressed()
+        yield then
+
+def groups(*arguments):
+    yield from writing(*arguments)
+    pressed()
+
+def unlink(path, missing_ok=False):
+    os.kill(os.getpid(), number)
+    os.unlink(path)
+
+if how == "late":
+    _whole._names = names
+else:
+    _export._groups = groups
+    _whole.Path.unlink = unlink
+respool._cli.main()
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("how", ["late", "early"])
+def test_what_ends_an_export_leaves_a_whole_file_or_none(log_dir, tmp_path, number, how):
+    states.complete(log_dir)
+    file = tmp_path / "out" / "x.parquet"
+    file.parent.mkdir()
+    child = processes.start(EXPORT, how, int(number), "export", "trips", file, "-d", log_dir)
+    with processes.killed_at_the_end(child):
+        out, err = child.communicate(timeout=20)
+    is_there = how == "late"
+    assert [one.name for one in file.parent.iterdir()] == ["x.parquet"] * is_there
+    said = "was written before" if is_there else "was not written"
+    if number == signal.SIGTERM:
+        assert (child.returncode, out, err) == (-signal.SIGTERM, "", "")
+    else:
+        assert (child.returncode, out) == (130, "")
+        assert " ".join(err.split()).endswith(said)
 
 
 def until_it_is_full(pipe):

@@ -19,6 +19,7 @@ import processes
 import respool
 import states
 from folders import file_system
+from respool._cli import logs, reading
 from sources import Source
 
 STATES = ("complete", "growing", "abandoned", "failed", "damaged")
@@ -236,6 +237,31 @@ def test_a_part_is_never_taken_for_the_whole_where_its_writer_dies(run, log_dir)
     assert (ran.code, ran.out) == (5, "")
     assert "It is being written" in ran.err
     assert "--partial reads what there is" in ran.err
+
+
+@pytest.mark.parametrize("query", ["select count(n) from complete", "from complete"])
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (respool.exceptions.IncompleteStreamError("cut"), 5),
+        (TimeoutError("too long"), 5),
+        (respool.exceptions.CorruptLogError("bits"), 4),
+        (OSError("the wire broke"), 1),
+    ],
+)
+def test_what_ends_a_stream_in_a_query_decides_the_code(run, monkeypatch, query, error, code):
+    def source():
+        yield pa.record_batch({"n": [1]})
+        raise error
+
+    def opened(target, **_):
+        cache = respool.cache(source(), schema=pa.schema({"n": pa.int64()}))
+        return reading.Reading(logs.look(target.path), cache)
+
+    monkeypatch.setattr(reading, "opened", opened)
+    ran = run("sql", query, "complete", "-f", "csv")
+    assert (ran.code, f"respool: {error}" in ran.err) == (code, True)
+    assert ("--partial reads what there is" in ran.err) == (code == 5)
 
 
 def test_what_stands_in_for_a_name_is_read_and_that_is_said(run, log_dir):

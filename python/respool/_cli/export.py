@@ -1,6 +1,7 @@
 """``respool export``: a log as a file of another format."""
 
 import shlex
+import stat
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -9,6 +10,7 @@ import click
 
 from respool._cli import options, reading, shown, targets
 from respool._cli.endings import Ending, Exit
+from respool._cli.interrupts import noted
 from respool._cli.rows import formats
 from respool._cli.terminal import note, progress, say_json
 
@@ -97,22 +99,38 @@ def command(
     target = targets.found(word, directory)
     read = reading.opened(target, is_partial=is_partial, timeout=timeout)
     total = read.log.rows if read.log.state == "complete" or is_partial else None
-    with progress(f"export {word}", total) as tell:
+    before = _identity(file)
+    try:
+        with noted(), progress(f"export {word}", total) as tell, formats.unreplaced(file):
 
-        def told(_batches: int, rows: int) -> None:
-            tell(rows)
+            def told(_batches: int, rows: int) -> None:
+                tell(rows)
 
-        try:
-            with formats.unreplaced(file):
-                rows = _write(read.view, file, wanted, codec, told, is_forced=force)
-        except KeyboardInterrupt:
-            raise Ending(Exit.INTERRUPTED, f"interrupted; {file} was not written") from None
+            rows = _write(read.view, file, wanted, codec, told, is_forced=force)
+    except KeyboardInterrupt:
+        raise Ending(Exit.INTERRUPTED, f"interrupted; {_said(file, before)}") from None
     size = file.stat().st_size
     if is_json:
         say_json({"file": str(file), "rows": rows, "bytes": size})
     else:
         note(f"{shown.count(rows, 'row')}, {shown.size(size)}: {file}")
     return Exit.OK
+
+
+def _identity(file: Path) -> tuple[int, int] | None:
+    """Return what tells a file from another that had the name; None if there is none, or what is there takes bytes."""
+    try:
+        there = file.stat()
+    except OSError:
+        return None
+    return (there.st_dev, there.st_ino) if stat.S_ISREG(there.st_mode) else None
+
+
+def _said(file: Path, before: tuple[int, int] | None) -> str:
+    """Return what became of a file when Ctrl-C came."""
+    if _identity(file) != before:
+        return f"{file} was written before"
+    return f"{file} was not written" if before or not file.exists() else f"{file} got a part"
 
 
 def _write(

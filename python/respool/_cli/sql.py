@@ -14,6 +14,7 @@ from respool._cli.rows import formats
 from respool._cli.targets import Target
 from respool._cli.terminal import note, progress
 from respool._named.home import homes
+from respool.exceptions import RespoolError
 
 if TYPE_CHECKING:
     import duckdb
@@ -101,7 +102,7 @@ def command(
                 most = most_rows or formats.MOST_ROWS
                 formats.write(reader, wanted, output, most, is_forced=force)
         except (duckdb.Error, OSError, RuntimeError) as error:
-            if isinstance(error, BrokenPipeError):
+            if isinstance(error, BrokenPipeError | TimeoutError | RespoolError):
                 raise
             raise _ended(error, directory) from error
     return Exit.OK
@@ -181,6 +182,8 @@ def _ended(error: Exception, directory: str | None) -> Ending:
     kind, said = stream.groups()
     if kind == "CorruptLogError":
         return Ending(Exit.DAMAGED, said, "respool verify lists what is damaged and what is not")
+    if kind in {"IncompleteStreamError", "TimeoutError"}:
+        return Ending(Exit.UNFINISHED, said, "--partial reads what there is")
     return Ending(Exit.FAILED, said)
 
 
