@@ -226,6 +226,24 @@ def test_what_others_wrote_moves_no_cursor():
     assert escaped("\udcff plain äöü 漢字") == "\\xff plain äöü 漢字"
 
 
+def test_what_nobody_sees_is_shown_as_its_code(run, log_dir):
+    for letter in (
+        *"\xad\u034f\u115f\u180e\u200b\u200c\u200d\u200e\u2028\u2029\u2060\u2064\u2066\u206f\u3164\ufeff\ufff9",
+        *"\U0001d173\U000e0001\U000e0041\U000e0100",
+    ):
+        width = 4 if ord(letter) < 0x10000 else 8
+        code = f"\\{'x' if ord(letter) < 0x100 else 'u' if width == 4 else 'U'}"
+        assert escaped(f"a{letter}b").startswith(f"a{code}"), ascii(letter)
+        assert escaped(f"a{letter}b").isascii()
+    # These are seen.
+    for text in ("\u0600\u06dd", "n\u0303", "\u2764\ufe0f", "\u3042\u3099"):
+        assert escaped(text) == text
+    path = kept(log_dir / "log", pa.table({"a\u200bb": ["c\u2060d"]}))
+    for command in ("info", "head"):
+        assert "a\\u200bb" in run(command, path).out
+    assert "c\\u2060d" in run("head", path).out
+
+
 def test_an_error_of_a_query_keeps_its_lines(run):
     ran = run("sql", "from trip", "-d", ".")
     assert ran.code == 1
