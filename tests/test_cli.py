@@ -1,11 +1,13 @@
 """The command itself: what it needs, how it ends, what it prints and where."""
 
+import os
 import re
 import subprocess
 import sys
 import tomllib
 from pathlib import Path
 
+import duckdb
 import pyarrow as pa
 import pytest
 from click.shell_completion import BashComplete
@@ -346,3 +348,24 @@ def test_a_closed_pipe_is_quiet(log_dir):
         child.stdout.close()
         assert child.stderr.read() == b""
     assert child.returncode == Exit.PIPE_CLOSED
+
+
+def test_a_closed_pipe_is_quiet_about_help_too():
+    reads, writes = os.pipe()
+    os.close(reads)
+    for words in ([], ["sql"]):
+        with subprocess.Popen(
+            [*commands.COMMAND, *words, "--help"], stdout=writes, stderr=subprocess.PIPE
+        ) as child:
+            assert (child.stderr.read(), child.wait(20)) == (b"", Exit.PIPE_CLOSED)
+    os.close(writes)
+
+
+@pytest.mark.parametrize("error", [duckdb.IOException("no room"), MemoryError("no room")])
+def test_where_duckdb_does_not_begin_there_is_a_sentence(run, monkeypatch, error):
+    def connect():
+        raise error
+
+    monkeypatch.setattr(duckdb, "connect", connect)
+    ran = run("sql", "select 1")
+    assert (ran.code, ran.out, ran.err) == (1, "", "respool: no room\n")

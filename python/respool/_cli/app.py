@@ -4,7 +4,8 @@ import importlib
 import importlib.util
 import signal
 import sys
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import click
@@ -20,7 +21,15 @@ from respool.exceptions import CorruptLogError, IncompleteStreamError, RespoolEr
 _COMMANDS = ("ls", "info", "head", "sql", "verify", "export", "rm", "prune", "completion")
 
 
-_EXPECTED = (RespoolError, OSError, ValueError, TypeError, RuntimeError, NotImplementedError)
+_EXPECTED = (
+    RespoolError,
+    OSError,
+    MemoryError,
+    ValueError,
+    TypeError,
+    RuntimeError,
+    NotImplementedError,
+)
 """Errors whose text is for people; of all others the traceback is."""
 
 
@@ -37,19 +46,30 @@ class _Commands(click.Group):
         assert isinstance(command, click.Command)  # noqa: S101
         return command
 
+    def make_context(self, *arguments: Any, **options: Any) -> click.Context:  # noqa: ANN401 - click's
+        # Where help is asked for it is printed here.
+        with _endings():
+            return super().make_context(*arguments, **options)
+
     def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401 - click's
-        # Here, because click would end the process for some of these.
-        try:
+        with _endings():
             code = super().invoke(ctx)
             standard.flush()
-        except BrokenPipeError:
-            raise Ending(Exit.PIPE_CLOSED, "") from None
-        except KeyboardInterrupt:
-            raise Ending(Exit.INTERRUPTED, "interrupted") from None
-        except IncompleteStreamError as error:
-            # Being an EOFError, it would be taken for the end of what somebody types.
-            raise _translated(error) from error
-        return code
+            return code
+
+
+@contextmanager
+def _endings() -> Iterator[None]:
+    """Make endings of errors of which click would end the process for some."""
+    try:
+        yield
+    except BrokenPipeError:
+        raise Ending(Exit.PIPE_CLOSED, "") from None
+    except KeyboardInterrupt:
+        raise Ending(Exit.INTERRUPTED, "interrupted") from None
+    except IncompleteStreamError as error:
+        # Being an EOFError, it would be taken for the end of what somebody types.
+        raise _translated(error) from error
 
 
 def _has_flight() -> bool:

@@ -85,26 +85,26 @@ def command(
             "pip install 'respool[cli,duckdb]'",
         ) from None
     tables = _tables(words, directory)
-    with (
-        noted() as interrupts,
-        duckdb.connect() as connection,
-        interrupts.passed_to(connection.interrupt),
-    ):
-        # Where a query takes long, DuckDB would draw among what is printed.
-        connection.execute("set enable_progress_bar = false")
-        _know(connection, tables, interrupts, is_partial=is_partial, timeout=timeout)
-        interrupts.again()
-        try:
+    try:
+        with (
+            noted() as interrupts,
+            duckdb.connect() as connection,
+            interrupts.passed_to(connection.interrupt),
+        ):
+            # Where a query takes long, DuckDB would draw among what is printed.
+            connection.execute("set enable_progress_bar = false")
+            _know(connection, tables, interrupts, is_partial=is_partial, timeout=timeout)
+            interrupts.again()
             reader = _rows(connection, query, None if wanted == "table" else most_rows)
             if reader is None:
                 note("done; the statement gives no rows")
             else:
                 most = most_rows or formats.MOST_ROWS
                 formats.write(reader, wanted, output, most, is_forced=force)
-        except (duckdb.Error, OSError, RuntimeError) as error:
-            if isinstance(error, BrokenPipeError | TimeoutError | RespoolError):
-                raise
-            raise _ended(error, directory) from error
+    except (duckdb.Error, OSError, RuntimeError) as error:
+        if isinstance(error, BlockingIOError | BrokenPipeError | TimeoutError | RespoolError):
+            raise
+        raise _ended(error, directory) from error
     return Exit.OK
 
 
