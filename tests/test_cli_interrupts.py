@@ -81,6 +81,30 @@ def test_ctrl_c_ends_what_nobody_reads(query):
         assert child.stderr.read() == b"respool: interrupted\n"
 
 
+IMPORT = """
+import signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)
+import respool._cli
+
+class Finder:
+    def find_spec(self, name, *_):
+        if name == "duckdb":
+            signal.raise_signal(signal.SIGINT)
+            print("imported", flush=True)
+
+sys.meta_path.insert(0, Finder())
+respool._cli.main()
+"""
+
+
+def test_ctrl_c_waits_for_duckdb_to_be_imported():
+    # An exception in it would end the process with a core dump.
+    child = processes.start(IMPORT, "sql", "select 1")
+    with processes.killed_at_the_end(child):
+        out, err = child.communicate(timeout=20)
+    assert (child.returncode, out, err) == (130, "imported\n", "respool: interrupted\n")
+
+
 EXPORT = """
 import os, signal, sys, time
 signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -9,7 +9,7 @@ import click
 from respool._cli import directories, options, reading, targets
 from respool._cli.causes import why
 from respool._cli.endings import Ending, Exit
-from respool._cli.interrupts import Interrupts, noted
+from respool._cli.interrupts import Interrupts, held, noted
 from respool._cli.rows import formats
 from respool._cli.targets import Target
 from respool._cli.terminal import note, progress
@@ -77,7 +77,8 @@ def command(
         formats.refuse_what_is_there(Path(output), is_forced=force)
     # An extra, and the command has other uses.
     try:
-        import duckdb  # noqa: PLC0415
+        with held():
+            import duckdb  # noqa: PLC0415
     except ModuleNotFoundError:
         raise Ending(
             Exit.FAILED,
