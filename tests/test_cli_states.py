@@ -342,3 +342,19 @@ def test_json_of_ls_and_info_tell_how_long_a_name_lives(run, log_dir, monkeypatc
         assert [one["ttl_seconds"] for one in told] == [ttl] * 3
         assert len({one["expires"] for one in told}) == 1
         assert (told[0]["expires"] is None) == (ttl is None)
+
+
+def test_what_to_type_next_is_one_word_to_the_shell(run, log_dir):
+    root = log_dir / "my names"
+    states.abandoned(root.mkdir() or root, "left")
+    path = root / "my log"
+    with respool.cache(Source(9).reader(), path=path) as cache:
+        next(cache.reader())
+    for words, step in (
+        (["info", path], f"respool rm '{path}' removes it."),
+        (["info", "left", "-d", root], f"respool rm left --directory '{root}' removes it."),
+        (["ls", root], f"respool info left --directory '{root}'"),
+        (["head", root], f"respool ls '{root}' lists what is in it"),
+    ):
+        ran = run(*words)
+        assert step in together(ran.out + ran.err), words
