@@ -266,6 +266,14 @@ def test_a_table_that_was_not_named_behind_the_query_is_told_how(run, log_dir):
     assert run("sql", "from nobody", "trips", "--json").error["next"] == []
 
 
+def test_no_variable_of_the_command_is_a_table(run, log_dir):
+    for name in ("query", "connection"):
+        states.complete(log_dir, name)
+        ran = run("sql", f"from {name}", "--json")
+        assert ran.error["next"] == [f"name it behind the query: respool sql QUERY {name}"]
+        assert run("sql", f"select count(*) as n from {name}", name, "--json").json == [{"n": 1000}]
+
+
 @pytest.mark.parametrize("group", [[], ["flight"]])
 def test_a_group_alone_is_its_help_and_no_error_of_ours(run, group):
     ran = run(*group)
