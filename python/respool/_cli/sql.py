@@ -95,7 +95,7 @@ def command(
             # Where a query takes long, DuckDB would draw among what is printed.
             connection.execute("set enable_progress_bar = false")
             # Or what has no table is looked for among the variables of this module.
-            connection.execute("set python_enable_replacement_scans = false")
+            connection.execute("set python_enable_replacements = false")
             _know(connection, tables, interrupts, is_partial=is_partial, timeout=timeout)
             interrupts.again()
             reader = _rows(connection, query, None if wanted == "table" else most_rows)
