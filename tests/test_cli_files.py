@@ -236,3 +236,11 @@ def test_export_is_what_the_methods_write(run, trips, log_dir, out):
     for given, wanted in {"none": "UNCOMPRESSED", "lz4": "LZ4", "zstd": "ZSTD"}.items():
         assert run("export", "trips", out / "c.parquet", "-c", given, "--force").code == 0
         assert codec() == wanted
+
+
+def test_what_takes_bytes_has_no_size(run, trips):
+    ran = run("export", "trips", "/dev/null", "-f", "parquet")
+    assert (ran.code, ran.err) == (0, "1,000 rows: /dev/null\n")
+    assert run("export", "trips", "/dev/null", "-f", "arrow", "--json").json["bytes"] is None
+    ran = run("sql", "from trips", "trips", "-f", "csv", "-o", "/dev/null")
+    assert (ran.code, ran.err) == (0, "1,000 rows: /dev/null\n")

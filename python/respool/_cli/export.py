@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from respool._cli import options, reading, shown, targets
+from respool._cli import options, reading, targets
 from respool._cli.endings import Ending, Exit
 from respool._cli.interrupts import noted
 from respool._cli.rows import formats
-from respool._cli.terminal import note, progress, say_json
+from respool._cli.terminal import progress, say_json
 
 if TYPE_CHECKING:
     from respool import StreamCacheView
@@ -109,11 +109,10 @@ def command(
             rows = _write(read.view, file, wanted, codec, told, is_forced=force)
     except KeyboardInterrupt:
         raise Ending(Exit.INTERRUPTED, f"interrupted; {_said(file, before)}") from None
-    size = file.stat().st_size
     if is_json:
-        say_json({"file": str(file), "rows": rows, "bytes": size})
+        say_json({"file": str(file), "rows": rows, "bytes": formats.size_of(file)})
     else:
-        note(f"{shown.count(rows, 'row')}, {shown.size(size)}: {file}")
+        formats.say_written(file, rows)
     return Exit.OK
 
 

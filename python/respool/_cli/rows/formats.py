@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import stat
 import sys
 from contextlib import contextmanager
 from pathlib import Path
@@ -154,8 +154,20 @@ def write(
         with unreplaced(Path(output)), whole(output, is_new=not is_forced) as file:
             is_stream = Path(output).suffix.lower() == ".arrows"
             rows = _write(reader, chosen, file, is_stream=is_stream, is_shown=False)
-        size = Path(output).stat().st_size
-        note(f"{shown.count(rows, 'row')}, {shown.size(size)}: {os.fspath(output)}")
+        say_written(Path(output), rows)
+
+
+def say_written(file: Path, rows: int) -> None:
+    """Say how many rows went into a file, and how large it is."""
+    size = size_of(file)
+    sized = "" if size is None else f", {shown.size(size)}"
+    note(f"{shown.count(rows, 'row')}{sized}: {file}")
+
+
+def size_of(file: Path) -> int | None:
+    """Return the bytes of a file; None of what only takes bytes."""
+    there = file.stat()
+    return there.st_size if stat.S_ISREG(there.st_mode) else None
 
 
 def _write(
