@@ -1,11 +1,13 @@
 """The command itself: what it needs, how it ends, what it prints and where."""
 
+import os
 import re
 import subprocess
 import sys
 import tomllib
 from pathlib import Path
 
+import duckdb
 import pyarrow as pa
 import pytest
 from click.shell_completion import BashComplete
@@ -226,6 +228,24 @@ def test_what_others_wrote_moves_no_cursor():
     assert escaped("\udcff plain äöü 漢字") == "\\xff plain äöü 漢字"
 
 
+def test_what_nobody_sees_is_shown_as_its_code(run, log_dir):
+    for letter in (
+        *"\xad\u034f\u115f\u180e\u200b\u200c\u200d\u200e\u2028\u2029\u2060\u2064\u2066\u206f\u3164\ufeff\ufff9",
+        *"\U0001d173\U000e0001\U000e0041\U000e0100",
+    ):
+        width = 4 if ord(letter) < 0x10000 else 8
+        code = f"\\{'x' if ord(letter) < 0x100 else 'u' if width == 4 else 'U'}"
+        assert escaped(f"a{letter}b").startswith(f"a{code}"), ascii(letter)
+        assert escaped(f"a{letter}b").isascii()
+    # These are seen.
+    for text in ("\u0600\u06dd", "n\u0303", "\u2764\ufe0f", "\u3042\u3099"):
+        assert escaped(text) == text
+    path = kept(log_dir / "log", pa.table({"a\u200bb": ["c\u2060d"]}))
+    for command in ("info", "head"):
+        assert "a\\u200bb" in run(command, path).out
+    assert "c\\u2060d" in run("head", path).out
+
+
 def test_an_error_of_a_query_keeps_its_lines(run):
     ran = run("sql", "from trip", "-d", ".")
     assert ran.code == 1
@@ -244,6 +264,14 @@ def test_a_table_that_was_not_named_behind_the_query_is_told_how(run, log_dir):
     # What is no name is only what DuckDB says of it.
     assert run("sql", "from nobody", "--json").error["next"] == []
     assert run("sql", "from nobody", "trips", "--json").error["next"] == []
+
+
+def test_no_variable_of_the_command_is_a_table(run, log_dir):
+    for name in ("query", "connection"):
+        states.complete(log_dir, name)
+        ran = run("sql", f"from {name}", "--json")
+        assert ran.error["next"] == [f"name it behind the query: respool sql QUERY {name}"]
+        assert run("sql", f"select count(*) as n from {name}", name, "--json").json == [{"n": 1000}]
 
 
 @pytest.mark.parametrize("group", [[], ["flight"]])
@@ -328,3 +356,24 @@ def test_a_closed_pipe_is_quiet(log_dir):
         child.stdout.close()
         assert child.stderr.read() == b""
     assert child.returncode == Exit.PIPE_CLOSED
+
+
+def test_a_closed_pipe_is_quiet_about_help_too():
+    reads, writes = os.pipe()
+    os.close(reads)
+    for words in ([], ["sql"]):
+        with subprocess.Popen(
+            [*commands.COMMAND, *words, "--help"], stdout=writes, stderr=subprocess.PIPE
+        ) as child:
+            assert (child.stderr.read(), child.wait(20)) == (b"", Exit.PIPE_CLOSED)
+    os.close(writes)
+
+
+@pytest.mark.parametrize("error", [duckdb.IOException("no room"), MemoryError("no room")])
+def test_where_duckdb_does_not_begin_there_is_a_sentence(run, monkeypatch, error):
+    def connect():
+        raise error
+
+    monkeypatch.setattr(duckdb, "connect", connect)
+    ran = run("sql", "select 1")
+    assert (ran.code, ran.out, ran.err) == (1, "", "respool: no room\n")

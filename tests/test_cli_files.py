@@ -1,9 +1,13 @@
 """Files of `sql` and `export`: their names say what is in them, and they are there whole or not at all."""
 
+import errno
+import gc
 import io
 import json
+import os
 import shlex
 import sys
+from contextlib import contextmanager
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -11,7 +15,7 @@ import pytest
 
 import commands
 import states
-from respool._cli import app
+from respool._cli import app, export, sql, standard
 
 
 @pytest.fixture
@@ -79,6 +83,31 @@ def test_a_query_that_fails_leaves_what_was_there(run, trips, out):
     assert file.read_text() == "as it was"
 
 
+READ = {
+    "parquet": lambda data: pq.read_table(io.BytesIO(data)),
+    "arrow": lambda data: pa.ipc.open_stream(data).read_all(),
+    "json": json.loads,
+}
+
+
+@pytest.mark.parametrize("chosen", READ)
+@pytest.mark.parametrize(("error", "code"), [(KeyboardInterrupt, 130), (OSError("late"), 1)])
+def test_what_a_pipe_got_before_an_error_is_no_whole(chosen, error, code, capfdbinary, monkeypatch):
+    def batches():
+        yield pa.record_batch({"n": range(10_000)})
+        raise error
+
+    rows = pa.RecordBatchReader.from_batches(pa.schema({"n": pa.int64()}), batches())
+    monkeypatch.setattr(sql, "_rows", lambda *_: rows)
+    monkeypatch.setattr(standard, "drop_output", lambda: None)
+    assert app.run(["sql", "from somewhere", "--format", chosen]) == code
+    gc.collect()
+    out, err = capfdbinary.readouterr()
+    assert (len(out) > 10_000, err.count(b"\n")) == (True, 1)
+    with pytest.raises((ValueError, OSError)):
+        READ[chosen](out)
+
+
 def test_the_name_of_a_file_decides_what_is_in_it(run, trips, out):
     query = "select id from trips order by id limit 2"
     for name, *options in (
@@ -110,6 +139,42 @@ def test_a_file_that_is_there_is_replaced_by_force_alone(run, trips, out):
     assert file.read_text() == "as it was"
     assert run("sql", "select 1 as a", "-o", file, "--force").code == 0
     assert file.read_text() == '"a"\n1\n'
+
+
+@pytest.mark.parametrize("has_links", [True, False])
+def test_a_file_that_comes_meanwhile_is_replaced_by_force_alone(
+    run, trips, out, monkeypatch, has_links
+):
+    def no_links(*_):
+        raise PermissionError(errno.EPERM, "Operation not permitted")
+
+    @contextmanager
+    def progress(*_):
+        yield lambda _: theirs.write_text("theirs")
+
+    def rows(*_):
+        theirs.write_text("theirs")
+        return pa.table({"a": [1]}).to_reader()
+
+    monkeypatch.setattr(export, "progress", progress)
+    monkeypatch.setattr(sql, "_rows", rows)
+    if not has_links:
+        monkeypatch.setattr(os, "link", no_links)
+    for name, *words in (
+        ("a.parquet", "export", "trips"),
+        ("a.arrow", "export", "trips"),
+        ("a.csv", "sql", "select 1 as a", "-o"),
+    ):
+        theirs = out / name
+        ran = run(*words, theirs)
+        assert (ran.code, "--force replaces it" in ran.err) == (2, True), ran.err
+        assert theirs.read_text() == "theirs"
+        theirs.unlink()
+        assert run(*words, theirs, "--force").code == 0
+        assert theirs.read_bytes() != b"theirs"
+        mine, theirs = out / f"mine-{name}", out / "elsewhere"
+        assert run(*words, mine).code == 0
+    assert len(list(out.iterdir())) == 7
 
 
 def test_what_says_no_format_is_asked_for_one(run, trips, out):
@@ -171,3 +236,11 @@ def test_export_is_what_the_methods_write(run, trips, log_dir, out):
     for given, wanted in {"none": "UNCOMPRESSED", "lz4": "LZ4", "zstd": "ZSTD"}.items():
         assert run("export", "trips", out / "c.parquet", "-c", given, "--force").code == 0
         assert codec() == wanted
+
+
+def test_what_takes_bytes_has_no_size(run, trips):
+    ran = run("export", "trips", "/dev/null", "-f", "parquet")
+    assert (ran.code, ran.err) == (0, "1,000 rows: /dev/null\n")
+    assert run("export", "trips", "/dev/null", "-f", "arrow", "--json").json["bytes"] is None
+    ran = run("sql", "from trips", "trips", "-f", "csv", "-o", "/dev/null")
+    assert (ran.code, ran.err) == (0, "1,000 rows: /dev/null\n")

@@ -1,14 +1,20 @@
 """`respool rm` and `respool prune`: what goes, what stays, and who is asked."""
 
+import errno
+import json
 import os
+import re
+import shutil
 import time
 
+import click
 import pyarrow as pa
 import pytest
 
 import commands
 import respool
 import states
+from respool._cli import asking, rm
 
 
 @pytest.fixture
@@ -51,6 +57,48 @@ def test_rm_of_what_is_not_there_removes_nothing(run, log_dir):
     states.complete(log_dir, "a")
     ran = run("rm", "a", "nobody")
     assert (ran.code, ran.out, names(log_dir)) == (3, "", ["a"])
+
+
+def test_rm_goes_on_behind_what_can_not_be_removed(run, log_dir, monkeypatch):
+    for name in ("a", "b", "c"):
+        states.complete(log_dir, name)
+    remove = respool.rm
+
+    def rm(name, directory):
+        if name != "b":
+            return remove(name, directory)
+        raise PermissionError(errno.EACCES, "not yours", str(log_dir / name))
+
+    monkeypatch.setattr(respool, "rm", rm)
+    ran = run("rm", "a", "b", "c")
+    assert (ran.code, names(log_dir)) == (1, ["b"])
+    assert f"b stays: {log_dir / 'b'}: not yours" in ran.err
+    states.complete(log_dir, "d")
+    ran = run("rm", "b", "d", "--json")
+    assert (ran.code, [one["removed"] for one in ran.json]) == (1, [False, True])
+    assert "not yours" in ran.json[0]["error"]
+    assert (ran.err, names(log_dir)) == ("", ["b"])
+
+
+def test_rm_of_one_that_is_named_twice_removes_it_once(run, log_dir):
+    states.complete(log_dir, "a")
+    path = kept(log_dir / "log")
+    ran = run("rm", "a", path, "a", f"{log_dir}/./log")
+    assert (ran.code, ran.out.count("remove "), ran.err) == (0, 2, "")
+    assert (names(log_dir), path.exists()) == ([], False)
+
+
+def test_rm_of_what_somebody_else_removes_meanwhile_is_done(run, log_dir, monkeypatch):
+    path = kept(log_dir / "log")
+    states.complete(log_dir, "a")
+
+    def asked(**_):
+        respool.rm("a", log_dir)
+        shutil.rmtree(path)
+        return True
+
+    monkeypatch.setattr(rm, "is_wanted", asked)
+    assert run("rm", "a", path).code == 0
 
 
 def test_rm_of_what_somebody_reads(run, log_dir):
@@ -130,6 +178,42 @@ def test_a_span_without_a_unit_removes_nothing(run, log_dir, span):
     ran = run("prune", "--older-than", span, "--yes")
     assert (ran.code, ran.out, names(log_dir)) == (2, "", ["old"])
     assert f"{span} of what? Write the unit: {span}d, {span}h, {span}min" in ran.err
+
+
+@pytest.mark.parametrize(
+    ("bound", "asked", "left"),
+    [("--max-bytes=80000", ["a"], ["a", "b", "c"]), ("--older-than=60d", ["a", "b"], ["a", "c"])],
+)
+def test_no_more_is_pruned_than_was_asked_for(run, log_dir, monkeypatch, bound, asked, left):
+    for name, days in {"a": 90, "b": 80, "c": 10}.items():
+        states.complete(log_dir, name)
+        aged(log_dir, name, days)
+    opened = []
+
+    def yes(*_, **__):
+        opened.append(respool.open(states.log_of(log_dir, "a")))
+        aged(log_dir, "c", 99)
+        return True
+
+    monkeypatch.setattr(asking, "is_terminal", lambda _: True)
+    monkeypatch.setattr(click, "confirm", yes)
+    ran = run("prune", bound)
+    opened.pop().close()
+    assert re.findall(r"^remove (\w+)", ran.out, re.MULTILINE) == asked
+    assert (ran.code, names(log_dir)) == (0, left)
+
+
+@pytest.mark.parametrize("words", [["prune", "--older-than=30d"], ["rm", "old"]])
+def test_who_asks_for_json_is_shown_what_is_asked_about(log_dir, words):
+    states.complete(log_dir, "old")
+    aged(log_dir, "old", 40)
+    env = {"RESPOOL_CACHE_DIR": str(log_dir)}
+    ran = commands.on_terminal(*words, "--json", typed=b"n\n", **env)
+    assert (ran.code, names(log_dir)) == (0, ["old"])
+    before, _, after = ran.out.partition("Remove? [y/N]: ")
+    assert "remove old: " in before
+    told = json.loads(after.lstrip("n\r\n"))
+    assert not (told["removed"] if words[0] == "prune" else told[0]["removed"])
 
 
 def test_a_terminal_is_asked_and_nobody_else(run, log_dir):

@@ -19,6 +19,7 @@ import processes
 import respool
 import states
 from folders import file_system
+from respool._cli import logs, reading
 from sources import Source
 
 STATES = ("complete", "growing", "abandoned", "failed", "damaged")
@@ -238,6 +239,31 @@ def test_a_part_is_never_taken_for_the_whole_where_its_writer_dies(run, log_dir)
     assert "--partial reads what there is" in ran.err
 
 
+@pytest.mark.parametrize("query", ["select count(n) from complete", "from complete"])
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (respool.exceptions.IncompleteStreamError("cut"), 5),
+        (TimeoutError("too long"), 5),
+        (respool.exceptions.CorruptLogError("bits"), 4),
+        (OSError("the wire broke"), 1),
+    ],
+)
+def test_what_ends_a_stream_in_a_query_decides_the_code(run, monkeypatch, query, error, code):
+    def source():
+        yield pa.record_batch({"n": [1]})
+        raise error
+
+    def opened(target, **_):
+        cache = respool.cache(source(), schema=pa.schema({"n": pa.int64()}))
+        return reading.Reading(logs.look(target.path), cache)
+
+    monkeypatch.setattr(reading, "opened", opened)
+    ran = run("sql", query, "complete", "-f", "csv")
+    assert (ran.code, f"respool: {error}" in ran.err) == (code, True)
+    assert ("--partial reads what there is" in ran.err) == (code == 5)
+
+
 def test_what_stands_in_for_a_name_is_read_and_that_is_said(run, log_dir):
     states.complete(log_dir, "trips")
     with respool.named("trips", lambda: Source(9).reader(), directory=log_dir, key="other") as new:
@@ -316,3 +342,19 @@ def test_json_of_ls_and_info_tell_how_long_a_name_lives(run, log_dir, monkeypatc
         assert [one["ttl_seconds"] for one in told] == [ttl] * 3
         assert len({one["expires"] for one in told}) == 1
         assert (told[0]["expires"] is None) == (ttl is None)
+
+
+def test_what_to_type_next_is_one_word_to_the_shell(run, log_dir):
+    root = log_dir / "my names"
+    states.abandoned(root.mkdir() or root, "left")
+    path = root / "my log"
+    with respool.cache(Source(9).reader(), path=path) as cache:
+        next(cache.reader())
+    for words, step in (
+        (["info", path], f"respool rm '{path}' removes it."),
+        (["info", "left", "-d", root], f"respool rm left --directory '{root}' removes it."),
+        (["ls", root], f"respool info left --directory '{root}'"),
+        (["head", root], f"respool ls '{root}' lists what is in it"),
+    ):
+        ran = run(*words)
+        assert step in together(ran.out + ran.err), words

@@ -280,6 +280,30 @@ def test_who_is_told_is_there_for_as_long_as_a_stream_in_c():
     assert kinds(told)[-1] == ("end", 3)
 
 
+@pytest.mark.parametrize("options", [{}, {"prefetch": "2 batches"}])
+def test_a_cycle_through_it_is_there_for_as_long_as_a_stream_in_c(options):
+    told = []
+
+    class Listener:
+        def note(self, event):
+            assert self.cache.num_columns == 2
+            told.append(event)
+
+    listener = Listener()
+    listener.cache = respool.cache(Source(3), schema=SCHEMA, on_event=listener.note, **options)
+    stream = pa.RecordBatchReader.from_stream(listener.cache)
+    gone = weakref.ref(listener)
+    del listener
+    gc.collect()
+    assert stream.read_next_batch().num_rows == 100
+    gc.collect()
+    assert stream.read_all().num_rows == 200
+    assert kinds(told)[-1] == ("end", 3)
+    del stream
+    gc.collect()
+    assert gone() is None
+
+
 CHILDREN = """
 import atexit, os, signal, sys, threading, time
 import respool

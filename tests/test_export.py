@@ -1,6 +1,7 @@
 """Views as files: everything that they show, whole or not at all."""
 
 import errno
+import gc
 import os
 import signal
 import socket
@@ -162,6 +163,25 @@ def test_a_fifo_is_written_to_and_not_replaced(path):
         copy.unlink()
         assert stat.S_ISFIFO(path.stat().st_mode)
         assert sorted(path.parent.iterdir()) == sorted([path, link])
+
+
+def test_what_a_fifo_got_of_a_source_that_fails_is_no_whole(path):
+    def source():
+        yield from [pa.record_batch({"n": range(8192)})] * 3
+        raise OSError("the wire broke")
+
+    os.mkfifo(path)
+    received = []
+    thread = bytes_out_of(path, received)
+    with pytest.raises(OSError, match="the wire broke"):
+        write(respool.cache(source(), schema=pa.schema({"n": pa.int64()})), path)
+    gc.collect()
+    thread.join(10)
+    copy = path.with_name(f"copy{path.suffix}")
+    copy.write_bytes(received.pop())
+    assert path.suffix == ".parquet" or copy.stat().st_size > 3 * 65536
+    with pytest.raises((ValueError, OSError)):
+        read(copy)
 
 
 def test_a_descriptor_is_written_to(tmp_path):

@@ -142,6 +142,33 @@ def test_without_engines_their_modules_are_missing_attributes_that_name_the_extr
     assert torch.endswith("pip install 'respool[torch]'")
 
 
+WITHOUT_EXTRA = """
+import importlib, sys
+for name in sys.argv[1:]:
+    sys.modules[name] = None
+    try:
+        importlib.import_module(f"respool.{name}")
+    except ModuleNotFoundError as error:
+        assert error.name.partition(".")[0] == name
+        print(error)
+"""
+
+
+def test_an_engine_that_is_not_there_is_told_with_what_to_install():
+    engines = ("duckdb", "polars", "torch", "grain", "ray", "daft")
+    said = processes.run(WITHOUT_EXTRA, *engines).strip().splitlines()
+    for name, line in zip(engines, said, strict=True):
+        assert line.startswith(f"respool.{name} needs "), line
+        assert line.endswith(f"pip install 'respool[{name}]'")
+
+
+def test_what_is_missing_in_an_engine_is_told_as_it_is(tmp_path):
+    (tmp_path / "torch.py").write_text("import nowhere")
+    code = "import sys; sys.path.insert(0, sys.argv[1]); import respool.torch"
+    with processes.start(code, tmp_path) as child:
+        assert child.communicate(timeout=50)[1].endswith("No module named 'nowhere'\n")
+
+
 STUB = Path(respool.__file__).with_name("_native.pyi")
 
 

@@ -1,5 +1,6 @@
 """What an ingest says of itself while it runs."""
 
+import errno
 import io
 import re
 import sys
@@ -186,6 +187,33 @@ def test_a_terminal_has_a_bar():
 def test_a_program_without_standard_error_goes_on(monkeypatch):
     monkeypatch.setattr(sys, "stderr", None)
     assert respool.cache(Source(3), schema=SCHEMA).ingest_all(progress=True) == 3
+
+
+class Broken(Terminal):
+    """A terminal that is gone."""
+
+    def write(self, text):
+        raise BrokenPipeError(errno.EPIPE, "Broken pipe")
+
+
+@pytest.mark.parametrize("has_tqdm", [True, False])
+@pytest.mark.parametrize("use", ["ingest_all", "to_ipc"])
+def test_who_can_not_be_shown_anything_gets_the_rows_or_the_error(
+    tmp_path, monkeypatch, has_tqdm, use
+):
+    if not has_tqdm:
+        monkeypatch.setitem(sys.modules, "tqdm.auto", None)
+    ways = [] if use == "ingest_all" else [tmp_path / "x.arrow"]
+    ends = []
+    monkeypatch.setattr(sys, "unraisablehook", ends.append)
+    with redirect_stderr(Broken()):
+        for fail_at in (None, 2):
+            cache = respool.cache(Source(3, pause=0.05, fail_at=fail_at), schema=SCHEMA)
+            try:
+                ends.append(getattr(cache, use)(*ways, progress=True))
+            except BaseException as error:
+                ends.append(type(error))
+    assert ends == [3 if use == "ingest_all" else 300, SourceBrokeError]
 
 
 @pytest.mark.usefixtures("without_tqdm")

@@ -51,6 +51,16 @@ def test_a_kept_log_is_told_by_its_path(log_dir):
         assert f"in {log_dir}/n/orders/" in repr(cache)
 
 
+@pytest.mark.parametrize("letter", ["\u202e", "\u2066", "\u200b", "\xad"])
+def test_what_nobody_sees_in_a_path_is_told(log_dir, letter):
+    seen = log_dir / "caf\u00e9 cafe\u0301 \u6f22 it's"
+    for path, is_coded in ((log_dir / f"a{letter}b", True), (seen, False)):
+        with respool.cache(Source(1), schema=SCHEMA, path=path) as cache:
+            cache.ingest_all()
+            assert (letter in repr(cache), "\\u{" in repr(cache)) == (False, is_coded)
+            assert is_coded or f", in {path}>" in repr(cache)
+
+
 def test_a_part_of_what_is_not_at_its_end_is_not_called_complete():
     cache = respool.cache(Source(3), schema=SCHEMA)
     cache.batch(0)

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING
 
 from respool import exceptions
 from respool._epochs import epochs
+from respool._extras import ENGINES, said
 from respool._named.fill import named
 from respool._named.listing import NamedCache, ls
 from respool._named.prune import prune, rm
@@ -69,16 +70,7 @@ __all__ = [
     "rm",
 ]
 
-_ENGINES = {
-    "daft": "Daft",
-    "duckdb": "DuckDB",
-    "grain": "Grain",
-    "polars": "Polars",
-    "ray": "Ray Data",
-    "torch": "PyTorch",
-}
-
-_LATER = frozenset({*_ENGINES, "flight", "typing"})
+_LATER = frozenset({*ENGINES, "flight", "typing"})
 """Modules that are imported when somebody asks for them: no engine is loaded for nothing."""
 
 
@@ -93,12 +85,9 @@ if not TYPE_CHECKING:
             if name == "typing":
                 raise
             # What asks for every attribute, such as `help`, goes on without this one.
-            if name not in _ENGINES:
+            if name not in ENGINES or str(error).startswith("respool."):
                 raise AttributeError(str(error)) from error
-            raise AttributeError(
-                f"respool.{name} needs {_ENGINES[name]}, which can't be imported ({error}): "
-                f"pip install 'respool[{name}]'"
-            ) from error
+            raise AttributeError(said(name, error)) from error
 
 
 def __dir__() -> list[str]:

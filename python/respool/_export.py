@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-import errno
-import os
-import secrets
-import stat
-from contextlib import contextmanager, suppress
-from io import BufferedWriter, FileIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from respool._named import layout
+from respool._pipes import closing
 from respool._progress import Progress, begin
+from respool._whole import whole
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-
-    from typing_extensions import Buffer
+    from contextlib import AbstractContextManager
 
     from respool._native import StreamCacheView
 
@@ -38,13 +32,26 @@ def to_ipc(
     progress: bool | Callable[[int, int], object] = False,
 ) -> int:
     """Write an Arrow IPC file, and return the number of rows; see ``StreamCacheView.to_ipc``."""
+    is_stream = Path(path).suffix == ".arrows"
+    return ipc(view, whole(path), compression, progress, is_stream=is_stream)
+
+
+def ipc(
+    view: StreamCacheView,
+    opened: AbstractContextManager[pa.NativeFile],
+    compression: Literal["lz4", "zstd"] | None,
+    progress: bool | Callable[[int, int], object],
+    *,
+    is_stream: bool,
+) -> int:
+    """Write Arrow IPC to what opens when everything asked for makes sense, and return the number of rows."""
     if compression not in _CODECS:
         raise ValueError(f'compression is "lz4", "zstd" or None, not {compression!r}')
     options = pa.ipc.IpcWriteOptions(compression=compression)
-    is_stream = Path(path).suffix == ".arrows"
     new = pa.ipc.new_stream if is_stream else pa.ipc.new_file
-    with begin(progress, _rows(view)) as told, _whole(path) as file:
-        with new(file, view.schema, options=options) as writer:
+    with begin(progress, _rows(view)) as told, opened as file:
+        writer = new(file, view.schema, options=options)
+        with closing(writer, file):
             for batch in view.reader():
                 try:
                     writer.write_batch(batch)
@@ -70,14 +77,26 @@ def to_parquet(
     **options: Any,  # noqa: ANN401 - pyarrow's
 ) -> int:
     """Write a Parquet file, and return the number of rows; see ``StreamCacheView.to_parquet``."""
+    return parquet(view, whole(path), progress, row_group_size, options)
+
+
+def parquet(
+    view: StreamCacheView,
+    opened: AbstractContextManager[pa.NativeFile],
+    progress: bool | Callable[[int, int], object],
+    row_group_size: int,
+    options: dict[str, Any],
+) -> int:
+    """Write Parquet to what opens when everything asked for makes sense, and return the number of rows."""
     if row_group_size < 1:
         raise ValueError(f"row_group_size is at least 1, not {row_group_size}")
     if view.num_columns == 0:
         raise ValueError(
             "a Parquet file can't hold rows without columns: select one, or use to_ipc"
         )
-    with begin(progress, _rows(view)) as told, _whole(path) as file:
-        with _parquet_writer(file, view.schema, options) as writer:
+    with begin(progress, _rows(view)) as told, opened as file:
+        writer = _parquet_writer(file, view.schema, options)
+        with closing(writer, file):
             for group in _groups(view, row_group_size, told, file):
                 writer.write_table(group, row_group_size)
         told.end(file.tell())
@@ -124,162 +143,3 @@ def _groups(
         told.add(batch.num_rows, file.tell())
     if group:
         yield pa.Table.from_batches(group)
-
-
-@contextmanager
-def _whole(path: str) -> Iterator[pa.NativeFile]:
-    """Open a file to write that takes its name when everything in it is on the disk, or never.
-
-    What has the name meanwhile stays as it is, and stays for good if the block raises anything. What is no
-    file but takes bytes is written to.
-    """
-    if _takes_bytes(path):
-        # Without a way through its real path: that of a descriptor in /proc is none.
-        with _unflushed_on_errors(BufferedWriter(_Output(path, "wb", path))) as file:
-            yield pa.PythonFile(file, mode="w")
-        return
-    # As writing to a link would: what it leads to is replaced, and not the link.
-    target = Path(os.path.realpath(path))
-    _refuse_log(target)
-    part = target.with_name(f".respool-{secrets.token_hex(8)}.part")
-    # Opened first: where it can't be read, nothing is replaced.
-    with _names(target.parent, path) as sync_names:
-        try:
-            with _unflushed_on_errors(_created(part, target)) as file:
-                yield pa.PythonFile(file, mode="w")
-                file.flush()
-                with _explained(path):
-                    os.fsync(file.fileno())
-            with _explained(path):
-                part.replace(target)
-        except BaseException:
-            with suppress(OSError):
-                part.unlink(missing_ok=True)
-            raise
-        sync_names()
-
-
-@contextmanager
-def _unflushed_on_errors(file: BufferedWriter) -> Iterator[BufferedWriter]:
-    """Close the file at the end; after an error what is in its buffer goes, or its own error would hide that one."""
-    with file:
-        try:
-            yield file
-        except BaseException:
-            file.raw.close()
-            raise
-
-
-def _takes_bytes(path: str) -> bool:
-    """Tell whether there is a FIFO or a character device; False if there is a file, or nothing.
-
-    Raises
-    ------
-    OSError
-        If there is anything else, which must be neither replaced nor written to.
-    """
-    try:
-        mode = Path(path).stat().st_mode
-    except FileNotFoundError:
-        return False
-    if stat.S_ISDIR(mode):
-        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)
-    if stat.S_ISFIFO(mode) or stat.S_ISCHR(mode):
-        return True
-    if stat.S_ISREG(mode):
-        return False
-    kind = "a socket" if stat.S_ISSOCK(mode) else "a block device"
-    raise OSError(
-        errno.EINVAL,
-        f"only files, FIFOs and character devices are written to, and this is {kind}",
-        path,
-    )
-
-
-def _refuse_log(path: Path) -> None:
-    if layout.is_log(path.parent):
-        raise ValueError(
-            f"{path} is in the directory of a kept log, where it would replace a file of the log or be taken "
-            "for one: write it elsewhere"
-        )
-
-
-class _Output(FileIO):
-    """A file whose errors say what could not be done, and to which file, and are none of a source."""
-
-    def __init__(
-        self, file: str, mode: str, path: str, opener: Callable[[str, int], int] | None = None
-    ) -> None:
-        with _explained(path):
-            super().__init__(file, mode, opener=opener)
-        self._path = path
-
-    def write(self, content: Buffer, /) -> int:
-        with _explained(self._path):
-            return super().write(content)
-
-
-@contextmanager
-def _explained(path: str) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise OSError(error.errno, f"cannot write: {error.strerror}", path) from None
-
-
-def _created(part: Path, path: Path) -> BufferedWriter:
-    # With the rights that a new file gets here, or that the file had which it replaces: not the private ones of a
-    # temporary file.
-    rights, are_ours = _rights(path)
-
-    def opener(name: str, flags: int) -> int:
-        return os.open(name, flags, rights)
-
-    file = _Output(str(part), "xb", str(path), opener)
-    if are_ours:
-        with _explained(str(path)):
-            os.fchmod(file.fileno(), rights & _of_group(file.fileno(), path))
-    return BufferedWriter(file)
-
-
-def _of_group(file: int, path: Path) -> int:
-    """Give a file the group of the one it replaces; return which rights may stay, which are none of another group."""
-    group = path.stat().st_gid
-    if os.fstat(file).st_gid != group:
-        try:
-            os.fchown(file, -1, group)
-        except OSError:
-            return 0o707
-    return 0o777
-
-
-def _rights(path: Path) -> tuple[int, bool]:
-    """Return the rights of a file, or those to ask for, and whether they are ours to keep as they are.
-
-    Of somebody else's file no more are asked for than it had, and no more than the umask leaves.
-    """
-    try:
-        there = path.stat()
-    except FileNotFoundError:
-        return 0o666, False
-    are_ours = hasattr(os, "geteuid") and there.st_uid == os.geteuid()
-    return there.st_mode & (0o777 if are_ours else 0o666), are_ours
-
-
-@contextmanager
-def _names(directory: Path, path: str) -> Iterator[Callable[[], None]]:
-    """Give what makes durable which file has which name in a directory."""
-    if not hasattr(os, "O_DIRECTORY"):  # nor can a directory be opened there
-        yield lambda: None
-        return
-    with _explained(path):
-        handle = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
-
-    def sync() -> None:
-        with _explained(path):
-            os.fsync(handle)
-
-    try:
-        yield sync
-    finally:
-        os.close(handle)

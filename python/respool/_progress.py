@@ -4,6 +4,7 @@ import sys
 import time
 import warnings
 from collections.abc import Callable
+from contextlib import suppress
 from types import TracebackType
 from typing import Any, Self
 
@@ -11,6 +12,10 @@ _BETWEEN_LINES = 0.1
 """Seconds, on a terminal; what is no terminal keeps every line, and gets one now and then."""
 
 _BETWEEN_KEPT_LINES = 10.0
+
+_UNSHOWN = (OSError, ValueError)
+"""What a terminal that is gone, or a file that is closed, makes of what is shown: no end of what is read or written,
+and nothing to hide the error that is."""
 
 
 def begin(
@@ -167,8 +172,9 @@ class Line(Progress):
             return
         # What a shorter line leaves of the one before is written over.
         begin = "\r\x1b[K" if self._is_terminal else ""
-        sys.stderr.write(f"{begin}{text}{end}")
-        sys.stderr.flush()
+        with suppress(*_UNSHOWN):
+            sys.stderr.write(f"{begin}{text}{end}")
+            sys.stderr.flush()
 
 
 class Bar(Progress):
@@ -180,17 +186,20 @@ class Bar(Progress):
 
     def _show(self, size: int) -> None:
         text = f"{_count(self.batches, 'batch', 'batches')}, {shown(size)}{self._rate(size)}"
-        self._bar.set_postfix_str(text, refresh=False)
-        self._bar.update(self.rows - self._bar.n)
+        with suppress(*_UNSHOWN):
+            self._bar.set_postfix_str(text, refresh=False)
+            self._bar.update(self.rows - self._bar.n)
 
     def end(self, size: int) -> None:
         """Show the last figures, which tqdm may have left out."""
         self._show(size)
-        self._bar.refresh()
+        with suppress(*_UNSHOWN):
+            self._bar.refresh()
 
     def stop(self) -> None:
         """Leave the bar as it is."""
-        self._bar.close()
+        with suppress(*_UNSHOWN):
+            self._bar.close()
 
 
 def _is_terminal() -> bool:
@@ -213,7 +222,9 @@ def _bar(rows: int | None) -> Any:  # noqa: ANN401 - an extra that may be missin
             from tqdm.auto import tqdm  # noqa: PLC0415
         except ImportError:
             return None
-        return tqdm(total=rows, desc="respool", unit=" rows", unit_scale=True)
+        with suppress(*_UNSHOWN):
+            return tqdm(total=rows, desc="respool", unit=" rows", unit_scale=True)
+        return None
 
 
 def _count(number: int, one: str, many: str) -> str:

@@ -10,8 +10,14 @@ import os
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
-from daft.io.source import DataSource, DataSourceTask
-from daft.recordbatch import RecordBatch
+
+from respool._extras import missing
+
+try:
+    from daft.io.source import DataSource, DataSourceTask
+    from daft.recordbatch import RecordBatch
+except ImportError as error:
+    raise missing("daft", error) from None
 
 from respool._filters import predicate
 from respool._numbers import from_on

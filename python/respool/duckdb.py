@@ -22,7 +22,12 @@ import secrets
 import warnings
 from typing import Any
 
-import duckdb
+from respool._extras import missing
+
+try:
+    import duckdb
+except ImportError as error:
+    raise missing("duckdb", error) from None
 
 import respool
 from respool import StreamCache, StreamCacheView

@@ -23,8 +23,13 @@ import operator
 import os
 from typing import TYPE_CHECKING, Any, SupportsIndex
 
+from respool._extras import missing
+
 # Nothing of it is used here; who has none should hear of it now, and not in the middle of a pipeline.
-import grain  # noqa: F401
+try:
+    import grain  # noqa: F401
+except ImportError as error:
+    raise missing("grain", error) from None
 
 import respool
 from respool._columns import Columns

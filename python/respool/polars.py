@@ -9,7 +9,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import polars as pl
+from respool._extras import missing
+
+try:
+    import polars as pl
+except ImportError as error:
+    raise missing("polars", error) from None
 
 from respool._native import cache
 from respool._polars.io_source import io_source

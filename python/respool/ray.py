@@ -11,8 +11,14 @@ import inspect
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
-import ray
-import ray.data
+
+from respool._extras import missing
+
+try:
+    import ray
+    import ray.data
+except ImportError as error:
+    raise missing("ray", error) from None
 
 from respool import _native
 from respool._numbers import from_on

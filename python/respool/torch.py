@@ -23,8 +23,14 @@ import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
-import torch
-from torch.utils.data import IterableDataset
+from respool._extras import missing
+
+try:
+    import numpy  # noqa: F401, ICN001 - what makes tensors needs it, and says nothing of the extra
+    import torch
+    from torch.utils.data import IterableDataset
+except ImportError as error:
+    raise missing("torch", error) from None
 
 import respool
 from respool._columns import Columns

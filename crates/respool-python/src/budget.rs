@@ -44,7 +44,8 @@ use crate::view::PyView;
 /// ValueError
 ///     If a size can't be read.
 /// OSError
-///     If the directory is missing, or there is none for a log.
+///     If there is no directory for a log. One that is named and missing is an error of the first cache that is to
+///     have its log there: kept logs may lie elsewhere.
 ///
 /// Examples
 /// --------

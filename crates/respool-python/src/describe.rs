@@ -119,13 +119,16 @@ pub(crate) fn describe(view: &View) -> String {
     )
 }
 
-/// A path in one line, whatever is in it.
+/// A path in one line, whatever is in it; with codes where something in it is not seen, or turns around what is.
 fn spelled_path(path: &Path) -> String {
     let text = path.to_string_lossy();
-    if text.chars().any(char::is_control) {
-        format!("{text:?}")
-    } else {
+    let is_plain = |letter| matches!(letter, '"' | '\'' | '\\');
+    // Accents behind their letters are seen, which `char::escape_debug` would not tell.
+    let unseen = text.replace(is_plain, "");
+    if unseen.escape_debug().eq(unseen.chars()) {
         text.into_owned()
+    } else {
+        format!("{text:?}")
     }
 }
 

@@ -394,6 +394,12 @@ impl PyView {
     ///     If names differ or no such cast exists. A value that the new type can't hold is an error
     ///     when its batch is read, never a NULL.
     ///
+    /// Notes
+    /// -----
+    /// A timestamp without a zone is local time of the zone that it gets: noon becomes 11:00 UTC in a winter of
+    /// ``Europe/Zurich``, where pyarrow's ``cast`` takes it for UTC. One that loses its zone, or gets another,
+    /// stays the same moment; without a zone it is UTC then. A date, a time of day or a text of it is that of its zone.
+    ///
     /// Examples
     /// --------
     /// >>> import pyarrow as pa, respool

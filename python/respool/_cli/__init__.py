@@ -6,15 +6,38 @@ do next, `causes` what an error says. `checks` reads everything of a log for `ve
 and `sql`. Whatever is printed goes through `terminal`, and there through `escaped`.
 """
 
+import signal
 import sys
+
+from respool._cli.interrupts import Pressed
+from respool._cli.standard import stand_in
 
 _MISSING = (
     "respool: the command needs {name}, which can't be imported: pip install 'respool[cli]'\n"
 )
 
+_INTERRUPTED = 130
+"""As in `endings`, which may not be loaded yet."""
+
 
 def main() -> None:
     """Run the command with the arguments of the process, and end the process."""
+    stand_in()
+    before = signal.getsignal(signal.SIGINT)
+    if before is signal.default_int_handler:
+        signal.signal(signal.SIGINT, Pressed())
+    try:
+        code = _code()
+    except KeyboardInterrupt:
+        # Before it began, or while it said that it was interrupted.
+        code = _INTERRUPTED
+    # Pressed again while Python ends, it would be told once more, with a traceback.
+    is_over = code == _INTERRUPTED or before is None
+    signal.signal(signal.SIGINT, signal.SIG_IGN if is_over else before)
+    sys.exit(code)
+
+
+def _code() -> int:
     try:
         # An extra: the package is used without.
         from respool._cli.app import run  # noqa: PLC0415
@@ -23,5 +46,5 @@ def main() -> None:
         if name not in {"click", "rich"}:
             raise
         sys.stderr.write(_MISSING.format(name=name))
-        sys.exit(1)
-    sys.exit(run(sys.argv[1:]))
+        return 1
+    return run(sys.argv[1:])

@@ -2,23 +2,34 @@
 
 import importlib
 import importlib.util
-import os
+import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import click
 
 from respool import __version__
-from respool._cli import shown
+from respool._cli import shown, standard
 from respool._cli.causes import why
 from respool._cli.endings import Ending, Exit
+from respool._cli.interrupts import Terminated
 from respool._cli.terminal import note
 from respool.exceptions import CorruptLogError, IncompleteStreamError, RespoolError
 
 _COMMANDS = ("ls", "info", "head", "sql", "verify", "export", "rm", "prune", "completion")
 
 
-_EXPECTED = (RespoolError, OSError, ValueError, TypeError, RuntimeError, NotImplementedError)
+_EXPECTED = (
+    RespoolError,
+    OSError,
+    MemoryError,
+    ValueError,
+    TypeError,
+    RuntimeError,
+    NotImplementedError,
+)
 """Errors whose text is for people; of all others the traceback is."""
 
 
@@ -35,19 +46,30 @@ class _Commands(click.Group):
         assert isinstance(command, click.Command)  # noqa: S101
         return command
 
+    def make_context(self, *arguments: Any, **options: Any) -> click.Context:  # noqa: ANN401 - click's
+        # Where help is asked for it is printed here.
+        with _endings():
+            return super().make_context(*arguments, **options)
+
     def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401 - click's
-        # Here, because click would end the process for some of these.
-        try:
+        with _endings():
             code = super().invoke(ctx)
-            sys.stdout.flush()
-        except BrokenPipeError:
-            raise Ending(Exit.PIPE_CLOSED, "") from None
-        except KeyboardInterrupt:
-            raise Ending(Exit.INTERRUPTED, "interrupted") from None
-        except IncompleteStreamError as error:
-            # Being an EOFError, it would be taken for the end of what somebody types.
-            raise _translated(error) from error
-        return code
+            standard.flush()
+            return code
+
+
+@contextmanager
+def _endings() -> Iterator[None]:
+    """Make endings of errors of which click would end the process for some."""
+    try:
+        yield
+    except BrokenPipeError:
+        raise Ending(Exit.PIPE_CLOSED, "") from None
+    except KeyboardInterrupt:
+        raise Ending(Exit.INTERRUPTED, "interrupted") from None
+    except IncompleteStreamError as error:
+        # Being an EOFError, it would be taken for the end of what somebody types.
+        raise _translated(error) from error
 
 
 def _has_flight() -> bool:
@@ -83,26 +105,38 @@ def run(arguments: list[str]) -> int:
     is_json = "--json" in arguments
     try:
         code = app.main(arguments, prog_name="respool", standalone_mode=False)
-    except Ending as ending:
-        code = _ended(ending, is_json=is_json)
-    except click.Abort:
-        code = _ended(Ending(Exit.INTERRUPTED, "interrupted"), is_json=is_json)
+    except Terminated as terminated:
+        # As without us, but for what was tidied up.
+        signal.signal(terminated.number, signal.SIG_DFL)
+        signal.raise_signal(terminated.number)
+        code = 128 + terminated.number
     except click.exceptions.NoArgsIsHelpError as error:
-        sys.stderr.write(f"{error.format_message()}\n")
+        with standard.telling():
+            sys.stderr.write(f"{error.format_message()}\n")
         code = int(Exit.USAGE)
-    except click.UsageError as error:
+    except Exception as error:
+        if (ending := _ending(error)) is None:
+            raise
+        code = _ended(ending, is_json=is_json)
+    return int(code or 0)
+
+
+def _ending(error: Exception) -> Ending | None:
+    """Return how the command ends for an error; None if a traceback is what tells most."""
+    if isinstance(error, Ending):
+        return error
+    if isinstance(error, click.Abort):
+        return Ending(Exit.INTERRUPTED, "interrupted")
+    if isinstance(error, click.UsageError):
         name = error.ctx.command_path if error.ctx else "respool"
         # Choices stand behind tabs, which are no letters of a word here.
         said = error.format_message().replace("\t", "  ")
-        usage = Ending(Exit.USAGE, said, f"{name} --help")
-        code = _ended(usage, is_json=is_json)
-    except click.ClickException as error:
-        code = _ended(Ending(Exit.FAILED, error.format_message()), is_json=is_json)
-    except Exception as error:
-        if not isinstance(error, _EXPECTED) and not _is_of_arrow(error):
-            raise
-        code = _ended(_translated(error), is_json=is_json)
-    return int(code or 0)
+        return Ending(Exit.USAGE, said, f"{name} --help")
+    if isinstance(error, click.ClickException):
+        return Ending(Exit.FAILED, error.format_message())
+    if isinstance(error, _EXPECTED) or _is_of_arrow(error):
+        return _translated(error)
+    return None
 
 
 def _is_of_arrow(error: Exception) -> bool:
@@ -125,11 +159,14 @@ def _translated(error: Exception) -> Ending:
 
 def _ended(ending: Ending, *, is_json: bool) -> int:
     """Say how the command ends, on standard error, and return its code."""
+    if ending.code in {Exit.PIPE_CLOSED, Exit.INTERRUPTED}:
+        # Whatever else is flushed on the way out has nobody to read it, or somebody who may not read for long.
+        standard.drop_output()
+    else:
+        with suppress(OSError):
+            standard.flush()
     if ending.code is Exit.PIPE_CLOSED:
-        # Whatever else is flushed on the way out has nobody to read it.
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, sys.stdout.fileno())
-        os.close(nowhere)
+        pass
     elif is_json:
         told = {
             "error": ending.code.name.lower(),
@@ -137,7 +174,8 @@ def _ended(ending: Ending, *, is_json: bool) -> int:
             "message": ending.said,
             "next": list(ending.then),
         }
-        sys.stderr.write(shown.json_line(told))
+        with standard.telling():
+            sys.stderr.write(shown.json_line(told))
     else:
         style = "" if ending.code is Exit.INTERRUPTED else "red"
         # DuckDB points with a line at what it does not know.

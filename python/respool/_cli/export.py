@@ -1,14 +1,21 @@
 """``respool export``: a log as a file of another format."""
 
 import shlex
+import stat
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from respool._cli import options, reading, shown, targets
+from respool._cli import options, reading, targets
 from respool._cli.endings import Ending, Exit
+from respool._cli.interrupts import noted
 from respool._cli.rows import formats
-from respool._cli.terminal import note, progress, say_json
+from respool._cli.terminal import progress, say_json
+
+if TYPE_CHECKING:
+    from respool import StreamCacheView
 
 _SUFFIXES = {
     ".parquet": "parquet",
@@ -22,6 +29,9 @@ _CODECS = {
     "parquet": ("zstd", "lz4", "snappy", "gzip", "brotli", "none"),
     "arrow": ("zstd", "lz4"),
 }
+
+_GROUP_ROWS = 1 << 20
+"""Rows of a row group, as ``to_parquet`` has them."""
 
 _TEXT = {".csv", ".json", ".jsonl", ".ndjson"}
 """What only ``respool sql`` writes."""
@@ -89,24 +99,56 @@ def command(
     target = targets.found(word, directory)
     read = reading.opened(target, is_partial=is_partial, timeout=timeout)
     total = read.log.rows if read.log.state == "complete" or is_partial else None
-    with progress(f"export {word}", total) as tell:
+    before = _identity(file)
+    try:
+        with noted(), progress(f"export {word}", total) as tell, formats.unreplaced(file):
 
-        def told(_batches: int, rows: int) -> None:
-            tell(rows)
+            def told(_batches: int, rows: int) -> None:
+                tell(rows)
 
-        try:
-            if wanted == "parquet":
-                rows = read.view.to_parquet(file, progress=told, compression=codec or "zstd")
-            else:
-                rows = read.view.to_ipc(file, progress=told, compression=codec)  # type: ignore[arg-type]
-        except KeyboardInterrupt:
-            raise Ending(Exit.INTERRUPTED, f"interrupted; {file} was not written") from None
-    size = file.stat().st_size
+            rows = _write(read.view, file, wanted, codec, told, is_forced=force)
+    except KeyboardInterrupt:
+        raise Ending(Exit.INTERRUPTED, f"interrupted; {_said(file, before)}") from None
     if is_json:
-        say_json({"file": str(file), "rows": rows, "bytes": size})
+        say_json({"file": str(file), "rows": rows, "bytes": formats.size_of(file)})
     else:
-        note(f"{shown.count(rows, 'row')}, {shown.size(size)}: {file}")
+        formats.say_written(file, rows)
     return Exit.OK
+
+
+def _identity(file: Path) -> tuple[int, int] | None:
+    """Return what tells a file from another that had the name; None if there is none, or what is there takes bytes."""
+    try:
+        there = file.stat()
+    except OSError:
+        return None
+    return (there.st_dev, there.st_ino) if stat.S_ISREG(there.st_mode) else None
+
+
+def _said(file: Path, before: tuple[int, int] | None) -> str:
+    """Return what became of a file when Ctrl-C came."""
+    if _identity(file) != before:
+        return f"{file} was written before"
+    return f"{file} was not written" if before or not file.exists() else f"{file} got a part"
+
+
+def _write(
+    view: "StreamCacheView",
+    file: Path,
+    wanted: str,
+    codec: str | None,
+    told: Callable[[int, int], object],
+    *,
+    is_forced: bool,
+) -> int:
+    from respool import _export  # noqa: PLC0415 - with all of Arrow
+    from respool._whole import whole  # noqa: PLC0415
+
+    opened = whole(str(file), is_new=not is_forced)
+    if wanted == "parquet":
+        return _export.parquet(view, opened, told, _GROUP_ROWS, {"compression": codec or "zstd"})
+    known: Any = codec
+    return _export.ipc(view, opened, known, told, is_stream=file.suffix == ".arrows")
 
 
 def _by_sql(word: str, file: Path, directory: str | None) -> str:

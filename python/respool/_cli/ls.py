@@ -1,6 +1,7 @@
 """``respool ls``: what there is."""
 
 import dataclasses
+import shlex
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -111,10 +112,9 @@ def _say(lines: list[_Line], root: Path) -> None:
     total = shown.size(sum(line.size for line in lines))
     note(f"{shown.count(len(lines), 'cache')}, {total} in {root}")
     if odd := [line.word for line in lines if line.state not in {"complete", "growing"}]:
-        at = "" if directories.is_meant(root) or not lines[0].is_named else f" --directory {root}"
-        note(
-            f"{len(odd)} of them not whole; what happened, and what to do: respool info {odd[0]}{at}"
-        )
+        is_plain = directories.is_meant(root) or not lines[0].is_named
+        first = shlex.join([odd[0], *([] if is_plain else ["--directory", str(root)])])
+        note(f"{len(odd)} of them not whole; what happened, and what to do: respool info {first}")
 
 
 def _json_of_name(one: NamedCache) -> Any:  # noqa: ANN401 - JSON

@@ -9,12 +9,13 @@ import click
 
 import respool
 from respool._cli import directories, options, shown
-from respool._cli.asking import is_wanted
+from respool._cli.asking import is_asked, is_wanted
 from respool._cli.endings import Ending, Exit
 from respool._cli.terminal import note, say, say_json
 from respool._named import in_use, place, quota
 from respool._named.ages import time_of
 from respool._named.home import Home, homes
+from respool._named.prune import let_go
 from respool._named.removal import taken
 
 _UNITS = {"s": 1, "m": 60, "min": 60, "h": 3600, "d": 86400, "w": 604800}
@@ -83,17 +84,22 @@ def command(
             raise Ending(Exit.USAGE, str(error), "respool prune --help") from None
     before = _size(root)
     goes = _going(root, older_than, max_bytes)
-    if not is_json:
-        for one in goes:
-            used = shown.ago(time_of(one.home.used()))
-            say(
-                f"{'would remove' if is_dry else 'remove'} {one.home.name}: {shown.size(one.size)}, used {used}"
-            )
+    asks = not is_dry and is_asked(is_sure=is_sure)
+    for one in goes:
+        used = shown.ago(time_of(one.home.used()))
+        line = f"{'would remove' if is_dry else 'remove'} {one.home.name}: {shown.size(one.size)}, used {used}"
+        if not is_json:
+            say(line)
+        elif asks:
+            note(line)
     gone = [one.home.name for one in goes]
     if not is_dry:
-        if goes and not is_wanted(is_sure=is_sure):
+        is_refused = asks and goes and not is_wanted(is_sure=is_sure)
+        if is_refused and not is_json:
             return Exit.OK
-        gone = respool.prune(max_bytes=max_bytes, older_than=older_than, directory=root)
+        # What was not asked about stays: it has come, or grown old, since then.
+        known = {one.home.name: one.home.top() for one in goes} if asks else None
+        gone = [] if is_refused else _removed(root, older_than, max_bytes, known)
     freed = sum(one.size for one in goes) if is_dry else max(0, before - _size(root))
     if is_json:
         say_json({"directory": str(root), "removed": gone, "freed_bytes": freed, "dry_run": is_dry})
@@ -134,6 +140,19 @@ def _going(root: Path, older_than: float | None, max_bytes: str | None) -> list[
                 goes.append(one)
                 left -= one.size
     return goes
+
+
+def _removed(
+    root: Path, older_than: float | None, max_bytes: str | None, known: dict[str, int | None] | None
+) -> list[str]:
+    """Remove; of names only those that are known with their current log, if that is said."""
+    if known is None:
+        return respool.prune(max_bytes=max_bytes, older_than=older_than, directory=root)
+
+    def is_meant(home: Home) -> bool:
+        return home.name in known and known[home.name] == home.top()
+
+    return let_go(root, max_bytes, older_than, is_meant)
 
 
 def _is_used(home: Home) -> bool:

@@ -9,11 +9,12 @@ import click
 from respool._cli import directories, options, reading, targets
 from respool._cli.causes import why
 from respool._cli.endings import Ending, Exit
-from respool._cli.interrupts import Interrupts, noted
+from respool._cli.interrupts import Interrupts, held, noted
 from respool._cli.rows import formats
 from respool._cli.targets import Target
 from respool._cli.terminal import note, progress
 from respool._named.home import homes
+from respool.exceptions import RespoolError
 
 if TYPE_CHECKING:
     import duckdb
@@ -76,7 +77,8 @@ def command(
         formats.refuse_what_is_there(Path(output), is_forced=force)
     # An extra, and the command has other uses.
     try:
-        import duckdb  # noqa: PLC0415
+        with held():
+            import duckdb  # noqa: PLC0415
     except ModuleNotFoundError:
         raise Ending(
             Exit.FAILED,
@@ -84,21 +86,28 @@ def command(
             "pip install 'respool[cli,duckdb]'",
         ) from None
     tables = _tables(words, directory)
-    with noted() as interrupts, duckdb.connect() as connection:
-        # Where a query takes long, DuckDB would draw among what is printed.
-        connection.execute("set enable_progress_bar = false")
-        _know(connection, tables, interrupts, is_partial=is_partial, timeout=timeout)
-        interrupts.again()
-        try:
+    try:
+        with (
+            noted() as interrupts,
+            duckdb.connect() as connection,
+            interrupts.passed_to(connection.interrupt),
+        ):
+            # Where a query takes long, DuckDB would draw among what is printed.
+            connection.execute("set enable_progress_bar = false")
+            # Or what has no table is looked for among the variables of this module.
+            connection.execute("set python_enable_replacements = false")
+            _know(connection, tables, interrupts, is_partial=is_partial, timeout=timeout)
+            interrupts.again()
             reader = _rows(connection, query, None if wanted == "table" else most_rows)
             if reader is None:
                 note("done; the statement gives no rows")
             else:
-                formats.write(reader, wanted, output, most_rows or formats.MOST_ROWS)
-        except (duckdb.Error, OSError, RuntimeError) as error:
-            if isinstance(error, BrokenPipeError):
-                raise
-            raise _ended(error, directory) from error
+                most = most_rows or formats.MOST_ROWS
+                formats.write(reader, wanted, output, most, is_forced=force)
+    except (duckdb.Error, OSError, RuntimeError) as error:
+        if isinstance(error, BlockingIOError | BrokenPipeError | TimeoutError | RespoolError):
+            raise
+        raise _ended(error, directory) from error
     return Exit.OK
 
 
@@ -176,6 +185,8 @@ def _ended(error: Exception, directory: str | None) -> Ending:
     kind, said = stream.groups()
     if kind == "CorruptLogError":
         return Ending(Exit.DAMAGED, said, "respool verify lists what is damaged and what is not")
+    if kind in {"IncompleteStreamError", "TimeoutError"}:
+        return Ending(Exit.UNFINISHED, said, "--partial reads what there is")
     return Ending(Exit.FAILED, said)
 
 

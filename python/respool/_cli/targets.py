@@ -1,6 +1,7 @@
 """What somebody means by a word on the command line: a name, or the path of a log."""
 
 import os
+import shlex
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -39,8 +40,9 @@ class Target:
 
     @property
     def written(self) -> str:
-        """What one writes to mean it: the word, and the directory where that was said."""
-        return f"{self.word} --directory {self.root}" if self.home and self.root else self.word
+        """What one writes in a shell to mean it: the word, and the directory where that was said."""
+        place = ["--directory", self.root] if self.home and self.root else []
+        return shlex.join([self.word, *place])
 
 
 @dataclass(frozen=True)
@@ -111,7 +113,7 @@ def _by_path(word: str) -> Target:
         raise Ending(
             Exit.NOT_FOUND,
             f"{path} is the directory of a name, and no log",
-            f"name it: {name} --directory {path.parent}",
+            f"name it: {shlex.join([name, '--directory', str(path.parent)])}",
         )
     if path.is_file():
         then = [f"its log is {Path(word).parent}"] if layout.is_log(path.parent) else []
@@ -121,10 +123,16 @@ def _by_path(word: str) -> Target:
     if not path.is_dir():
         # As it was written: without its ./ it were a name.
         beside = path.parent
-        lists = f"{beside} lists what is in it" if beside.is_dir() else "lists what has a name"
+        lists = (
+            f"{shlex.quote(str(beside))} lists what is in it"
+            if beside.is_dir()
+            else "lists what has a name"
+        )
         raise Ending(Exit.NOT_FOUND, f"{word} is not there", f"respool ls {lists}")
     raise Ending(
-        Exit.NOT_FOUND, f"there is no log in {path}", f"respool ls {word} lists what is in it"
+        Exit.NOT_FOUND,
+        f"there is no log in {path}",
+        f"respool ls {shlex.quote(word)} lists what is in it",
     )
 
 

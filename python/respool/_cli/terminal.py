@@ -15,6 +15,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
+from respool._cli import standard
 from respool._cli.escaped import escaped
 
 _ENDLESS = 100_000
@@ -67,8 +68,9 @@ def say(text: str, style: str = "", indent: int = 0) -> None:
 
 def note(text: str, style: str = "", indent: int = 0) -> None:
     """Print a paragraph to standard error, where it is in nobody's way."""
-    sys.stdout.flush()
-    show(Padding(Text(escaped(text), style), (0, 0, 0, indent), expand=False), sys.stderr)
+    standard.flush()
+    with standard.telling():
+        show(Padding(Text(escaped(text), style), (0, 0, 0, indent), expand=False), sys.stderr)
 
 
 def say_json(value: object) -> None:

@@ -3,7 +3,9 @@
 import datetime as dt
 import errno
 import time
+from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 
 from respool._named import ages, filling, lock, place, quota
 from respool._named.home import Home, homes
@@ -125,6 +127,16 @@ def prune(
     oldest = ages.seconds(older_than, "older_than")
     if max_bytes is not None:
         quota.bytes_of(max_bytes, None, "max_bytes")
+    return let_go(root, max_bytes, oldest)
+
+
+def let_go(
+    root: Path,
+    max_bytes: ByteSize | None,
+    oldest: float | None,
+    is_meant: Callable[[Home], bool] = lambda _: True,
+) -> list[str]:
+    """Remove as :func:`prune`, and of the names that have something only those that are meant."""
     if not place.is_root_there(root):
         return []
     most = None if max_bytes is None else quota.bytes_of(max_bytes, root, "max_bytes")
@@ -136,18 +148,20 @@ def prune(
         if home.used() > now:
             # Noted by a clock that was wrong: it would not be old for as long as that was ahead.
             home.use()
-        is_doomed = partial(_is_doomed, home, now, oldest)
+        is_doomed = partial(_is_doomed, home, now, oldest, is_meant)
         if not is_doomed():
             tidy(home)
         elif drop(home, is_doomed) is not None and is_there:
             gone.append(home.name)
     if most is not None:
-        gone += shrink(root, most)
+        gone += shrink(root, most, is_meant=is_meant)
     return gone
 
 
-def _is_doomed(home: Home, now: float, oldest: float | None) -> bool:
-    """Tell whether a name has nothing, or was not used for so many seconds."""
+def _is_doomed(
+    home: Home, now: float, oldest: float | None, is_meant: Callable[[Home], bool]
+) -> bool:
+    """Tell whether a name has nothing, or is meant and was not used for so many seconds."""
     if home.top() is None:
         return True
-    return oldest is not None and now - min(now, home.used()) >= oldest
+    return oldest is not None and now - min(now, home.used()) >= oldest and is_meant(home)

@@ -5,6 +5,7 @@ import re
 import secrets
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 from respool import _native
@@ -152,8 +153,13 @@ def taken(root: Path) -> int:
     return sum(home.size() for home in homes(root)) + sum(grave.size() for grave in graves(root))
 
 
-def shrink(root: Path, most: int, keep: Home | None = None) -> list[str]:
-    """Let the least recently used go, until all together take no more than so many bytes.
+def shrink(
+    root: Path,
+    most: int,
+    keep: Home | None = None,
+    is_meant: Callable[[Home], bool] = lambda _: True,
+) -> list[str]:
+    """Let the least recently used of those that are meant go, until all together take no more than so many bytes.
 
     Returns
     -------
@@ -165,10 +171,10 @@ def shrink(root: Path, most: int, keep: Home | None = None) -> list[str]:
     for home in sorted(homes(root), key=lambda home: (home.used(), home.name)):
         if left <= most:
             break
-        if home == keep:
+        if home == keep or not is_meant(home):
             continue
         is_there, logs = home.top() is not None, home.numbers()
-        if (freed := drop(home)) is not None:
+        if (freed := drop(home, partial(is_meant, home))) is not None:
             left -= freed
             if is_there:
                 dropped.append(home.name)

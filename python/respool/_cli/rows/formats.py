@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-import os
+import stat
 import sys
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from respool._cli import shown
+from respool._cli import shown, standard
 from respool._cli.endings import Ending, Exit
 from respool._cli.terminal import is_terminal, note
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     import pyarrow as pa
 
 FORMATS = ("table", "csv", "json", "jsonl", "parquet", "arrow")
@@ -102,37 +105,69 @@ def contradicted(file: str, named: str, option: str) -> Ending:
 def refuse_what_is_there(file: Path, *, is_forced: bool) -> None:
     """Refuse to replace a file, unless that is wanted."""
     if file.is_file() and not is_forced:
-        raise Ending(Exit.USAGE, f"{file} is there already", "--force replaces it")
+        raise _is_there(file)
+
+
+@contextmanager
+def unreplaced(file: Path) -> Iterator[None]:
+    """Say of a file that came meanwhile what is said of one that is there."""
+    try:
+        yield
+    except FileExistsError:
+        raise _is_there(file) from None
+
+
+def _is_there(file: Path) -> Ending:
+    return Ending(Exit.USAGE, f"{file} is there already", "--force replaces it")
 
 
 def write(
-    reader: pa.RecordBatchReader, chosen: str, output: str | None, most_rows: int = MOST_ROWS
+    reader: pa.RecordBatchReader,
+    chosen: str,
+    output: str | None,
+    most_rows: int = MOST_ROWS,
+    *,
+    is_forced: bool = False,
 ) -> None:
     """Write rows as one of the formats, to a file that is there whole or not at all, or to standard output.
 
-    Of ``most_rows`` only a table takes no more.
+    Of ``most_rows`` only a table takes no more. A file that is there is replaced only if that is forced.
     """
     # With all of Arrow, for which a shell that completes would wait.
     import pyarrow as pa  # noqa: PLC0415
 
     from respool._cli.rows import table  # noqa: PLC0415
-    from respool._export import _whole  # noqa: PLC0415
+    from respool._pipes import Pipe  # noqa: PLC0415
+    from respool._whole import whole  # noqa: PLC0415
 
     if chosen == "table":
         table.show_table(reader, most_rows)
     elif output is None:
-        sys.stdout.flush()
+        standard.flush()
         is_shown = is_terminal(sys.stdout)
-        # Not closed: standard output is not ours.
-        printed = pa.PythonFile(sys.stdout.buffer, mode="w")  # type: ignore[arg-type]
-        _write(reader, chosen, printed, is_stream=True, is_shown=is_shown)
-        printed.flush()
+        # What lies in its buffer would be written for all that happens; and not closed, as it is not ours.
+        raw = getattr(sys.stdout.buffer, "raw", sys.stdout.buffer)
+        with Pipe(raw).writing() as pipe:
+            printed = pa.PythonFile(pipe, mode="w")  # type: ignore[arg-type]
+            _write(reader, chosen, printed, is_stream=True, is_shown=is_shown)
     else:
-        with _whole(output) as file:
+        with unreplaced(Path(output)), whole(output, is_new=not is_forced) as file:
             is_stream = Path(output).suffix.lower() == ".arrows"
             rows = _write(reader, chosen, file, is_stream=is_stream, is_shown=False)
-        size = Path(output).stat().st_size
-        note(f"{shown.count(rows, 'row')}, {shown.size(size)}: {os.fspath(output)}")
+        say_written(Path(output), rows)
+
+
+def say_written(file: Path, rows: int) -> None:
+    """Say how many rows went into a file, and how large it is."""
+    size = size_of(file)
+    sized = "" if size is None else f", {shown.size(size)}"
+    note(f"{shown.count(rows, 'row')}{sized}: {file}")
+
+
+def size_of(file: Path) -> int | None:
+    """Return the bytes of a file; None of what only takes bytes."""
+    there = file.stat()
+    return there.st_size if stat.S_ISREG(there.st_mode) else None
 
 
 def _write(
