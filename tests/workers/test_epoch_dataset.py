@@ -194,6 +194,41 @@ def test_a_place_that_was_loaded_is_kept_for_its_epoch(log, orders):
     assert ids(again) == orders[3]
 
 
+@pytest.mark.parametrize("options", [{}, {"shuffle": None, "zero_copy": True}])
+@pytest.mark.parametrize("asks_for_the_end", [True, False])
+def test_a_place_that_was_loaded_is_left_out_once_its_epoch_was_read_to_the_end(
+    log, options, asks_for_the_end
+):
+    whole = ids(dataset(log, **options))
+    epochs = dataset(log, **options)
+    epochs.load_state_dict(epochs.state_dict(steps=38))
+    for _ in range(2):
+        # Who leaves off has not come to the end.
+        assert ids([next(iter(epochs))]) == whole[38:39]
+    steps = iter(epochs)
+    assert ids(next(steps) for _ in range(3)) == whole[38:]
+    if asks_for_the_end:
+        assert next(steps, None) is None
+    assert epochs.steps_done == 41
+    assert ids(epochs) == whole
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_torchdata_gives_whole_epochs_after_the_one_it_resumed(log, orders, workers):
+    stateful = pytest.importorskip("torchdata.stateful_dataloader")
+    first, second = (
+        stateful.StatefulDataLoader(dataset(log), batch_size=None, num_workers=workers)
+        for _ in range(2)
+    )
+    steps = iter(first)
+    had = [next(steps)["n"].tolist() for _ in range(10)]
+    second.load_state_dict(first.state_dict())
+    del steps
+    assert had + ids(second) == orders[0]
+    # Nobody called `set_epoch`: the order is that of the epoch before, and no step is missing.
+    assert ids(second) == orders[0]
+
+
 def test_the_end_of_an_epoch_is_a_place_too(log):
     epochs = dataset(log)
     for _ in epochs:

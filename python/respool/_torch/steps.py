@@ -33,9 +33,15 @@ class Steps:
         self._begin = begin
         self._made: Iterator[Any] | None = begin(first)
         self._is_over = False
+        self._has_ended = False
         self._tensors = tensors
         # A step that could not be made tensors of comes again, or it would be missing.
         self._pending: Any = None
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether it has given the last step of the epoch."""
+        return self._has_ended or (self._end is not None and self.next >= self._end)
 
     def end(self) -> None:
         """Give no step any more: another iteration begins."""
@@ -68,6 +74,9 @@ class Steps:
             if self._made is None:
                 self._made = self._begin(self.next)
             return next(self._made)
+        except StopIteration:
+            self._has_ended = True
+            raise
         except Exception:
             raise
         except BaseException:
