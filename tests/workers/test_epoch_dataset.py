@@ -3,11 +3,14 @@
 import copy
 import json
 import pickle
+import threading
+import time
 
 import numpy as np
 import pyarrow as pa
 import pytest
 
+import processes
 import respool
 
 torch = pytest.importorskip("torch")
@@ -383,6 +386,24 @@ def test_a_new_iteration_ends_the_one_before(log, options):
     with pytest.raises(RuntimeError, match="this iteration has ended"):
         next(before)
     assert len(list(now)) == len(epochs)
+
+
+def test_threads_that_share_an_iteration_have_each_step_once(log, orders, monkeypatch):
+    epochs = dataset(log)
+    make, is_inside = epochs._tensors, threading.Event()
+
+    def slowly(made):
+        is_inside.set()
+        time.sleep(0.1)
+        return make(made)
+
+    monkeypatch.setattr(epochs, "_tensors", slowly)
+    steps = iter(epochs)
+    got = processes.in_threads(
+        lambda: next(steps)["n"].tolist(), lambda: is_inside.wait(5) and next(steps)["n"].tolist()
+    )
+    assert got == orders[0][:2]
+    assert epochs.steps_done == 2
 
 
 @pytest.mark.parametrize("options", [{}, {"shuffle": None, "zero_copy": True}])

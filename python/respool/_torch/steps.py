@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ class Steps:
         self._tensors = tensors
         # A step that could not be made tensors of comes again, or it would be missing.
         self._pending: Any = None
+        self._turn = threading.Lock()
 
     @property
     def has_ended(self) -> bool:
@@ -52,7 +54,11 @@ class Steps:
         return self
 
     def __next__(self) -> dict[str, Any]:
-        """Return the next step. It counts when it is handed out."""
+        """Return the next step. It counts when it is handed out, to one of the threads that ask."""
+        with self._turn:
+            return self._given()
+
+    def _given(self) -> dict[str, Any]:
         if self._end is not None and self.next >= self._end:
             raise StopIteration
         if self._is_over:
