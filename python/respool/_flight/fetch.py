@@ -197,8 +197,8 @@ class Fetch:
 
     def _read(self, reading: Reading, place: _Place) -> Generator[pa.RecordBatch, None, Mark]:
         """Yield what comes after a place in one stream, and return its last mark."""
-        passed_over = place.since
-        place.since = 0
+        # As many as came after the mark came in any stream: this one may break off before it is there again.
+        passed_over, since = place.since, 0
         batches = rows = 0
         is_first = True
         while True:
@@ -218,21 +218,22 @@ class Fetch:
             if beside is None and batch is not None:
                 batches += 1
                 rows += batch.num_rows
-                place.since += 1
-                if place.since > passed_over:
+                since += 1
+                if since > passed_over:
+                    place.since = since
                     place.came += 1
                     self._got += 1
                     self._rows += batch.num_rows
                     yield batch
                 continue
             mark = _mark(beside)
-            if (mark.batches, mark.rows) != (batches, rows) or place.since < passed_over:
+            if (mark.batches, mark.rows) != (batches, rows) or since < passed_over:
                 # No broken wire does that, and what came may be what is wrong.
                 raise IncompleteStreamError(
                     f"of {mark.batches} batches ({mark.rows} rows) of a range {batches} ({rows} rows) came",
                     (self._got, self._rows),
                 )
-            place.position, place.since, passed_over = mark.next, 0, 0
+            place.position, place.since, passed_over, since = mark.next, 0, 0, 0
             if mark.how is not None:
                 return mark
 
