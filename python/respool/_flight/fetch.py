@@ -32,7 +32,7 @@ SILENCE = 30.0
 _LOOK = 0.5
 _CALL = 20.0
 """Seconds that a call other than a stream may take."""
-_STREAM = 600.0
+_STREAM = 3600.0
 """Seconds that a stream may take. It goes on in another one; a server that answers nothing holds a thread no longer."""
 _MOST = 2
 """Threads that wait for a server to answer, at most: before it does, nothing but time ends a call."""
