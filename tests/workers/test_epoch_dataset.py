@@ -429,6 +429,28 @@ def test_a_step_that_ctrl_c_took_on_its_way_comes_again(log, options, monkeypatc
     assert given + [step["n"].tolist() for step in steps] == wanted
 
 
+@pytest.mark.parametrize("options", [{}, {"shuffle": None, "zero_copy": True}])
+def test_ctrl_c_that_comes_as_a_step_is_handed_out_takes_none_away(log, options, monkeypatch):
+    whole = ids(dataset(log, **options))
+    epochs = dataset(log, **options)
+    steps = iter(epochs)
+    had = ids([next(steps)])
+
+    class Interrupted:
+        def __enter__(self):
+            pass
+
+        def __exit__(self, *_):
+            monkeypatch.undo()
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(steps, "_turn", Interrupted())
+    with pytest.raises(KeyboardInterrupt):
+        next(steps)
+    assert epochs.steps_done == 1
+    assert had + ids(steps) == whole
+
+
 def test_an_epoch_that_is_no_number_is_refused_and_changes_nothing(log):
     epochs = dataset(log)
     for wrong in (-1, 1.5, True, None, "1", 1 << 63):

@@ -55,8 +55,18 @@ class Steps:
 
     def __next__(self) -> dict[str, Any]:
         """Return the next step. It counts when it is handed out, to one of the threads that ask."""
-        with self._turn:
-            return self._given()
+        try:
+            with self._turn:
+                tensors = self._given()
+        except Exception:
+            raise
+        except BaseException:
+            # Ctrl-C may have taken a step that was on its way, which the next call would leave out.
+            self._made = self._pending = None
+            raise
+        # Nothing is called from here on, so no Ctrl-C comes between: who saves the place then has had the step.
+        self.next += self._every
+        return tensors
 
     def _given(self) -> dict[str, Any]:
         if self._end is not None and self.next >= self._end:
@@ -72,7 +82,6 @@ class Steps:
                 error.add_note("Of nulls: null_value={...} says what stands for those of a column.")
             raise
         self._pending = None
-        self.next += self._every
         return tensors
 
     def _next(self) -> Any:  # noqa: ANN401 - a step as it was made
@@ -82,10 +91,4 @@ class Steps:
             return next(self._made)
         except StopIteration:
             self._has_ended = True
-            raise
-        except Exception:
-            raise
-        except BaseException:
-            # Ctrl-C may have taken a step that was on its way, which the next call would leave out.
-            self._made = None
             raise
