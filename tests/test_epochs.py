@@ -564,7 +564,8 @@ def test_nulls_are_no_numbers(column):
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        ({"batch_size": 0}, "batch_size"),
+        ({"batch_size": 0}, "batch_size is a number of rows from 1 on, not 0"),
+        ({"batch_size": -8}, "batch_size is a number of rows from 1 on, not -8"),
         ({"batch_size": 10, "rank": 0, "world_size": 3}, "a multiple of world_size"),
         ({"batch_size": 10, "rank": 2, "world_size": 2}, "rank is from 0 to 1"),
         ({"batch_size": 10, "rank": 0, "world_size": 0}, "world_size is a number from 1 on, not 0"),
@@ -575,7 +576,8 @@ def test_nulls_are_no_numbers(column):
             "world_size is a number from 1 on, not -2",
         ),
         ({"batch_size": 10, "prefetch": -1}, "prefetch is a number of steps from 0 on, not -1"),
-        ({"batch_size": 10, "window": 0}, "window is at least 1"),
+        ({"batch_size": 10, "window": 0}, "window is a number of batches from 1 on, not 0"),
+        ({"batch_size": 10, "window": -1}, "window is a number of batches from 1 on, not -1"),
         ({"batch_size": 10, "shuffle": "rows"}, "shuffle is"),
         ({"batch_size": 10, "tail": "cut"}, "tail is"),
         ({"batch_size": 10, "seed": -1}, "seed is a number"),
@@ -592,6 +594,8 @@ def test_options_that_make_no_sense_are_refused(log, options, said):
     ("options", "said"),
     [
         ({"prefetch": "64 MiB"}, "prefetch is a number of steps from 0 on, not '64 MiB'"),
+        ({"batch_size": "64"}, "batch_size is a number of rows from 1 on, not '64'"),
+        ({"window": 1.5}, "window is a number of batches from 1 on, not 1.5"),
         ({"rank": "0", "world_size": 1}, "rank is a number from 0 on, not '0'"),
         ({"rank": 0, "world_size": 1.0}, "world_size is a number from 1 on, not 1.0"),
         ({"shuffle": True}, 'shuffle is "window", "batches" or None, not True'),
@@ -602,7 +606,7 @@ def test_options_that_make_no_sense_are_refused(log, options, said):
 )
 def test_what_is_of_another_kind_is_refused_by_name(log, options, said):
     with pytest.raises(TypeError, match=said):
-        respool.epochs(log, batch_size=10, **options)
+        respool.epochs(log, **{"batch_size": 10, **options})
     assert len(respool.epochs(log, batch_size=10, prefetch=np.int64(1)))
 
 

@@ -263,7 +263,7 @@ def test_a_directory_of_names_and_a_log_are_served_as_they_are(log_dir):
         with respool.named(name, Source, schema=SCHEMA, directory=root, ingest=True):
             pass
     with respool.flight.serve(root) as server:
-        with pytest.raises(ValueError, match="has 2 caches"):
+        with pytest.raises(ValueError, match="has 2 caches: ask for one by its name: one, two"):
             respool.flight.open(server.uri)
         with respool.flight.open(server.uri, "two") as there:
             assert pa.table(there).equals(expected(5))

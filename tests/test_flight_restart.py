@@ -192,13 +192,14 @@ class Breaks(flight.FlightServerBase):
                 "with nothing": [],
                 "after one": chunks[:2],
                 "with an error": chunks[:3],
+                "ever earlier": chunks[: 6 - self.calls],
             }[self.how]
         for chunk in chunks:
             if chunk.app_metadata is None:
                 yield chunk.data
             else:
                 yield marks.empty(SCHEMA), chunk.app_metadata.to_pybytes()
-        if self.calls <= 3 and self.how == "with an error":
+        if self.calls <= 3 and self.how in ("with an error", "ever earlier"):
             raise flight.FlightUnavailableError("the wire was cut")
 
 
@@ -210,6 +211,7 @@ class Breaks(flight.FlightServerBase):
         "with nothing",
         "after one",
         "with an error",
+        "ever earlier",
     ],
 )
 def test_a_stream_that_is_cut_short_never_looks_whole(how):

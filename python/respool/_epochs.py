@@ -99,7 +99,9 @@ def epochs(
     """
     if (rank is None) != (world_size is None):
         raise ValueError("rank and world_size are given together or not at all")
-    # An unsigned number of the native module would be an OverflowError without a name.
+    # The native module says of none what it is a number of.
+    batch_size = from_on(batch_size, 1, "batch_size is a number of rows")
+    window = None if window is None else from_on(window, 1, "window is a number of batches")
     rank = 0 if rank is None else from_on(rank, 0, "rank is a number")
     world_size = 1 if world_size is None else from_on(world_size, 1, "world_size is a number")
     prefetch = from_on(prefetch, 0, "prefetch is a number of steps")

@@ -69,7 +69,7 @@ def serve(
         address that other machines reach; None refuses that.
     token
         What a client has to show, for all it asks. Without one only the loopback addresses are served, and
-        nothing is listed.
+        ``ListFlights`` is refused.
     max_streams
         How many replays may run at once; a client that finds none left tries again.
     max_message

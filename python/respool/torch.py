@@ -262,6 +262,9 @@ class EpochDataset(IterableDataset[dict[str, Any]]):  # type: ignore[misc, unuse
         One iteration goes on at a time: it ends the one before.
         """
         turn = place.turn()
+        if turn is None and self._going is not None and self._going.has_ended:
+            # What lay before a place that was loaded is missing from one epoch, and not from those after it.
+            self._shared[_START] = 0
         epoch, first = self.epoch, int(self._shared[_START])
         self._shared[_HAS_WORKERS] = turn is not None
         if turn is not None:
@@ -328,8 +331,9 @@ class EpochDataset(IterableDataset[dict[str, Any]]):  # type: ignore[misc, unuse
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Begin where the state says: the next iteration gives what is left of that epoch.
 
-        Ranks and workers may be others, and as many as they like. Each iteration begins there until
-        :meth:`set_epoch` names another epoch. The end of an epoch is the beginning of the next, so with that
+        Ranks and workers may be others, and as many as they like. Each iteration begins there until one has
+        come to the end of the epoch, or :meth:`set_epoch` names another. Workers of a plain ``DataLoader`` don't tell
+        of the end: with them only ``set_epoch`` does it. The end of an epoch is the beginning of the next, so with that
         nothing changes at it.
 
         Parameters

@@ -3,11 +3,14 @@
 import copy
 import json
 import pickle
+import threading
+import time
 
 import numpy as np
 import pyarrow as pa
 import pytest
 
+import processes
 import respool
 
 torch = pytest.importorskip("torch")
@@ -194,6 +197,41 @@ def test_a_place_that_was_loaded_is_kept_for_its_epoch(log, orders):
     assert ids(again) == orders[3]
 
 
+@pytest.mark.parametrize("options", [{}, {"shuffle": None, "zero_copy": True}])
+@pytest.mark.parametrize("asks_for_the_end", [True, False])
+def test_a_place_that_was_loaded_is_left_out_once_its_epoch_was_read_to_the_end(
+    log, options, asks_for_the_end
+):
+    whole = ids(dataset(log, **options))
+    epochs = dataset(log, **options)
+    epochs.load_state_dict(epochs.state_dict(steps=38))
+    for _ in range(2):
+        # Who leaves off has not come to the end.
+        assert ids([next(iter(epochs))]) == whole[38:39]
+    steps = iter(epochs)
+    assert ids(next(steps) for _ in range(3)) == whole[38:]
+    if asks_for_the_end:
+        assert next(steps, None) is None
+    assert epochs.steps_done == 41
+    assert ids(epochs) == whole
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_torchdata_gives_whole_epochs_after_the_one_it_resumed(log, orders, workers):
+    stateful = pytest.importorskip("torchdata.stateful_dataloader")
+    first, second = (
+        stateful.StatefulDataLoader(dataset(log), batch_size=None, num_workers=workers)
+        for _ in range(2)
+    )
+    steps = iter(first)
+    had = [next(steps)["n"].tolist() for _ in range(10)]
+    second.load_state_dict(first.state_dict())
+    del steps
+    assert had + ids(second) == orders[0]
+    # Nobody called `set_epoch`: the order is that of the epoch before, and no step is missing.
+    assert ids(second) == orders[0]
+
+
 def test_the_end_of_an_epoch_is_a_place_too(log):
     epochs = dataset(log)
     for _ in epochs:
@@ -350,6 +388,26 @@ def test_a_new_iteration_ends_the_one_before(log, options):
     assert len(list(now)) == len(epochs)
 
 
+def test_threads_that_share_an_iteration_have_each_step_once(log, orders, monkeypatch):
+    epochs = dataset(log)
+    make, is_inside = epochs._tensors, threading.Event()
+
+    def slowly(made):
+        is_inside.set()
+        time.sleep(0.1)
+        return make(made)
+
+    monkeypatch.setattr(epochs, "_tensors", slowly)
+    steps = iter(epochs)
+
+    def second():
+        assert is_inside.wait(5)
+        return next(steps)
+
+    assert ids(processes.in_threads(lambda: next(steps), second)) == orders[0][:2]
+    assert epochs.steps_done == 2
+
+
 @pytest.mark.parametrize("options", [{}, {"shuffle": None, "zero_copy": True}])
 def test_a_step_that_ctrl_c_took_on_its_way_comes_again(log, options, monkeypatch):
     epochs = dataset(log, **options)
@@ -369,6 +427,28 @@ def test_a_step_that_ctrl_c_took_on_its_way_comes_again(log, options, monkeypatc
         next(steps)
     assert epochs.steps_done == 2
     assert given + [step["n"].tolist() for step in steps] == wanted
+
+
+@pytest.mark.parametrize("options", [{}, {"shuffle": None, "zero_copy": True}])
+def test_ctrl_c_that_comes_as_a_step_is_handed_out_takes_none_away(log, options, monkeypatch):
+    whole = ids(dataset(log, **options))
+    epochs = dataset(log, **options)
+    steps = iter(epochs)
+    had = ids([next(steps)])
+
+    class Interrupted:
+        def __enter__(self):
+            pass
+
+        def __exit__(self, *_):
+            monkeypatch.undo()
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(steps, "_turn", Interrupted())
+    with pytest.raises(KeyboardInterrupt):
+        next(steps)
+    assert epochs.steps_done == 1
+    assert had + ids(steps) == whole
 
 
 def test_an_epoch_that_is_no_number_is_refused_and_changes_nothing(log):

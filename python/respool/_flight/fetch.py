@@ -7,7 +7,6 @@ server, because the ticket names the one that is meant.
 
 from __future__ import annotations
 
-import errno
 import json
 import time
 from dataclasses import dataclass, field
@@ -15,9 +14,11 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from respool._flight import fork, marks, tickets, told, trust
+from respool._flight import fork, marks, tickets
+from respool._flight.attempts import Attempts
+from respool._flight.calling import called
 from respool._flight.library import flight
-from respool._flight.reading import Closed, Reading, Silent, ends_within
+from respool._flight.reading import Closed, Reading, Silent
 from respool.exceptions import IncompleteStreamError
 
 if TYPE_CHECKING:
@@ -28,16 +29,13 @@ if TYPE_CHECKING:
 
 SILENCE = 30.0
 """Seconds after which a stream is broken: a server says something every few seconds."""
-_FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 2.0
 _LOOK = 0.5
 _CALL = 20.0
 """Seconds that a call other than a stream may take."""
-_FINAL = (
-    flight.FlightUnauthenticatedError,
-    flight.FlightUnauthorizedError,
-    pa.ArrowNotImplementedError,
-    pa.ArrowTypeError,
-)
+_STREAM = 3600.0
+"""Seconds that a stream may take. It goes on in another one; a server that answers nothing holds a thread no longer."""
+_MOST = 2
+"""Threads that wait for a server to answer, at most: before it does, nothing but time ends a call."""
 _CHANNEL: list[tuple[str, int | str]] = [
     # Of its own, as one that is shared waits for minutes once a server was gone.
     ("grpc.use_local_subchannel_pool", 1),
@@ -81,11 +79,14 @@ class Server:
             If it can't be reached, does not let us in, or has nothing of the kind.
         """
         descriptor = flight.FlightDescriptor.for_command(wanted.encode())
-        attempts = _Attempts(self)
+        attempts = Attempts(self)
         while True:
             try:
-                with self.connect() as client:
-                    return _info(client.get_flight_info(descriptor, self.options(_CALL)))
+                given = called(
+                    self.connect,
+                    lambda client: client.get_flight_info(descriptor, self.options(_CALL)),
+                )
+                return _info(given)
             except (flight.FlightError, pa.ArrowException) as error:
                 attempts.failed(error, 0, 0)
             attempts.pause(lambda: False)
@@ -125,6 +126,7 @@ class Fetch:
         self._info = info
         self._is_unwanted: Callable[[], bool] = lambda: False
         self._got, self._rows = 0, 0
+        self._asked_for: list[Reading] = []
 
     def until(self, is_unwanted: Callable[[], bool]) -> None:
         """Give up once this says so: a cache that was closed waits for nothing."""
@@ -156,35 +158,47 @@ class Fetch:
 
     def _range(self, ticket: Ticket) -> Generator[pa.RecordBatch, None, Mark]:
         """Yield what a ticket gets, and return the mark at its end."""
-        attempts = _Attempts(self._server)
+        attempts = Attempts(self._server)
         place = _Place(ticket.first)
         while True:
-            reading = None
             before = place.came
             try:
-                with self._server.connect() as client:
-                    try:
-                        asked = ticket.after(place.position).encode()
-                        reading = Reading(client, asked, self._server.options())
-                        mark = yield from self._read(reading, place)
-                    finally:
-                        if reading is not None:
-                            reading.close()
-                            reading.join(_CALL)
+                reading = self._asked(ticket.after(place.position))
+                try:
+                    mark = yield from self._read(reading, place)
+                finally:
+                    reading.close()
+                    if reading.has_begun:
+                        reading.join(_CALL)
                 if mark.how != "wait":
                     return mark
-                attempts = _Attempts(self._server)
+                attempts = Attempts(self._server)
                 continue
             except (flight.FlightError, pa.ArrowException, Silent, _CutShort) as error:
                 if place.came > before:
-                    attempts = _Attempts(self._server)
+                    attempts = Attempts(self._server)
                 attempts.failed(error, self._got, self._rows)
             attempts.pause(self._is_unwanted)
 
+    def _asked(self, ticket: Ticket) -> Reading:
+        """Ask for a stream, unless earlier ones still wait for the server to answer.
+
+        Raises
+        ------
+        Silent
+            If they do.
+        """
+        self._asked_for = [reading for reading in self._asked_for if reading.is_alive]
+        if len(self._asked_for) >= _MOST:
+            raise Silent
+        reading = Reading(self._server.connect, ticket.encode(), self._server.options(_STREAM))
+        self._asked_for.append(reading)
+        return reading
+
     def _read(self, reading: Reading, place: _Place) -> Generator[pa.RecordBatch, None, Mark]:
         """Yield what comes after a place in one stream, and return its last mark."""
-        passed_over = place.since
-        place.since = 0
+        # As many as came after the mark came in any stream: this one may break off before it is there again.
+        passed_over, since = place.since, 0
         batches = rows = 0
         is_first = True
         while True:
@@ -204,21 +218,22 @@ class Fetch:
             if beside is None and batch is not None:
                 batches += 1
                 rows += batch.num_rows
-                place.since += 1
-                if place.since > passed_over:
+                since += 1
+                if since > passed_over:
+                    place.since = since
                     place.came += 1
                     self._got += 1
                     self._rows += batch.num_rows
                     yield batch
                 continue
             mark = _mark(beside)
-            if (mark.batches, mark.rows) != (batches, rows) or place.since < passed_over:
+            if (mark.batches, mark.rows) != (batches, rows) or since < passed_over:
                 # No broken wire does that, and what came may be what is wrong.
                 raise IncompleteStreamError(
                     f"of {mark.batches} batches ({mark.rows} rows) of a range {batches} ({rows} rows) came",
                     (self._got, self._rows),
                 )
-            place.position, place.since, passed_over = mark.next, 0, 0
+            place.position, place.since, passed_over, since = mark.next, 0, 0, 0
             if mark.how is not None:
                 return mark
 
@@ -252,52 +267,3 @@ def _mark(beside: bytes | None) -> Mark:
         return marks.decode(beside or b"")
     except (LookupError, TypeError, ValueError) as error:
         raise _CutShort("what came is no mark") from error
-
-
-class _Attempts:
-    """How often and how long something is tried again."""
-
-    def __init__(self, server: Server) -> None:
-        self._server = server
-        self._end = time.monotonic() + server.retry
-        self._pause = _FIRST_PAUSE
-
-    def failed(self, error: BaseException, batches: int, rows: int) -> None:
-        """Return if it is worth another attempt.
-
-        Raises
-        ------
-        BaseException
-            What the server said, or that it can't be reached.
-        """
-        said = told.read(error)
-        if said is not None and said.kind not in ("busy", "closing"):
-            raise told.raised(said, batches, rows) from None
-        if isinstance(error, _FINAL):
-            raise PermissionError(
-                errno.EACCES,
-                f"the server at {self._server.uri} does not let us in: {_short(error)}",
-            ) from None
-        came = f"{batches} {'batch' if batches == 1 else 'batches'} ({rows} rows)"
-        if said is None and (fault := trust.fault(self._server.uri, _short(error))) is not None:
-            raise ConnectionError(f"{fault}; after {came}" if batches else fault) from None
-        if time.monotonic() >= self._end:
-            raise ConnectionError(
-                f"the server at {self._server.uri} could not be reached for {self._server.retry:g} s, after {came}: "
-                f"{_short(error)}; see whether it runs, and whether both sides say the same of TLS (grpc+tls://, "
-                "tls_root_certs=); open it again, and a log with path= goes on by respool.resume(path, "
-                "respool.flight.open(...))"
-            ) from None
-
-    def pause(self, is_unwanted: Callable[[], bool]) -> None:
-        """Wait a little, longer from time to time."""
-        if is_unwanted() or ends_within(self._pause):
-            raise Closed
-        self._pause = min(2 * self._pause, _LONGEST_PAUSE)
-
-
-def _short(error: BaseException) -> str:
-    """Return what an error says, without what gRPC adds to it."""
-    if isinstance(error, Silent):
-        return "it said nothing"
-    return str(error).partition(" gRPC client debug context")[0].partition(". Detail:")[0]

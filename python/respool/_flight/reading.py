@@ -10,6 +10,7 @@ import atexit
 import os
 import queue
 import threading
+import time
 from contextlib import suppress
 from typing import TYPE_CHECKING
 from weakref import WeakSet
@@ -19,11 +20,15 @@ from respool._flight import fork
 from respool._flight.library import flight
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import pyarrow as pa
 
 _AHEAD = 2
 """Messages that are read before somebody asks."""
 _LOOK = 0.5
+_PATIENCE = 2.0
+"""Seconds for which all threads are waited for where Python ends."""
 
 
 class Silent(Exception):  # noqa: N818 - it is caught, and becomes an error of ours
@@ -41,7 +46,10 @@ class Reading:
     """The messages of a stream."""
 
     def __init__(
-        self, client: flight.FlightClient, ticket: bytes, options: flight.FlightCallOptions
+        self,
+        connect: Callable[[], flight.FlightClient],
+        ticket: bytes,
+        options: flight.FlightCallOptions,
     ) -> None:
         self._messages: queue.Queue[Message | BaseException | None] = queue.Queue(_AHEAD)
         self._is_over = threading.Event()
@@ -51,11 +59,21 @@ class Reading:
         _OPEN.add(self)
         self._thread = threading.Thread(
             target=self._read,
-            args=(client, ticket, options),
+            args=(connect, ticket, options),
             name="respool-flight-read",
             daemon=True,
         )
         self._thread.start()
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether its thread is there."""
+        return self._thread.is_alive()
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether the server has answered. Nothing ends a stream before: its thread stays until then."""
+        return self._stream is not None
 
     @property
     def schema(self) -> pa.Schema | None:
@@ -92,32 +110,39 @@ class Reading:
         stream = self._stream
         if stream is not None:
             stream.cancel()
-        _OPEN.discard(self)
 
     def join(self, seconds: float) -> None:
         """Wait for the thread."""
         self._thread.join(seconds)
 
     def _read(
-        self, client: flight.FlightClient, ticket: bytes, options: flight.FlightCallOptions
+        self,
+        connect: Callable[[], flight.FlightClient],
+        ticket: bytes,
+        options: flight.FlightCallOptions,
     ) -> None:
         last: BaseException | None = None
         try:
-            stream = client.do_get(flight.Ticket(ticket), options)
-            fork.keep(stream)
-            self._stream = stream
-            if self._is_over.is_set():
-                stream.cancel()
-            self._schema = stream.schema
-            while not self._is_over.is_set():
-                chunk = stream.read_chunk()
-                beside = chunk.app_metadata
-                self._put((chunk.data, None if beside is None else beside.to_pybytes()))
+            # Closed here and nowhere else: a call may be in it for longer than anybody waits.
+            with connect() as client:
+                self._read_from(client.do_get(flight.Ticket(ticket), options))
         except StopIteration:
             pass
         except BaseException as error:  # noqa: BLE001 - it is for who takes
             last = error
         self._put(last)
+        _OPEN.discard(self)
+
+    def _read_from(self, stream: flight.FlightStreamReader) -> None:
+        fork.keep(stream)
+        self._stream = stream
+        if self._is_over.is_set():
+            stream.cancel()
+        self._schema = stream.schema
+        while not self._is_over.is_set():
+            chunk = stream.read_chunk()
+            beside = chunk.app_metadata
+            self._put((chunk.data, None if beside is None else beside.to_pybytes()))
 
     def _put(self, message: Message | BaseException | None) -> None:
         while not self._is_over.is_set():
@@ -160,5 +185,6 @@ def _close_all() -> None:
             break
     for one in reading:
         one.close()
+    end = time.monotonic() + _PATIENCE
     for one in reading:
-        one.join(2)
+        one.join(max(0.0, end - time.monotonic()))

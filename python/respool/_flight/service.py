@@ -160,7 +160,9 @@ class Service(flight.FlightServerBase):
         else:
             names = self._shelf.names()
             if len(names) != 1:
-                raise told.refusal(f"this server has {len(names)} caches: ask for one by its name")
+                raise told.refusal(
+                    f"this server has {len(names)} caches: ask for one by its name: {_some(names)}"
+                )
             served = self._shelf.by_name(names[0])
         if served is None:
             raise told.refusal(_nothing(wanted, self._shelf.names()))
@@ -221,8 +223,11 @@ def _wanted(descriptor: flight.FlightDescriptor) -> Wanted:
 def _nothing(wanted: Wanted, names: list[str]) -> str:
     """Say to who may ask that there is nothing of the kind, and what there is."""
     what = "log of that identity" if wanted.name is None else f"cache named {wanted.name!r}"
-    there = ", ".join(names[:_MOST_NAMES]) + (", ..." if len(names) > _MOST_NAMES else "")
-    return f"this server has no {what}; it has {there or 'none'}"
+    return f"this server has no {what}; it has {_some(names)}"
+
+
+def _some(names: list[str]) -> str:
+    return ", ".join(names[:_MOST_NAMES]) + (", ..." if len(names) > _MOST_NAMES else "") or "none"
 
 
 def _schema(served: Served, shown: Shown) -> pa.Schema:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -33,9 +34,16 @@ class Steps:
         self._begin = begin
         self._made: Iterator[Any] | None = begin(first)
         self._is_over = False
+        self._has_ended = False
         self._tensors = tensors
         # A step that could not be made tensors of comes again, or it would be missing.
         self._pending: Any = None
+        self._turn = threading.Lock()
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether it has given the last step of the epoch."""
+        return self._has_ended or (self._end is not None and self.next >= self._end)
 
     def end(self) -> None:
         """Give no step any more: another iteration begins."""
@@ -46,7 +54,21 @@ class Steps:
         return self
 
     def __next__(self) -> dict[str, Any]:
-        """Return the next step. It counts when it is handed out."""
+        """Return the next step. It counts when it is handed out, to one of the threads that ask."""
+        try:
+            with self._turn:
+                tensors = self._given()
+        except Exception:
+            raise
+        except BaseException:
+            # Ctrl-C may have taken a step that was on its way, which the next call would leave out.
+            self._made = self._pending = None
+            raise
+        # Nothing is called from here on, so no Ctrl-C comes between: who saves the place then has had the step.
+        self.next += self._every
+        return tensors
+
+    def _given(self) -> dict[str, Any]:
         if self._end is not None and self.next >= self._end:
             raise StopIteration
         if self._is_over:
@@ -60,7 +82,6 @@ class Steps:
                 error.add_note("Of nulls: null_value={...} says what stands for those of a column.")
             raise
         self._pending = None
-        self.next += self._every
         return tensors
 
     def _next(self) -> Any:  # noqa: ANN401 - a step as it was made
@@ -68,9 +89,6 @@ class Steps:
             if self._made is None:
                 self._made = self._begin(self.next)
             return next(self._made)
-        except Exception:
-            raise
-        except BaseException:
-            # Ctrl-C may have taken a step that was on its way, which the next call would leave out.
-            self._made = None
+        except StopIteration:
+            self._has_ended = True
             raise
