@@ -244,7 +244,7 @@ def test_another_epoch_begins_at_its_beginning():
 def test_no_epoch_stands_for_another():
     epochs = respool.epochs(cached(), batch_size=5)
     for number in (2**64, 2**70, -1):
-        with pytest.raises(ValueError, match=str(number)):
+        with pytest.raises(ValueError, match=rf"from 0 to 2\*\*64 - 1, not {number}"):
             epochs.set_epoch(number)
     epochs.set_epoch(2**64 - 1)
     assert epochs.epoch == 2**64 - 1
@@ -310,6 +310,7 @@ def test_a_state_of_other_data_is_refused(log, log_dir):
     ("change", "said"),
     [
         ({"version": 2}, "version 2, which this respool does not know"),
+        ({"worker": {"epoch": 0, "next": 3, "workers": 2}}, "that of a worker, which knows no"),
         ({"identity": "?"}, "'?\"?identity"),
         ({"rows_done": 13}, "rows_done"),
         ({"rows_done": 1200}, "rows_done"),
@@ -454,6 +455,9 @@ def test_rows_are_not_taken_by_what_is_no_number(rows):
     epochs = respool.epochs(cached(), batch_size=1)
     with pytest.raises(TypeError, match="flatnonzero"):
         epochs.take(rows)
+    for alone in (3, np.int64(3), None):
+        with pytest.raises(TypeError, match=r"as in take\(\[3\]\), not as (int|int64|NoneType)"):
+            epochs.take(alone)
     assert epochs.take(np.array([])).num_rows == 0
 
 

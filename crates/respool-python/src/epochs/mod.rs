@@ -349,7 +349,8 @@ impl PyEpochs {
     /// Raises
     /// ------
     /// ValueError
-    ///     If it is of other data, another seed, batch size or way to shuffle; the message names it.
+    ///     If it is of other data, another seed, batch size or way to shuffle; the message names it. If it is that of a
+    ///     worker of a ``DataLoader``, which knows no place in the epoch.
     ///
     /// Examples
     /// --------
@@ -376,7 +377,7 @@ impl PyEpochs {
     /// Returns
     /// -------
     /// Iterator[dict[str, numpy.ndarray]]
-    ///     A fixed-size list of numbers is an array of two dimensions.
+    ///     Each level of fixed-size lists of numbers is one more dimension.
     ///
     /// Raises
     /// ------
@@ -436,7 +437,7 @@ impl PyEpochs {
     /// IndexError
     ///     If there is no such row.
     /// TypeError
-    ///     If they are no whole numbers: a mask is none of rows.
+    ///     If they are no whole numbers, such as a mask, or one number by itself.
     ///
     /// Examples
     /// --------

@@ -28,12 +28,22 @@ impl<'py> FromPyObject<'_, 'py> for EpochNumber {
     type Error = PyErr;
 
     fn extract(object: Borrowed<'_, 'py, PyAny>) -> PyResult<Self> {
-        let number = object.extract::<Number>()?.0;
-        if object.ne(number)? {
-            return Err(PyValueError::new_err(format!(
+        let refused = || {
+            PyValueError::new_err(format!(
                 "an epoch is a number from 0 to 2**64 - 1, not {}",
                 &*object
-            )));
+            ))
+        };
+        let number = match object.extract::<Number>() {
+            Ok(number) => number.0,
+            // It speaks of rows, batches and readers.
+            Err(error) if error.is_instance_of::<PyValueError>(object.py()) => {
+                return Err(refused());
+            }
+            Err(error) => return Err(error),
+        };
+        if object.ne(number)? {
+            return Err(refused());
         }
         Ok(Self(number))
     }

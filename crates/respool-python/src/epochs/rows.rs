@@ -15,7 +15,13 @@ use crate::arrow::import_array;
 pub(crate) fn rows_of(indices: &Bound<'_, PyAny>) -> PyResult<Vec<u64>> {
     let py = indices.py();
     let pyarrow = py.import("pyarrow")?;
-    let given = pyarrow.call_method1("array", (indices,))?;
+    let given = pyarrow.call_method1("array", (indices,));
+    let given = given.map_err(|error| match indices.get_type().name() {
+        Ok(name) if error.is_instance_of::<PyTypeError>(py) => PyTypeError::new_err(format!(
+            "rows are given as a list or an array of their numbers, as in take([3]), not as {name}"
+        )),
+        _ => error,
+    })?;
     let kind = given.getattr("type")?;
     let whole = py.import("pyarrow.types")?.getattr("is_integer")?;
     // Of something empty nobody knows the type.

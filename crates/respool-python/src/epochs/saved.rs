@@ -43,6 +43,13 @@ pub(crate) fn state_of(state: &Bound<'_, PyAny>) -> PyResult<State> {
             state.get_type().name()?
         )));
     };
+    // That of a worker has an entry more, and the beginning of an epoch as its place: see `respool.torch`.
+    if dict.contains("worker")? {
+        return Err(PyValueError::new_err(
+            "this state is that of a worker, which knows no place in the epoch: load it into an EpochDataset, by the \
+             StatefulDataLoader that saved it",
+        ));
+    }
     let version: u64 = entry(dict, "version")?;
     if version != VERSION {
         return Err(PyValueError::new_err(format!(
