@@ -1,11 +1,13 @@
 """Readers: one replay each, independent of each other, spent once consumed."""
 
 import gc
+import time
 import weakref
 
 import pyarrow as pa
 import pytest
 
+import processes
 from sources import SCHEMA, Source, batch, expected
 
 
@@ -95,6 +97,27 @@ def test_a_reader_closes_itself(make):
     with pytest.raises(ValueError, match="closed"):
         next(reader)
     assert cache.metrics()["readers"] == 0
+
+
+def test_closing_waits_for_no_source_that_another_thread_is_in(make):
+    source = Source(3, stall_at=1, stall=10)
+    reader = make(source).reader()
+    next(reader)
+
+    def close() -> float:
+        assert source.stalling.wait(5)
+        began = time.monotonic()
+        reader.close()
+        took = time.monotonic() - began
+        source.released.set()
+        return took
+
+    came, took = processes.in_threads(lambda: next(reader), close)
+    assert took < 2
+    assert reader.closed
+    assert came == batch(1)
+    with pytest.raises(ValueError, match="closed"):
+        next(reader)
 
 
 def test_a_failed_read_all_leaves_the_reader_where_it_is(make):

@@ -115,6 +115,8 @@ impl PyReader {
 
     /// Let the reader go. Closing again does nothing.
     ///
+    /// It waits for no source: another thread that waits for a batch gets it, and none after it.
+    ///
     /// Examples
     /// --------
     /// >>> import pyarrow as pa, respool
@@ -123,7 +125,12 @@ impl PyReader {
     /// >>> reader.closed
     /// True
     fn close(&self, py: Python<'_>) -> PyResult<()> {
-        detached(py, || self.turns.take_away().map(drop))
+        detached(py, || {
+            self.turns.is_gone()?;
+            // Who reads drops it with the batch that he waits for.
+            drop(self.turns.dismiss());
+            Ok(())
+        })
     }
 
     /// Hand the rest of the replay over as a ``pyarrow.RecordBatchReader`` of another schema.
