@@ -485,6 +485,25 @@ def test_rows_are_taken_by_their_numbers():
 # --- arrays ---
 
 
+def test_arrays_that_ctrl_c_kept_from_being_made_are_no_step_that_was_done(monkeypatch):
+    epochs = respool.epochs(cached(), batch_size=5)
+    whole = [step["id"].tolist() for step in epochs.arrays()]
+    epochs.set_epoch(0)
+    steps = epochs.arrays()
+    had = [next(steps)["id"].tolist()]
+
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(np, "asarray", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            next(steps)
+    assert epochs.steps_done == 1
+    epochs.load_state_dict(epochs.state_dict())
+    assert had + [step["id"].tolist() for step in epochs.arrays()] == whole
+
+
 def test_arrays_can_be_written_to_and_are_nobody_elses():
     lists = pa.array([[i, i + 1, i + 2] for i in range(20)], pa.list_(pa.int16(), 3))
     data = pa.table(

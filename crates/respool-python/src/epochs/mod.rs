@@ -412,9 +412,10 @@ impl PyEpochs {
         Ok(columns.collect())
     }
 
-    /// Iterate over the memory of each step, the rows in it, and where each column begins; for `respool._epochs`.
-    fn _memory(slf: &Bound<'_, Self>) -> PyResult<PySteps> {
-        Self::begin(slf, Form::Arrays)
+    /// Iterate over what a callable makes of the memory of each step, the rows in it, and where each column begins; for
+    /// `respool._epochs`. A step counts when the callable has made something of it.
+    fn _memory(slf: &Bound<'_, Self>, shown: Py<PyAny>) -> PyResult<PySteps> {
+        Ok(Self::begin(slf, Form::Arrays)?.shown_by(shown))
     }
 
     /// Read some rows, by their numbers in the order of the source.

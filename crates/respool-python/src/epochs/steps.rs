@@ -66,6 +66,8 @@ pub(crate) struct PySteps {
     going: Arc<Going>,
     epochs: Arc<Detached<Epochs>>,
     schema: Py<PyAny>,
+    /// What makes arrays of memory.
+    shown_by: Option<Py<PyAny>>,
 }
 
 impl PySteps {
@@ -80,6 +82,14 @@ impl PySteps {
             going,
             epochs,
             schema,
+            shown_by: None,
+        }
+    }
+
+    pub(crate) fn shown_by(self, shown: Py<PyAny>) -> Self {
+        Self {
+            shown_by: Some(shown),
+            ..self
         }
     }
 
@@ -144,7 +154,11 @@ impl PySteps {
                 let (ranges, _) = layout.map_or_else(|_| (Vec::new(), 0), |it| it.ranges(rows));
                 let starts: Vec<usize> = ranges.iter().map(|range| range.start).collect();
                 let memory = Py::new(py, PyMemory::new(memory))?;
-                Ok((memory, rows, starts).into_pyobject(py)?.into_any())
+                let step = (memory, rows, starts);
+                match &self.shown_by {
+                    Some(shown) => shown.bind(py).call1(step),
+                    None => Ok(step.into_pyobject(py)?.into_any()),
+                }
             }
         }
     }
@@ -201,6 +215,7 @@ impl PySteps {
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
-        visit.call(&self.owner)
+        visit.call(&self.owner)?;
+        visit.call(&self.shown_by)
     }
 }
