@@ -84,6 +84,7 @@ def draw(path: Path, measured: dict) -> None:
 PEERS = (
     "batchcorder", "pa.Table", "pyarrow", "polars", "ipc", "parquet", "duckdb", "native", "arrow",
     "dataframe", "scan_ipc", "hugging", "write()", "stream", "bare", "read_datasource",
+    "numpy", "hf datasets", "mosaicml",
 )  # fmt: skip
 
 
