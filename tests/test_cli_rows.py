@@ -188,6 +188,14 @@ def test_a_statement_without_rows_and_columns_of_one_name(run, trips):
     assert sorted(row.values()) == [1, 2]
 
 
+def test_head_speaks_of_no_option_that_it_does_not_have(run, trips):
+    assert "--output" in run("sql", "--help").out
+    assert "--output" not in run("head", "--help").out
+    ran = commands.on_terminal("head", "trips", "-f", "parquet")
+    assert (ran.code, "--output" in ran.out) == (2, False)
+    assert "send it to a file with > FILE" in ran.out
+
+
 def test_sql_without_duckdb_says_what_to_install(run, trips, monkeypatch):
     monkeypatch.setitem(sys.modules, "duckdb", None)
     ran = run("sql", "from trips", "trips")

@@ -37,7 +37,7 @@ _OF_STREAM = re.compile(r"reading the stream registered as '.*?' failed: (\w+): 
 )
 @click.argument("query")
 @options.targets(required=False)
-@formats.option
+@formats.option("what the name of --output says, else table")
 @click.option(
     "-o",
     "--output",
