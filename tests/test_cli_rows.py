@@ -196,6 +196,15 @@ def test_head_speaks_of_no_option_that_it_does_not_have(run, trips):
     assert "send it to a file with > FILE" in ran.out
 
 
+def test_a_name_that_sql_does_not_take_as_it_is_is_to_be_quoted(run, log_dir):
+    states.complete(log_dir, "trips-2026")
+    for query in ("select * from trips-2026", "from TRIPS-2026 limit 3"):
+        ran = run("sql", query, "trips-2026")
+        assert (ran.code, '  quote the name: "trips-2026"' in ran.err) == (1, True)
+    assert "quote" not in run("sql", 'selec * from "trips-2026"', "trips-2026").err
+    assert "quote" not in run("sql", "selec 'trips-2026'", "trips-2026").err
+
+
 def test_sql_without_duckdb_says_what_to_install(run, trips, monkeypatch):
     monkeypatch.setitem(sys.modules, "duckdb", None)
     ran = run("sql", "from trips", "trips")

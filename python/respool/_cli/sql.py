@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 _TABLE = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)=(.+)", re.DOTALL)
 
+_PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+
 _MISSING = re.compile(r"Table with name (\S+) does not exist")
 
 _OF_STREAM = re.compile(r"reading the stream registered as '.*?' failed: (\w+): (.*)", re.DOTALL)
@@ -107,7 +109,7 @@ def command(
     except (duckdb.Error, OSError, RuntimeError) as error:
         if isinstance(error, BlockingIOError | BrokenPipeError | TimeoutError | RespoolError):
             raise
-        raise _ended(error, directory) from error
+        raise _ended(error, query, list(tables), directory) from error
     return Exit.OK
 
 
@@ -177,11 +179,11 @@ def _rows(
     return reader
 
 
-def _ended(error: Exception, directory: str | None) -> Ending:
+def _ended(error: Exception, query: str, tables: list[str], directory: str | None) -> Ending:
     """Return the ending of a query; what ended a stream comes through DuckDB as a text."""
     said = why(error)
     if (stream := _OF_STREAM.search(said)) is None:
-        return Ending(Exit.FAILED, said, *_forgotten(said, directory))
+        return Ending(Exit.FAILED, said, *_forgotten(said, directory), *_unquoted(query, tables))
     kind, said = stream.groups()
     if kind == "CorruptLogError":
         return Ending(Exit.DAMAGED, said, "respool verify lists what is damaged and what is not")
@@ -201,3 +203,13 @@ def _forgotten(said: str, directory: str | None) -> list[str]:
         if it.name.lower() == missing[1].lower()
     ]
     return [f"name it behind the query: respool sql QUERY {name}" for name in meant]
+
+
+def _unquoted(query: str, tables: list[str]) -> list[str]:
+    """Return what to do where a query that failed has a name in it that SQL takes in quotes only."""
+    return [
+        f'quote the name: "{name}"'
+        for name in tables
+        if not _PLAIN.fullmatch(name)
+        and re.search(rf"""(?<!["'\w]){re.escape(name)}(?!["'\w])""", query, re.IGNORECASE)
+    ]
