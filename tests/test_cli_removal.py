@@ -59,6 +59,20 @@ def test_rm_of_what_is_not_there_removes_nothing(run, log_dir):
     assert (ran.code, ran.out, names(log_dir)) == (3, "", ["a"])
 
 
+def test_a_dry_run_says_what_would_stay(run, log_dir):
+    states.complete(log_dir, "a")
+    path = kept(log_dir / "log")
+    with respool.open(path), respool.open(states.log_of(log_dir, "a")):
+        ran = run("rm", "a", path, "--dry-run")
+        assert (ran.code, ran.out.count("would remove ")) == (6, 1)
+        assert f"{path} would stay: somebody has it open." in ran.err
+        told = run("rm", "a", path, "--dry-run", "--json")
+        assert [bool(one["error"]) for one in told.json] == [False, True]
+        assert (told.code, told.err) == (6, "")
+    assert (names(log_dir), path.exists()) == (["a"], True)
+    assert run("rm", path, "--dry-run").code == 0
+
+
 def test_rm_goes_on_behind_what_can_not_be_removed(run, log_dir, monkeypatch):
     for name in ("a", "b", "c"):
         states.complete(log_dir, name)
