@@ -195,6 +195,12 @@ def test_arrays_without_numpy_say_what_to_install():
     assert "pip install numpy" in said
 
 
+def test_the_package_shows_no_name_of_its_inside():
+    modules = {"compat", "exceptions", "open", *respool._LATER}
+    shown = {name for name in dir(respool) if not name.startswith("_")}
+    assert shown - modules - set(respool.__all__) == set()
+
+
 def test_the_stub_imports_nothing_that_a_user_may_lack():
     imported = {
         line.split()[1].partition(".")[0]
