@@ -136,6 +136,20 @@ def test_a_segment_that_is_missing_is_damage(run, log_dir):
         assert str(segment) in together(ran.out + ran.err)
 
 
+def test_ls_and_info_agree_where_a_file_is_missing(run, log_dir):
+    for name, file in {"a": "00000000.arrow", "b": "_index"}.items():
+        states.complete(log_dir, name)
+        (states.log_of(log_dir, name) / file).unlink()
+        (one,) = run("info", name, "-d", log_dir, "--json").json
+        assert one["state"] == "damaged"
+    listed = {one["name"]: one["state"] for one in run("ls", "-d", log_dir, "--json").json}
+    assert listed == {"a": "damaged", "b": "damaged"}
+    ran = run("ls", "-d", log_dir)
+    assert [line.split()[1] for line in ran.out.splitlines()[1:]] == ["damaged", "damaged"]
+    assert "respool info a" in ran.err
+    assert [one.state for one in respool.ls(log_dir)] == ["unreadable"] * 2
+
+
 def test_ls_lists_all(run, scene):
     ran = run("ls")
     assert ran.code == 0
