@@ -171,6 +171,20 @@ def test_a_dry_run_says_what_the_run_does(run, log_dir, bounds):
     assert names(log_dir) == sorted({"a", "b", "c", "d"} - set(gone))
 
 
+def test_a_dry_run_counts_what_nobody_can_ask_for_any_more(run, log_dir):
+    states.complete(log_dir, "a")
+    states.complete(log_dir, "left")
+    (states.log_of(log_dir, "left") / "_manifest").unlink()
+    states.complete(log_dir, "gone")
+    with respool.open(states.log_of(log_dir, "gone")):
+        respool.rm("gone", log_dir)
+        held = run("prune", "--dry-run", "--json").json["freed_bytes"]
+    dry, wet = run("prune", "--dry-run", "--json").json, run("prune", "--json").json
+    assert dry["freed_bytes"] == wet["freed_bytes"] > held > 30_000
+    assert dry["removed"] == wet["removed"] == []
+    assert names(log_dir) == ["a"]
+
+
 def test_prune_says_what_goes(run, log_dir):
     states.complete(log_dir, "old")
     aged(log_dir, "old", 40)
