@@ -185,6 +185,18 @@ def test_a_dry_run_counts_what_nobody_can_ask_for_any_more(run, log_dir):
     assert names(log_dir) == ["a"]
 
 
+def test_prune_says_why_more_is_left_than_was_asked_for(run, log_dir):
+    for name in ("a", "b"):
+        states.complete(log_dir, name)
+    with respool.open(states.log_of(log_dir, "a")):
+        for dry in (["--dry-run"], []):
+            ran = run("prune", "--max-bytes", "0", *dry)
+            assert re.search(r"^3\d\.\d KiB stay: somebody uses them", ran.err, re.MULTILINE)
+            assert run("prune", "--max-bytes", "1 MiB", *dry).err.count("\n") == 1
+    assert names(log_dir) == ["a"]
+    assert "stay" not in run("prune", "--max-bytes", "0").err
+
+
 def test_prune_says_what_goes(run, log_dir):
     states.complete(log_dir, "old")
     aged(log_dir, "old", 40)

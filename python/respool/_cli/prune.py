@@ -112,6 +112,9 @@ def command(
         note(
             f"{names}, {shown.size(freed)} {'would go' if is_dry else 'gone'} of {shown.size(before)} in {root}"
         )
+        left = before - freed
+        if max_bytes is not None and left > quota.bytes_of(max_bytes, root, "--max-bytes"):
+            note(f"{shown.size(left)} stay: somebody uses them, or they can't be removed")
     return Exit.OK
 
 
