@@ -278,6 +278,18 @@ def test_what_ends_a_stream_in_a_query_decides_the_code(run, monkeypatch, query,
     assert ("--partial reads what there is" in ran.err) == (code == 5)
 
 
+def test_who_meets_damage_is_told_what_to_verify(run, log_dir):
+    states.damaged(log_dir)
+    states.complete(log_dir, "good")
+    query = "select max(day) from damaged join good using (day)"
+    ran = run("sql", query, "damaged", "good", "-d", log_dir)
+    assert ran.code == 4
+    assert f" respool verify damaged good --directory {log_dir} lists" in together(ran.err)
+    ran = run("export", "damaged", log_dir / "out.parquet", "-d", log_dir)
+    assert ran.code == 4
+    assert f" respool verify damaged --directory {log_dir} lists" in together(ran.err)
+
+
 def test_what_stands_in_for_a_name_is_read_and_that_is_said(run, log_dir):
     states.complete(log_dir, "trips")
     with respool.named("trips", lambda: Source(9).reader(), directory=log_dir, key="other") as new:

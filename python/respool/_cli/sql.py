@@ -1,6 +1,7 @@
 """``respool sql``: DuckDB over logs."""
 
 import re
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -109,7 +110,7 @@ def command(
     except (duckdb.Error, OSError, RuntimeError) as error:
         if isinstance(error, BlockingIOError | BrokenPipeError | TimeoutError | RespoolError):
             raise
-        raise _ended(error, query, list(tables), directory) from error
+        raise _ended(error, query, tables, directory) from error
     return Exit.OK
 
 
@@ -179,14 +180,22 @@ def _rows(
     return reader
 
 
-def _ended(error: Exception, query: str, tables: list[str], directory: str | None) -> Ending:
+def _ended(
+    error: Exception, query: str, tables: dict[str, Target], directory: str | None
+) -> Ending:
     """Return the ending of a query; what ended a stream comes through DuckDB as a text."""
     said = why(error)
     if (stream := _OF_STREAM.search(said)) is None:
-        return Ending(Exit.FAILED, said, *_forgotten(said, directory), *_unquoted(query, tables))
+        return Ending(
+            Exit.FAILED, said, *_forgotten(said, directory), *_unquoted(query, list(tables))
+        )
     kind, said = stream.groups()
     if kind == "CorruptLogError":
-        return Ending(Exit.DAMAGED, said, "respool verify lists what is damaged and what is not")
+        words = dict.fromkeys(target.word for target in tables.values())
+        meant = shlex.join([*words, *(["--directory", directory] if directory else [])])
+        return Ending(
+            Exit.DAMAGED, said, f"respool verify {meant} lists what is damaged and what is not"
+        )
     if kind in {"IncompleteStreamError", "TimeoutError"}:
         return Ending(Exit.UNFINISHED, said, "--partial reads what there is")
     return Ending(Exit.FAILED, said)
