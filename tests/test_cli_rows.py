@@ -191,9 +191,6 @@ def test_a_statement_without_rows_and_columns_of_one_name(run, trips):
 def test_head_speaks_of_no_option_that_it_does_not_have(run, trips):
     assert "--output" in run("sql", "--help").out
     assert "--output" not in run("head", "--help").out
-    ran = commands.on_terminal("head", "trips", "-f", "parquet")
-    assert (ran.code, "--output" in ran.out) == (2, False)
-    assert "send it to a file with > FILE" in ran.out
 
 
 def test_a_name_that_sql_does_not_take_as_it_is_is_to_be_quoted(run, log_dir):
