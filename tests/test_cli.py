@@ -131,6 +131,25 @@ def test_flight_is_given_the_paths(run, log_dir, monkeypatch):
     assert run("flight", "serve", "nobody").code == 3
 
 
+@pytest.mark.parametrize(
+    ("location", "token", "said"),
+    [
+        ("here", "", "or grpc+tls:// with --cert and --key, not 'here'"),
+        ("grpc://0.0.0.0:0", "", "give --token or RESPOOL_FLIGHT_TOKEN"),
+        ("grpc://0.0.0.0:0", "t" * 16, "for all to read: give --cert and --key"),
+        ("grpc+tls://127.0.0.1:0", "", "grpc+tls needs --cert and --key"),
+    ],
+)
+def test_flight_speaks_of_its_options(run, log_dir, monkeypatch, location, token, said):
+    states.complete(log_dir)
+    if token:
+        monkeypatch.setenv("RESPOOL_FLIGHT_TOKEN", token)
+    ran = run("flight", "serve", "trips", "--location", location)
+    assert (ran.code, said in " ".join(ran.err.split())) == (2, True), ran.err
+    assert "tls=" not in ran.err
+    assert "token=" not in ran.err
+
+
 def test_a_word_is_a_name_or_a_path_whatever_is_there(run, log_dir, monkeypatch):
     states.complete(log_dir, "trips")
     elsewhere = log_dir / "elsewhere"

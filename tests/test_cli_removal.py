@@ -59,6 +59,20 @@ def test_rm_of_what_is_not_there_removes_nothing(run, log_dir):
     assert (ran.code, ran.out, names(log_dir)) == (3, "", ["a"])
 
 
+def test_a_dry_run_says_what_would_stay(run, log_dir):
+    states.complete(log_dir, "a")
+    path = kept(log_dir / "log")
+    with respool.open(path), respool.open(states.log_of(log_dir, "a")):
+        ran = run("rm", "a", path, "--dry-run")
+        assert (ran.code, ran.out.count("would remove ")) == (6, 1)
+        assert f"{path} would stay: somebody has it open." in ran.err
+        told = run("rm", "a", path, "--dry-run", "--json")
+        assert [bool(one["error"]) for one in told.json] == [False, True]
+        assert (told.code, told.err) == (6, "")
+    assert (names(log_dir), path.exists()) == (["a"], True)
+    assert run("rm", path, "--dry-run").code == 0
+
+
 def test_rm_goes_on_behind_what_can_not_be_removed(run, log_dir, monkeypatch):
     for name in ("a", "b", "c"):
         states.complete(log_dir, name)
@@ -155,6 +169,32 @@ def test_a_dry_run_says_what_the_run_does(run, log_dir, bounds):
     assert dry.json["freed_bytes"] == wet.json["freed_bytes"]
     assert (dry.json["dry_run"], wet.json["dry_run"]) == (True, False)
     assert names(log_dir) == sorted({"a", "b", "c", "d"} - set(gone))
+
+
+def test_a_dry_run_counts_what_nobody_can_ask_for_any_more(run, log_dir):
+    states.complete(log_dir, "a")
+    states.complete(log_dir, "left")
+    (states.log_of(log_dir, "left") / "_manifest").unlink()
+    states.complete(log_dir, "gone")
+    with respool.open(states.log_of(log_dir, "gone")):
+        respool.rm("gone", log_dir)
+        held = run("prune", "--dry-run", "--json").json["freed_bytes"]
+    dry, wet = run("prune", "--dry-run", "--json").json, run("prune", "--json").json
+    assert dry["freed_bytes"] == wet["freed_bytes"] > held > 30_000
+    assert dry["removed"] == wet["removed"] == []
+    assert names(log_dir) == ["a"]
+
+
+def test_prune_says_why_more_is_left_than_was_asked_for(run, log_dir):
+    for name in ("a", "b"):
+        states.complete(log_dir, name)
+    with respool.open(states.log_of(log_dir, "a")):
+        for dry in (["--dry-run"], []):
+            ran = run("prune", "--max-bytes", "0", *dry)
+            assert re.search(r"^3\d\.\d KiB stay: somebody uses them", ran.err, re.MULTILINE)
+            assert run("prune", "--max-bytes", "1 MiB", *dry).err.count("\n") == 1
+    assert names(log_dir) == ["a"]
+    assert "stay" not in run("prune", "--max-bytes", "0").err
 
 
 def test_prune_says_what_goes(run, log_dir):

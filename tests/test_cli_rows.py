@@ -188,6 +188,20 @@ def test_a_statement_without_rows_and_columns_of_one_name(run, trips):
     assert sorted(row.values()) == [1, 2]
 
 
+def test_head_speaks_of_no_option_that_it_does_not_have(run, trips):
+    assert "--output" in run("sql", "--help").out
+    assert "--output" not in run("head", "--help").out
+
+
+def test_a_name_that_sql_does_not_take_as_it_is_is_to_be_quoted(run, log_dir):
+    states.complete(log_dir, "trips-2026")
+    for query in ("select * from trips-2026", "from TRIPS-2026 limit 3"):
+        ran = run("sql", query, "trips-2026")
+        assert (ran.code, '  quote the name: "trips-2026"' in ran.err) == (1, True)
+    assert "quote" not in run("sql", 'selec * from "trips-2026"', "trips-2026").err
+    assert "quote" not in run("sql", "selec 'trips-2026'", "trips-2026").err
+
+
 def test_sql_without_duckdb_says_what_to_install(run, trips, monkeypatch):
     monkeypatch.setitem(sys.modules, "duckdb", None)
     ran = run("sql", "from trips", "trips")

@@ -136,6 +136,20 @@ def test_a_segment_that_is_missing_is_damage(run, log_dir):
         assert str(segment) in together(ran.out + ran.err)
 
 
+def test_ls_and_info_agree_where_a_file_is_missing(run, log_dir):
+    for name, file in {"a": "00000000.arrow", "b": "_index"}.items():
+        states.complete(log_dir, name)
+        (states.log_of(log_dir, name) / file).unlink()
+        (one,) = run("info", name, "-d", log_dir, "--json").json
+        assert one["state"] == "damaged"
+    listed = {one["name"]: one["state"] for one in run("ls", "-d", log_dir, "--json").json}
+    assert listed == {"a": "damaged", "b": "damaged"}
+    ran = run("ls", "-d", log_dir)
+    assert [line.split()[1] for line in ran.out.splitlines()[1:]] == ["damaged", "damaged"]
+    assert "respool info a" in ran.err
+    assert [one.state for one in respool.ls(log_dir)] == ["unreadable"] * 2
+
+
 def test_ls_lists_all(run, scene):
     ran = run("ls")
     assert ran.code == 0
@@ -262,6 +276,18 @@ def test_what_ends_a_stream_in_a_query_decides_the_code(run, monkeypatch, query,
     ran = run("sql", query, "complete", "-f", "csv")
     assert (ran.code, f"respool: {error}" in ran.err) == (code, True)
     assert ("--partial reads what there is" in ran.err) == (code == 5)
+
+
+def test_who_meets_damage_is_told_what_to_verify(run, log_dir):
+    states.damaged(log_dir)
+    states.complete(log_dir, "good")
+    query = "select max(day) from damaged join good using (day)"
+    ran = run("sql", query, "damaged", "good", "-d", log_dir)
+    assert ran.code == 4
+    assert f" respool verify damaged good --directory {log_dir} lists" in together(ran.err)
+    ran = run("export", "damaged", log_dir / "out.parquet", "-d", log_dir)
+    assert ran.code == 4
+    assert f" respool verify damaged --directory {log_dir} lists" in together(ran.err)
 
 
 def test_what_stands_in_for_a_name_is_read_and_that_is_said(run, log_dir):

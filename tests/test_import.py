@@ -172,6 +172,35 @@ def test_what_is_missing_in_an_engine_is_told_as_it_is(tmp_path):
 STUB = Path(respool.__file__).with_name("_native.pyi")
 
 
+WITHOUT_NUMPY = """
+import sys
+sys.modules["numpy"] = None
+import pyarrow as pa
+import respool
+cache = respool.cache(pa.table({"x": [1, 2]}))
+cache.ingest_all()
+epochs = respool.epochs(cache, batch_size=2)
+assert next(iter(epochs)).num_rows == 2
+try:
+    epochs.arrays()
+except ModuleNotFoundError as error:
+    assert error.name == "numpy"
+    print(error)
+"""
+
+
+def test_arrays_without_numpy_say_what_to_install():
+    said = processes.run(WITHOUT_NUMPY).strip()
+    assert said.startswith("arrays() needs NumPy")
+    assert "pip install numpy" in said
+
+
+def test_the_package_shows_no_name_of_its_inside():
+    modules = {"compat", "exceptions", "open", *respool._LATER}
+    shown = {name for name in dir(respool) if not name.startswith("_")}
+    assert shown - modules - set(respool.__all__) == set()
+
+
 def test_the_stub_imports_nothing_that_a_user_may_lack():
     imported = {
         line.split()[1].partition(".")[0]

@@ -19,9 +19,8 @@ Examples
 import importlib
 from typing import TYPE_CHECKING
 
-from respool import exceptions
+from respool import _extras, exceptions
 from respool._epochs import epochs
-from respool._extras import ENGINES, said
 from respool._named.fill import named
 from respool._named.listing import NamedCache, ls
 from respool._named.prune import prune, rm
@@ -70,7 +69,7 @@ __all__ = [
     "rm",
 ]
 
-_LATER = frozenset({*ENGINES, "flight", "typing"})
+_LATER = frozenset({*_extras.ENGINES, "flight", "typing"})
 """Modules that are imported when somebody asks for them: no engine is loaded for nothing."""
 
 
@@ -85,9 +84,9 @@ if not TYPE_CHECKING:
             if name == "typing":
                 raise
             # What asks for every attribute, such as `help`, goes on without this one.
-            if name not in ENGINES or str(error).startswith("respool."):
+            if name not in _extras.ENGINES or str(error).startswith("respool."):
                 raise AttributeError(str(error)) from error
-            raise AttributeError(said(name, error)) from error
+            raise AttributeError(_extras.said(name, error)) from error
 
 
 def __dir__() -> list[str]:

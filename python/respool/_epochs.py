@@ -135,7 +135,15 @@ def epochs(
 
 def arrays(epochs: Epochs) -> Iterator[dict[str, np.ndarray]]:
     """Iterate over the steps as dicts of arrays, each in memory of its own step."""
-    import numpy as np  # noqa: PLC0415  an extra
+    try:
+        import numpy as np  # noqa: PLC0415 - neither respool nor pyarrow brings it along
+    except ModuleNotFoundError as error:
+        raise ModuleNotFoundError(
+            f"arrays() needs NumPy, which can't be imported ({error}): pip install numpy; to iterate over the epochs "
+            "gives record batches without it",
+            name=error.name,
+            path=error.path,
+        ) from None
 
     columns = [(name, np.dtype(kind), shape) for name, kind, shape in epochs._columns]  # noqa: SLF001
 

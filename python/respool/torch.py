@@ -180,6 +180,7 @@ class EpochDataset(IterableDataset[dict[str, Any]]):  # type: ignore[misc, unuse
             else opened(source, "EpochDataset")
         )
         self._opened = Later(narrowed(view, columns))
+        self._has_path = view.cache.path is not None
         if zero_copy and view._is_filtered:  # noqa: SLF001
             raise ValueError(
                 "zero_copy=True shares pages as they lie in the log: it needs a view without a filter"
@@ -422,6 +423,11 @@ class EpochDataset(IterableDataset[dict[str, Any]]):  # type: ignore[misc, unuse
             raise RuntimeError(
                 "torchrun started this process beside others, and all of them would read the same rows: call "
                 "torch.distributed.init_process_group() first, or give rank= and world_size="
+            )
+        if turn is not None and not self._has_path:
+            raise RuntimeError(
+                "workers open the log by its path, and this cache has none: make it with "
+                "respool.cache(source, path=...), or read it without workers, num_workers=0"
             )
         every = 1 if turn is None else turn.workers
         # Of what is followed nobody knows it; without workers it ends by itself.

@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from respool._cli import options, reading, targets
+from respool._cli.causes import why
 from respool._cli.endings import Ending, Exit
 from respool._cli.interrupts import noted
 from respool._cli.rows import formats
 from respool._cli.terminal import progress, say_json
+from respool.exceptions import CorruptLogError
 
 if TYPE_CHECKING:
     from respool import StreamCacheView
@@ -109,6 +111,9 @@ def command(
             rows = _write(read.view, file, wanted, codec, told, is_forced=force)
     except KeyboardInterrupt:
         raise Ending(Exit.INTERRUPTED, f"interrupted; {_said(file, before)}") from None
+    except CorruptLogError as error:
+        step = f"respool verify {target.written} lists what is damaged and what is not"
+        raise Ending(Exit.DAMAGED, why(error), step) from error
     if is_json:
         say_json({"file": str(file), "rows": rows, "bytes": formats.size_of(file)})
     else:

@@ -10,6 +10,15 @@ from respool._cli import directories, options, targets
 from respool._cli.causes import why
 from respool._cli.endings import Ending, Exit
 
+_OPTIONS = {
+    # The command has no way to send a token in the clear.
+    "tls=(certificate, key), or tls=False where something else encrypts": "--cert and --key",
+    "tls=(certificate, key)": "--cert and --key",
+    "tls=": "--cert and --key",
+    "token=": "--token or RESPOOL_FLIGHT_TOKEN",
+}
+"""How the command spells arguments of :func:`respool.flight.serve`, the longer ones first."""
+
 
 @click.group("flight")
 def command() -> None:
@@ -61,8 +70,15 @@ def serve(
         raise Ending(Exit.NOT_FOUND, why(error)) from None
     except ValueError as error:
         # Of its arguments: what happens to clients later is told to them.
-        raise click.UsageError(str(error)) from None
+        raise click.UsageError(_spelt(str(error))) from None
     return Exit.OK
+
+
+def _spelt(said: str) -> str:
+    """Return what was said of arguments of Python as it is said of options."""
+    for argument, option in _OPTIONS.items():
+        said = said.replace(argument, option)
+    return said
 
 
 def _all(directory: str | None) -> Path:

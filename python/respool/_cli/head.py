@@ -19,7 +19,7 @@ from respool._cli.terminal import note
     show_default=True,
     help="How many.",
 )
-@formats.option
+@formats.option("table")
 @options.as_json
 @options.directory
 def command(

@@ -12,11 +12,11 @@ from respool._cli import directories, options, shown
 from respool._cli.asking import is_asked, is_wanted
 from respool._cli.endings import Ending, Exit
 from respool._cli.terminal import note, say, say_json
-from respool._named import in_use, place, quota
+from respool._named import in_use, layout, place, quota
 from respool._named.ages import time_of
-from respool._named.home import Home, homes
+from respool._named.home import Home, homes, size_of
 from respool._named.prune import let_go
-from respool._named.removal import taken
+from respool._named.removal import graves, taken
 
 _UNITS = {"s": 1, "m": 60, "min": 60, "h": 3600, "d": 86400, "w": 604800}
 _SPAN = re.compile(r"(\d+(?:\.\d+)?)\s*([a-z]*)")
@@ -100,7 +100,11 @@ def command(
         # What was not asked about stays: it has come, or grown old, since then.
         known = {one.home.name: one.home.top() for one in goes} if asks else None
         gone = [] if is_refused else _removed(root, older_than, max_bytes, known)
-    freed = sum(one.size for one in goes) if is_dry else max(0, before - _size(root))
+    freed = (
+        sum(one.size for one in goes) + _left(root, [one.home for one in goes])
+        if is_dry
+        else max(0, before - _size(root))
+    )
     if is_json:
         say_json({"directory": str(root), "removed": gone, "freed_bytes": freed, "dry_run": is_dry})
     else:
@@ -108,6 +112,9 @@ def command(
         note(
             f"{names}, {shown.size(freed)} {'would go' if is_dry else 'gone'} of {shown.size(before)} in {root}"
         )
+        left = before - freed
+        if max_bytes is not None and left > quota.bytes_of(max_bytes, root, "--max-bytes"):
+            note(f"{shown.size(left)} stay: somebody uses them, or they can't be removed")
     return Exit.OK
 
 
@@ -140,6 +147,28 @@ def _going(root: Path, older_than: float | None, max_bytes: str | None) -> list[
                 goes.append(one)
                 left -= one.size
     return goes
+
+
+def _left(root: Path, goes: list[Home]) -> int:
+    """Return the bytes that would go besides names: of logs that nobody uses, nor can ask for any more."""
+    if not place.is_root_there(root):
+        return 0
+    left = sum(_free(grave, grave.numbers()) for grave in graves(root))
+    for home in homes(root):
+        if home in goes:
+            continue
+        if home.top() is None and not _is_used(home):
+            left += home.size()
+        else:
+            needed = home.needed()
+            left += _free(home, [number for number in home.numbers() if number not in needed])
+    return left
+
+
+def _free(home: Home, numbers: list[int]) -> int:
+    """Return the bytes of those of its logs that nobody uses."""
+    logs = [log for log in map(home.log, numbers) if layout.may_be_log(log) or layout.is_ours(log)]
+    return sum(size_of(log) for log in logs if not in_use.processes(log))
 
 
 def _removed(

@@ -17,6 +17,8 @@ from respool._named import in_use
 from respool._named.home import size_of
 from respool.exceptions import RespoolError
 
+_OPEN = "somebody has it open. Close it there and try again."
+
 
 @click.command("rm", short_help="Remove names and logs.")
 @options.targets()
@@ -39,7 +41,10 @@ def command(
         users = in_use.processes(target.path)
         used = f", in use by process {', '.join(map(str, users))}" if users else ""
         line = f"{'would remove' if is_dry else 'remove'} {target.word}: {shown.size(size)}, {target.path}{used}"
-        if not is_json:
+        stays = _OPEN if is_dry and target.home is None and users else None
+        if stays and not is_json:
+            note(f"{target.word} would stay: {stays}", "red")
+        elif not is_json:
             say(line)
         elif not is_dry and is_asked(is_sure=is_sure):
             note(line)
@@ -50,10 +55,10 @@ def command(
                 "bytes": size,
                 "in_use_by": users,
                 "removed": False,
-                "error": None,
+                "error": stays,
             }
         )
-    codes = []
+    codes = [Exit.IN_USE for one in told if one["error"]]
     if not is_dry and is_wanted(is_sure=is_sure):
         for target, one in zip(found, told, strict=True):
             code, why_not = _removed(target, directory)
@@ -80,7 +85,7 @@ def _removed(target: Target, directory: str | None) -> tuple[Exit, str | None]:
         if target.home is not None:
             respool.rm(target.home.name, directory)
         elif not _native._remove_log(target.path):  # noqa: SLF001
-            return Exit.IN_USE, "somebody has it open. Close it there and try again."
+            return Exit.IN_USE, _OPEN
     except FileNotFoundError as error:
         # Somebody else was faster.
         if os.path.lexists(target.path):

@@ -1,6 +1,7 @@
 """``respool sql``: DuckDB over logs."""
 
 import re
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
 _TABLE = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)=(.+)", re.DOTALL)
 
+_PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+
 _MISSING = re.compile(r"Table with name (\S+) does not exist")
 
 _OF_STREAM = re.compile(r"reading the stream registered as '.*?' failed: (\w+): (.*)", re.DOTALL)
@@ -37,7 +40,7 @@ _OF_STREAM = re.compile(r"reading the stream registered as '.*?' failed: (\w+): 
 )
 @click.argument("query")
 @options.targets(required=False)
-@formats.option
+@formats.option("what the name of --output says, else table")
 @click.option(
     "-o",
     "--output",
@@ -107,7 +110,7 @@ def command(
     except (duckdb.Error, OSError, RuntimeError) as error:
         if isinstance(error, BlockingIOError | BrokenPipeError | TimeoutError | RespoolError):
             raise
-        raise _ended(error, directory) from error
+        raise _ended(error, query, tables, directory) from error
     return Exit.OK
 
 
@@ -177,14 +180,22 @@ def _rows(
     return reader
 
 
-def _ended(error: Exception, directory: str | None) -> Ending:
+def _ended(
+    error: Exception, query: str, tables: dict[str, Target], directory: str | None
+) -> Ending:
     """Return the ending of a query; what ended a stream comes through DuckDB as a text."""
     said = why(error)
     if (stream := _OF_STREAM.search(said)) is None:
-        return Ending(Exit.FAILED, said, *_forgotten(said, directory))
+        return Ending(
+            Exit.FAILED, said, *_forgotten(said, directory), *_unquoted(query, list(tables))
+        )
     kind, said = stream.groups()
     if kind == "CorruptLogError":
-        return Ending(Exit.DAMAGED, said, "respool verify lists what is damaged and what is not")
+        words = dict.fromkeys(target.word for target in tables.values())
+        meant = shlex.join([*words, *(["--directory", directory] if directory else [])])
+        return Ending(
+            Exit.DAMAGED, said, f"respool verify {meant} lists what is damaged and what is not"
+        )
     if kind in {"IncompleteStreamError", "TimeoutError"}:
         return Ending(Exit.UNFINISHED, said, "--partial reads what there is")
     return Ending(Exit.FAILED, said)
@@ -201,3 +212,13 @@ def _forgotten(said: str, directory: str | None) -> list[str]:
         if it.name.lower() == missing[1].lower()
     ]
     return [f"name it behind the query: respool sql QUERY {name}" for name in meant]
+
+
+def _unquoted(query: str, tables: list[str]) -> list[str]:
+    """Return what to do where a query that failed has a name in it that SQL takes in quotes only."""
+    return [
+        f'quote the name: "{name}"'
+        for name in tables
+        if not _PLAIN.fullmatch(name)
+        and re.search(rf"""(?<!["'\w]){re.escape(name)}(?!["'\w])""", query, re.IGNORECASE)
+    ]

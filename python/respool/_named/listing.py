@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from respool._named import keys, place
+from respool._named import keys, place, whole
 from respool._named.ages import time_of
 from respool._named.home import Found, Home, homes, size_of
 from respool._named.keys import Plain
@@ -27,8 +27,8 @@ class NamedCache:
         The directory of its log, for :func:`respool.open`.
     state
         ``"growing"``: somebody fills it. ``"complete"``. ``"abandoned"``: who filled it was closed or
-        killed half way. ``"failed"``: the source failed. ``"unreadable"``: it is damaged, or of a newer
-        version; only ``name``, ``path``, ``nbytes`` and ``used`` are told then.
+        killed half way. ``"failed"``: the source failed. ``"unreadable"``: it is damaged, a file of
+        it is missing, or it is of a newer version; only ``name``, ``path``, ``nbytes`` and ``used`` are told then.
     rows, batches
         What is stored.
     nbytes
@@ -119,22 +119,22 @@ def ls(directory: PathLike | None = None) -> list[NamedCache]:
 
 
 def _listed(home: Home) -> NamedCache | None:
-    try:
+    with suppress(RespoolError, OSError, ValueError):
         found = home.current()
-        return None if found is None else _told(home, found)
-    except (RespoolError, OSError, ValueError):
-        top = home.top()
-        if top is None:
-            return None
-        path, kept = home.log(top), _kept(home, top)
-        return NamedCache(
-            name=home.name,
-            path=path,
-            state="unreadable",
-            nbytes=size_of(path) + (size_of(kept) if kept else 0),
-            used=time_of(home.used()),
-            kept=kept,
-        )
+        if found and (found.state != "complete" or whole.missing(found.path) is None):
+            return _told(home, found)
+    # It can't be read, or a file of it is missing; or there is none.
+    if (top := home.top()) is None:
+        return None
+    path, kept = home.log(top), _kept(home, top)
+    return NamedCache(
+        name=home.name,
+        path=path,
+        state="unreadable",
+        nbytes=size_of(path) + (size_of(kept) if kept else 0),
+        used=time_of(home.used()),
+        kept=kept,
+    )
 
 
 def _kept(home: Home, current: int) -> Path | None:

@@ -15,9 +15,11 @@ from respool._cli.endings import Ending, Exit
 from respool._cli.terminal import is_terminal, note
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     import pyarrow as pa
+
+    from respool._cli.options import Command
 
 FORMATS = ("table", "csv", "json", "jsonl", "parquet", "arrow")
 
@@ -38,13 +40,16 @@ _SUFFIXES = {
 
 _BINARY = {"parquet", "arrow"}
 
-option = click.option(
-    "-f",
-    "--format",
-    "chosen",
-    type=click.Choice(FORMATS),
-    help="How rows are written. [default: what the name of --output says, else table]",
-)
+
+def option(default: str) -> Callable[[Command], Command]:
+    """Give a command ``--format``, as ``chosen``; its help says what holds without it."""
+    return click.option(
+        "-f",
+        "--format",
+        "chosen",
+        type=click.Choice(FORMATS),
+        help=f"How rows are written. [default: {default}]",
+    )
 
 
 def of(chosen: str | None, output: str | None, *, is_json: bool = False) -> str:
@@ -79,7 +84,7 @@ def of(chosen: str | None, output: str | None, *, is_json: bool = False) -> str:
             raise Ending(
                 Exit.USAGE,
                 f"{chosen} is not for a terminal",
-                "name a file with --output, or give it to a program with |",
+                "send it to a file with > FILE, or to a program with |",
             )
         return chosen or "table"
     if chosen is None:
