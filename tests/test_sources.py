@@ -154,3 +154,17 @@ def test_integers_of_128_bits_are_refused_with_a_way_out(dtype):
         respool.cache(nested)
     cast = frame.with_columns(pl.col("wide").cast(pl.Decimal(38, 0)))
     assert respool.cache(cast).to_arrow()["wide"].to_pylist() == [1]
+
+
+@pytest.mark.parametrize(
+    ("given", "then"),
+    [
+        ([batch(0)], 'needs schema=: that of all, or "first"'),
+        ({"id": [1]}, r"pyarrow\.table"),
+        (b"ARROW1", r"pyarrow\.ipc\.open_stream"),
+        (lambda: 1, "call it"),
+    ],
+)
+def test_what_is_no_source_is_told_a_way_to_one(given, then):
+    with pytest.raises(TypeError, match=f"cannot cache .*{then}"):
+        respool.cache(given)

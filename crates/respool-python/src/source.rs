@@ -6,7 +6,7 @@ use arrow_array::{RecordBatch, RecordBatchIterator};
 use arrow_schema::SchemaRef;
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyString};
+use pyo3::types::{PyBytes, PyDict, PyString};
 use respool::{BoxError, Collected, Source};
 
 use crate::arrow::{ImportedStream, import_batch, import_schema};
@@ -143,8 +143,12 @@ fn not_a_source(object: &Bound<'_, PyAny>) -> PyErr {
     let hint = if is_path {
         "; a log in a directory is opened by respool.open(path), and files of data come as a Dataset \
          (pyarrow.dataset.dataset(path)) or a LazyFrame (polars.scan_parquet(path))"
+    } else if object.is_instance_of::<PyDict>() {
+        "; pyarrow.table(...) makes a table of columns"
+    } else if object.is_instance_of::<PyBytes>() {
+        "; pyarrow.ipc.open_stream(...) reads the bytes of an Arrow stream"
     } else if object.try_iter().is_ok() {
-        "; an iterable of batches needs schema="
+        "; an iterable of batches needs schema=: that of all, or \"first\" for that of its first one"
     } else if object.is_callable() {
         "; call it, if it makes one"
     } else {

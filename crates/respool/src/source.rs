@@ -6,6 +6,7 @@ use arrow_array::{RecordBatch, RecordBatchReader};
 use arrow_cast::cast;
 use arrow_schema::{ArrowError, DataType, Schema, SchemaRef};
 
+use crate::counted;
 use crate::error::BoxError;
 use crate::panics::caught;
 use crate::spelled::spelled;
@@ -100,8 +101,8 @@ fn first_difference(found: &Schema, declared: &Schema) -> Option<String> {
     if found.len() != declared.len() {
         let names: Vec<_> = found.iter().map(|field| field.name().as_str()).collect();
         return Some(format!(
-            "it has {} columns, {names:?}, not {}",
-            found.len(),
+            "it has {}, {names:?}, not {}",
+            counted(found.len(), "column", "columns"),
             declared.len()
         ));
     }
