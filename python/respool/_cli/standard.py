@@ -48,9 +48,9 @@ def stand_in() -> None:
     if sys.stdout is None:
         sys.stdout = io.TextIOWrapper(io.BufferedWriter(_Closed()), encoding="utf-8")
     elif sys.stdout is sys.__stdout__ and sys.platform != "win32" and not os.get_blocking(1):
-        given: IO[str] = sys.stdout
         sys.stdout = io.TextIOWrapper(
-            io.BufferedWriter(_Waiting(1, "wb", closefd=False)), encoding=given.encoding
+            io.BufferedWriter(_Waiting(1, "wb", closefd=False)),
+            encoding=getattr(sys.__stdout__, "encoding", None),
         )
     if sys.stderr is None:
         sys.stderr = io.StringIO()
