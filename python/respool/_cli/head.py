@@ -2,7 +2,7 @@
 
 import click
 
-from respool._cli import logs, options, states, targets
+from respool._cli import logs, options, reading, states, targets
 from respool._cli.endings import Ending, Exit
 from respool._cli.rows import formats
 from respool._cli.terminal import note
@@ -27,8 +27,7 @@ def command(
 ) -> Exit:
     """Show the first rows, of what there is: it waits for nobody."""
     wanted = formats.of(chosen, None, is_json=is_json)
-    target = targets.found(word, directory)
-    log = logs.look(target.path)
+    target, log = reading.looked(targets.found(word, directory))
     if log.state in {"damaged", "unreadable"}:
         code = Exit.DAMAGED if log.state == "damaged" else Exit.FAILED
         raise Ending(code, f"{word}: {states.meaning(log)}", *states.then(log, target))

@@ -4,11 +4,12 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from respool import StreamCacheView
-from respool._cli import logs, shown, states
+from respool._cli import logs, shown, states, targets
 from respool._cli.endings import Ending, Exit
 from respool._cli.logs import Log
 from respool._cli.targets import Target
 from respool._cli.terminal import note
+from respool._named import layout
 from respool.exceptions import RespoolError
 
 
@@ -18,6 +19,26 @@ class Reading:
 
     log: Log
     view: StreamCacheView
+
+
+def looked(target: Target) -> tuple[Target, Log]:
+    """Return what there is of a target, which is another log if somebody has filled the name anew meanwhile.
+
+    Raises
+    ------
+    Ending
+        If it was removed. Its files are no damage then.
+    """
+    while True:
+        log = logs.look(target.path)
+        if log.state not in {"damaged", "unreadable"} or not is_gone(log):
+            return target, log
+        target = targets.found(target.word, target.root)
+
+
+def is_gone(log: Log) -> bool:
+    """Tell whether a log was removed after it was found."""
+    return not layout.may_be_log(log.path)
 
 
 def kept(target: Target) -> Log | None:
@@ -49,7 +70,7 @@ def opened(target: Target, *, is_partial: bool, timeout: float | None = None) ->
     Ending
         If it is damaged, or not whole and that is not enough. It says what to do.
     """
-    log = logs.look(target.path)
+    target, log = looked(target)
     if log.state not in {"complete", "growing"} and not is_partial:
         last = kept(target)
         if last is None:
