@@ -6,7 +6,7 @@ import pytest
 import commands
 import respool
 import states
-from respool._cli import targets
+from respool._cli import logs, targets
 
 
 @pytest.fixture
@@ -179,3 +179,20 @@ def test_a_name_that_is_filled_anew_meanwhile_is_what_it_is_then(run, log_dir, m
     ran = run(*(word.replace("\t", " ") for word in words.split(" ")), "--json")
     assert ran.code == 0
     assert ran.json[0].get("rows", 2) == 2
+
+
+@pytest.mark.parametrize("words", ["verify b", "info b", "head b"])
+def test_a_log_in_the_place_of_one_that_was_removed_is_looked_at(run, log_dir, monkeypatch, words):
+    states.complete(log_dir, "b")
+    look = logs.look
+
+    def anew(path):
+        monkeypatch.setattr(logs, "look", look)
+        respool.rm("b", log_dir)
+        seen = look(path)
+        states.complete(log_dir, "b")
+        assert (seen.state, path.exists()) == ("damaged", True)
+        return seen
+
+    monkeypatch.setattr(logs, "look", anew)
+    assert run(*words.split()).code == 0

@@ -70,20 +70,17 @@ def _seen(target: Target | Missing, *, is_only: bool) -> tuple[Target, list[Chec
     if isinstance(target, Missing):
         return target
     try:
-        while True:
-            target, _ = reading.looked(target)
-            checks = _checked(target)
-            if not any(map(_was_removed, checks)):
-                return target, checks
-            target = targets.found(target.word, target.root)
+        return reading.settled(
+            target, lambda it: (it, _checked(it)), lambda seen: any(map(_is_odd, seen[1]))
+        )
     except Ending as ending:
         if is_only:
             raise
         return Missing(target.word, ending)
 
 
-def _was_removed(checked: Checked) -> bool:
-    return _code(checked) in {Exit.DAMAGED, Exit.FAILED} and reading.is_gone(checked.log)
+def _is_odd(checked: Checked) -> bool:
+    return _code(checked) in {Exit.DAMAGED, Exit.FAILED}
 
 
 def _checked(target: Target) -> list[Checked]:
