@@ -1,8 +1,12 @@
 """Ctrl-C and SIGTERM end a query of the command soon."""
 
 import array
+import dis
 import fcntl
+import functools
+import itertools
 import signal
+import sys
 import termios
 import time
 
@@ -10,6 +14,8 @@ import pytest
 
 import processes
 import states
+from respool._cli import interrupts
+from respool._cli.interrupts import Terminated, noted
 
 QUERY = """
 import signal, sys
@@ -172,3 +178,52 @@ def until_it_is_full(pipe):
             return
         before = there[0]
         time.sleep(0.2)
+
+
+class Moment:
+    """Sends a signal at one of the opcodes of `interrupts`, while it is ready."""
+
+    def __init__(self, moment, number, *, is_ready):
+        self.left, self.number, self.is_ready, self.came = moment, number, is_ready, None
+
+    def __call__(self, frame, event, _):
+        if frame.f_code.co_filename != interrupts.__file__:
+            return None
+        frame.f_trace_opcodes = True
+        # At a NOP no signal is looked for, and at some no handler of exceptions counts.
+        if event == "opcode" and self.is_ready and frame.f_code.co_code[frame.f_lasti] != NOP:
+            self.left -= 1
+            if self.left == 0:
+                self.came = frame.f_lineno
+                signal.raise_signal(self.number)
+        return self
+
+
+NOP = dis.opmap["NOP"]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_what_comes_at_any_moment_is_raised_and_leaves_nothing_set(number, request):
+    request.addfinalizer(functools.partial(signal.signal, number, signal.getsignal(number)))
+    is_ours = number == signal.SIGINT
+    signal.signal(number, signal.default_int_handler if is_ours else signal.SIG_DFL)
+    noticed = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    handlers = [signal.getsignal(one) for one in noticed]
+    for moment in itertools.count(1):
+        # Before they are noted SIGTERM would end this process.
+        at = Moment(moment, number, is_ready=is_ours)
+        try:
+            sys.settrace(at)
+            with noted() as them:
+                at.is_ready = True
+                with them.passed_to(lambda: None):
+                    pass
+                at.is_ready = is_ours
+            sys.settrace(None)
+            assert at.came is None
+            break
+        except (KeyboardInterrupt, Terminated):
+            sys.settrace(None)
+        assert signal.set_wakeup_fd(-1) == -1, at.came
+        assert [signal.getsignal(one) for one in noticed] == handlers, at.came
+    assert moment > 100

@@ -1,9 +1,12 @@
 """What is not there: it is said, nothing else is hidden by it, and it has a code of its own."""
 
+import pyarrow as pa
 import pytest
 
 import commands
+import respool
 import states
+from respool._cli import logs, targets
 
 
 @pytest.fixture
@@ -124,3 +127,72 @@ def test_ls_shows_a_path_without_the_way_back(run, log_dir, monkeypatch):
     path = "../trips/00000001"
     assert run("ls", path, "--json").json[0]["path"] == str(log_dir / "trips" / "00000001")
     assert f" in {log_dir / 'trips' / '00000001'}\n" in run("ls", path).err
+
+
+@pytest.fixture
+def meanwhile(monkeypatch):
+    """Have something happen once all words are found, before anything is looked at."""
+
+    def happens(what):
+        each, found = targets.each, targets.found
+
+        def then(*arguments, _find=each, **options):
+            monkeypatch.setattr(targets, "each", each)
+            monkeypatch.setattr(targets, "found", found)
+            there = _find(*arguments, **options)
+            what()
+            return there
+
+        monkeypatch.setattr(targets, "each", then)
+        monkeypatch.setattr(targets, "found", lambda *given: then(*given, _find=found))
+
+    return happens
+
+
+def test_what_is_removed_meanwhile_is_not_damaged(run, log_dir, meanwhile):
+    states.complete(log_dir, "ok")
+    for words, code in (("verify ok b", 3), ("info ok b", 3), ("verify --all", 0)):
+        states.complete(log_dir, "b")
+        meanwhile(lambda: respool.rm("b", log_dir))
+        ran = run(*words.split(), "--json")
+        assert (ran.code, ran.json[0]["state"]) == (code, "complete"), words
+        assert [one["state"] for one in ran.json[1:]] == ["missing"] * (code == 3), words
+    for words in ("verify b", "info b", "head b", "sql b b", "export b b.arrow"):
+        states.complete(log_dir, "b")
+        meanwhile(lambda: respool.rm("b", log_dir))
+        ran = run(*words.split())
+        assert (ran.code, ran.out) == (3, ""), words
+        assert "no cache is named 'b'" in ran.err, words
+
+
+@pytest.mark.parametrize("words", ["verify b", "verify --all", "info b", "head b", "sql from\tb b"])
+def test_a_name_that_is_filled_anew_meanwhile_is_what_it_is_then(run, log_dir, meanwhile, words):
+    states.complete(log_dir, "b")
+
+    def anew():
+        table = pa.table({"new": [1, 2]})
+        respool.named("b", table.to_reader, directory=log_dir, key="2").ingest_all()
+        respool.prune(directory=log_dir)
+        assert not (log_dir / "b" / "00000001" / "_manifest").exists()
+
+    meanwhile(anew)
+    ran = run(*(word.replace("\t", " ") for word in words.split(" ")), "--json")
+    assert ran.code == 0
+    assert ran.json[0].get("rows", 2) == 2
+
+
+@pytest.mark.parametrize("words", ["verify b", "info b", "head b"])
+def test_a_log_in_the_place_of_one_that_was_removed_is_looked_at(run, log_dir, monkeypatch, words):
+    states.complete(log_dir, "b")
+    look = logs.look
+
+    def anew(path):
+        monkeypatch.setattr(logs, "look", look)
+        respool.rm("b", log_dir)
+        seen = look(path)
+        states.complete(log_dir, "b")
+        assert (seen.state, path.exists()) == ("damaged", True)
+        return seen
+
+    monkeypatch.setattr(logs, "look", anew)
+    assert run(*words.split()).code == 0

@@ -1,11 +1,18 @@
 """The command where a standard stream is closed, or takes nothing."""
 
+import fcntl
+import os
+import pty
+import select
+import signal
 import subprocess
 import sys
+import time
 
 import pytest
 
 import commands
+import processes
 import states
 
 
@@ -70,3 +77,56 @@ def test_who_prints_nothing_needs_no_standard_output(shell, tmp_path):
     assert (tmp_path / "trips.parquet").stat().st_size > 1000
     assert shell("ls >&- 2>&- <&-").code == 1
     assert shell("rm trips <&-").code == 0
+
+
+@pytest.mark.skipif(not hasattr(fcntl, "F_SETPIPE_SZ"), reason="pipes have one size there")
+def test_an_output_that_does_not_block_gets_all(log_dir):
+    states.complete(log_dir)
+    words = [*commands.COMMAND, "head", "trips", "-n", "1000", "-d", str(log_dir)]
+    whole = subprocess.run(words, capture_output=True, check=True).stdout
+    ours, theirs = os.pipe()
+    fcntl.fcntl(theirs, fcntl.F_SETPIPE_SZ, 4096)
+    os.set_blocking(theirs, False)
+    with (
+        subprocess.Popen(words, stdout=theirs, stderr=subprocess.PIPE) as child,
+        os.fdopen(ours, "rb") as read,
+    ):
+        os.close(theirs)
+        select.select([read], [], [])
+        time.sleep(0.3)
+        assert read.read() == whole
+        assert (child.wait(20), child.stderr.read()) == (0, b"1,000 rows\n")
+
+
+EXPORT = """
+import os, sys, time
+from respool import _export
+groups = _export._groups
+
+def slow(*arguments):
+    yield from groups(*arguments)
+    os.write(1, b"ready\\n")  # rich has sys.stdout
+    time.sleep(0.6)
+
+_export._groups = slow
+import respool._cli
+respool._cli.main()
+"""
+
+
+def test_an_export_goes_on_where_its_terminal_is_closed(log_dir, tmp_path):
+    states.complete(log_dir)
+    ours, theirs = pty.openpty()
+    file = tmp_path / "x.parquet"
+    child = processes.start(
+        EXPORT,
+        *("export", "trips", file, "-d", log_dir),
+        stderr=theirs,
+        # As a shell does for what is disowned.
+        preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN),
+    )
+    with processes.killed_at_the_end(child):
+        os.close(theirs)
+        processes.wait_for_line(child, "ready")
+        os.close(ours)
+        assert (child.wait(20), file.stat().st_size > 1000) == (0, True)

@@ -8,6 +8,7 @@ import socket
 import stat
 import sys
 import threading
+from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -15,6 +16,7 @@ import pytest
 
 import processes
 import respool
+from respool._whole import whole
 from sources import SCHEMA, Source, SourceBrokeError, expected
 
 FORMATS = ["arrow", "arrows", "parquet"]
@@ -504,3 +506,21 @@ def test_an_option_that_pyarrow_does_not_have(tmp_path):
     with pytest.raises(TypeError, match=r"gives schema to pyarrow itself.*cast"):
         respool.cache(pa.table({"n": [1]})).to_parquet(tmp_path / "out.parquet", schema=None)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(("late", "left"), [("touch", []), ("replace", [b"whole"])])
+def test_ctrl_c_leaves_no_empty_file_where_there_are_no_links(tmp_path, monkeypatch, late, left):
+    def no_links(*_):
+        raise PermissionError(errno.EPERM, "Operation not permitted")
+
+    does = getattr(Path, late)
+
+    def then(*arguments, **options):
+        does(*arguments, **options)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(os, "link", no_links)
+    monkeypatch.setattr(Path, late, then)
+    with pytest.raises(KeyboardInterrupt), whole(str(tmp_path / "x"), is_new=True) as file:
+        file.write(b"whole")
+    assert [one.read_bytes() for one in tmp_path.iterdir()] == left

@@ -205,3 +205,16 @@ def test_who_waits_in_vain_may_look_for_the_holder_while_others_lock(log_dir):
                     lock.held(log_dir / "held", 0).__enter__()
             finally:
                 sys.settrace(before)
+
+
+def test_a_name_that_is_taken_away_and_made_anew_holds_nothing_of_others(log_dir, put, monkeypatch):
+    (log_dir / "trips").mkdir(0o700)
+    free = layout.is_free
+
+    def meanwhile(path):
+        # It held a file to lock, which is gone when one looks for what it holds.
+        monkeypatch.setattr(layout, "is_free", free)
+        return False
+
+    monkeypatch.setattr(layout, "is_free", meanwhile)
+    assert pa.table(put("a"))["key"].to_pylist() == ["a"]

@@ -184,8 +184,22 @@ def test_a_terminal_has_a_bar():
     assert "1.00k/1.00k" in terminal.getvalue()
 
 
-def test_a_program_without_standard_error_goes_on(monkeypatch):
-    monkeypatch.setattr(sys, "stderr", None)
+class OnlyText:
+    """As little of a file as a program may put in the place of standard error."""
+
+    def write(self, text):
+        pass
+
+    def flush(self):
+        pass
+
+
+@pytest.mark.parametrize("kind", ["none", "closed", "text"])
+def test_a_program_without_standard_error_goes_on(monkeypatch, kind):
+    closed = io.StringIO()
+    closed.close()
+    err = {"none": None, "closed": closed, "text": OnlyText()}[kind]
+    monkeypatch.setattr(sys, "stderr", err)
     assert respool.cache(Source(3), schema=SCHEMA).ingest_all(progress=True) == 3
 
 

@@ -203,7 +203,10 @@ class Bar(Progress):
 
 
 def _is_terminal() -> bool:
-    return sys.stderr is not None and sys.stderr.isatty()
+    # It may be None, closed, or nothing but what takes text.
+    with suppress(AttributeError, *_UNSHOWN):
+        return bool(sys.stderr.isatty())
+    return False
 
 
 def _is_notebook() -> bool:

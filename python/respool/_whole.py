@@ -86,11 +86,19 @@ def _take_new(part: Path, target: Path) -> None:
         raise
     except OSError:
         # A file system without links. One that is empty keeps the name free of others for a moment.
-        target.touch(exist_ok=False)
+        is_ours = True
         try:
+            try:
+                target.touch(exist_ok=False)
+            except FileExistsError:
+                is_ours = False
+                raise
             part.replace(target)
         except BaseException:
-            target.unlink(missing_ok=True)
+            # Ctrl-C may come as soon as it is made, and when the whole one has its place.
+            with suppress(OSError):
+                if is_ours and target.stat().st_size == 0:
+                    target.unlink()
             raise
     else:
         part.unlink()

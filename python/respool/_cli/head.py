@@ -2,9 +2,12 @@
 
 import click
 
-from respool._cli import logs, options, states, targets
+from respool import StreamCache
+from respool._cli import logs, options, reading, states, targets
 from respool._cli.endings import Ending, Exit
+from respool._cli.logs import Log
 from respool._cli.rows import formats
+from respool._cli.targets import Target
 from respool._cli.terminal import note
 
 
@@ -27,18 +30,22 @@ def command(
 ) -> Exit:
     """Show the first rows, of what there is: it waits for nobody."""
     wanted = formats.of(chosen, None, is_json=is_json)
-    target = targets.found(word, directory)
-    log = logs.look(target.path)
-    if log.state in {"damaged", "unreadable"}:
-        code = Exit.DAMAGED if log.state == "damaged" else Exit.FAILED
-        raise Ending(code, f"{word}: {states.meaning(log)}", *states.then(log, target))
+    log, cache = reading.settled(targets.found(word, directory), _opened, lambda _: False)
     if log.state != "complete":
         note(f"{word}: {states.meaning(log)}")
     # Loaded by who shows rows, not by a shell that completes.
     import pyarrow as pa  # noqa: PLC0415
 
-    with logs.open(target.path) as cache:
+    with cache:
         rows = cache.prefix().slice(0, count)
         reader = pa.RecordBatchReader.from_batches(rows.schema, iter(rows.reader()))
         formats.write(reader, wanted, None, most_rows=count)
     return Exit.OK
+
+
+def _opened(target: Target) -> tuple[Log, StreamCache]:
+    target, log = reading.looked(target)
+    if log.state in {"damaged", "unreadable"}:
+        code = Exit.DAMAGED if log.state == "damaged" else Exit.FAILED
+        raise Ending(code, f"{target.word}: {states.meaning(log)}", *states.then(log, target))
+    return log, logs.open(target.path)

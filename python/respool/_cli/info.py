@@ -10,7 +10,7 @@ import click
 from rich.text import Text
 
 from respool._cli import directories, logs, options, reading, shown, states, targets
-from respool._cli.endings import Exit, worst
+from respool._cli.endings import Ending, Exit, worst
 from respool._cli.escaped import escaped
 from respool._cli.targets import Missing
 from respool._cli.terminal import columns, facts, say, say_json, show
@@ -51,14 +51,15 @@ def command(words: tuple[str, ...], is_json: bool, directory: str | None) -> Exi
     for number, target in enumerate(found):
         if number and not is_json:
             say("")
-        if isinstance(target, Missing):
-            codes.append(target.ending.code)
+        seen = _seen(target, is_only=len(found) == 1)
+        if isinstance(seen, Missing):
+            codes.append(seen.ending.code)
             if is_json:
-                told.append(_json_of_missing(target))
+                told.append(_json_of_missing(seen))
             else:
-                _say_missing(target)
+                _say_missing(seen)
             continue
-        log, schema = logs.look(target.path), None
+        (target, log), schema = seen, None  # noqa: PLW2901 - what the word means now
         with (
             suppress(RespoolError, OSError, ValueError, RuntimeError),
             logs.open(log.path) as cache,
@@ -72,6 +73,18 @@ def command(words: tuple[str, ...], is_json: bool, directory: str | None) -> Exi
     if is_json:
         say_json(told)
     return worst(codes)
+
+
+def _seen(target: Target | Missing, *, is_only: bool) -> tuple[Target, Log] | Missing:
+    """Look at a target, which may be gone since it was found."""
+    if isinstance(target, Missing):
+        return target
+    try:
+        return reading.looked(target)
+    except Ending as ending:
+        if is_only:
+            raise
+        return Missing(target.word, ending)
 
 
 def _say_title(word: str, state: str) -> None:

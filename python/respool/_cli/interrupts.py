@@ -55,6 +55,9 @@ class Interrupts:
         self._handle: Callable[[int, FrameType | None], object] = signal.default_int_handler
         self._number: int | None = None
         self._raised = 0.0
+        # While handlers are put in their places and taken away, which an exception would leave half done.
+        self._is_held = True
+        self._is_late = False
 
     @property
     def came(self) -> bool:
@@ -80,6 +83,7 @@ class Interrupts:
         if not self.is_noted:
             yield
             return
+        self._is_held = True
         ours, theirs = socket.socketpair()
         theirs.setblocking(False)
         is_over = threading.Event()
@@ -87,7 +91,12 @@ class Interrupts:
         watcher.start()
         before = signal.set_wakeup_fd(theirs.fileno(), warn_on_full_buffer=False)
         try:
-            yield
+            try:
+                self._let_go()
+                yield
+            finally:
+                # What comes before this is the first, and the next is not told so soon.
+                self._is_held = True
         finally:
             signal.set_wakeup_fd(before)
             is_over.set()
@@ -95,12 +104,22 @@ class Interrupts:
             theirs.close()
             watcher.join()
             ours.close()
+            self._let_go()
+
+    def _let_go(self) -> None:
+        """Raise what came while it was held, and what comes."""
+        self._is_held = False
+        if self._is_late:
+            self._is_late = False
+            self.again()
 
     def _note(self, number: int, frame: FrameType | None) -> None:
         if self._number is not None and time.monotonic() - self._raised < _GRACE:
             return
         self._number, self._raised = number, time.monotonic()
-        if number == signal.SIGINT:
+        if self._is_held:
+            self._is_late = True
+        elif number == signal.SIGINT:
             self._handle(number, frame)
         else:
             self.again()
@@ -132,22 +151,28 @@ def noted() -> Iterator[Interrupts]:
         yield interrupts
         return
     # Those that nohup, for one, has ignored stay so.
-    before: dict[signal.Signals, Any] = {
+    # Ctrl-C first and last, so that it is held while the others change.
+    before: dict[signal.Signals, Any] = {signal.SIGINT: handle}
+    before |= {
         number: signal.SIG_DFL for number in _ENDING if signal.getsignal(number) is signal.SIG_DFL
     }
-    before[signal.SIGINT] = handle
     interrupts._handle = handle  # noqa: SLF001
     interrupts.is_noted = True
-    for number in before:
-        signal.signal(number, interrupts._note)  # noqa: SLF001
     try:
-        yield interrupts
-    except Exception:
-        interrupts.again()
-        raise
+        try:
+            for number in before:
+                signal.signal(number, interrupts._note)  # noqa: SLF001
+            interrupts._let_go()  # noqa: SLF001
+            yield interrupts
+        except Exception:
+            interrupts.again()
+            raise
+        finally:
+            interrupts._is_held = True  # noqa: SLF001
     finally:
-        for number, handler in before.items():
+        for number, handler in reversed(before.items()):
             signal.signal(number, handler)
+        interrupts._let_go()  # noqa: SLF001
 
 
 @contextmanager

@@ -1,15 +1,26 @@
 """Logs opened for those who want the rows: the whole of them, or what there is."""
 
+from __future__ import annotations
+
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeVar
 
-from respool import StreamCacheView
-from respool._cli import logs, shown, states
+from respool._cli import logs, shown, states, targets
 from respool._cli.endings import Ending, Exit
-from respool._cli.logs import Log
-from respool._cli.targets import Target
 from respool._cli.terminal import note
+from respool._named import layout
 from respool.exceptions import RespoolError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from respool import StreamCacheView
+    from respool._cli.logs import Log
+    from respool._cli.targets import Target
+
+Seen = TypeVar("Seen")
 
 
 @dataclass(frozen=True)
@@ -18,6 +29,69 @@ class Reading:
 
     log: Log
     view: StreamCacheView
+
+
+def settled(target: Target, look: Callable[[Target], Seen], is_odd: Callable[[Seen], bool]) -> Seen:
+    """Look at a target. Where its log was removed meanwhile, that is no damage: look at what its word means then.
+
+    Parameters
+    ----------
+    target
+        What was found.
+    look
+        Looks at a target.
+    is_odd
+        Tells whether what was seen may come of a log that is gone.
+
+    Raises
+    ------
+    Ending
+        If there is nothing any more.
+    """
+    while True:
+        before = _marks(target)
+        try:
+            seen = look(target)
+        except (OSError, RespoolError):
+            if _is_still(target, before):
+                raise
+        else:
+            if not is_odd(seen) or _is_still(target, before):
+                return seen
+        target = targets.found(target.word, target.root)
+
+
+def looked(target: Target) -> tuple[Target, Log]:
+    """Return what there is of a target, as :func:`settled`."""
+    return settled(
+        target,
+        lambda it: (it, logs.look(it.path)),
+        lambda seen: seen[1].state in {"damaged", "unreadable"},
+    )
+
+
+def _marks(target: Target) -> list[tuple[int, ...] | None]:
+    """Return what tells the log of a target, and those beside it, from others in their places; None for none."""
+    paths = [target.path]
+    if target.home is not None:
+        with suppress(OSError):
+            paths += map(target.home.log, target.home.numbers())
+    return list(map(_mark, paths))
+
+
+def _is_still(target: Target, marks: list[tuple[int, ...] | None]) -> bool:
+    return marks[0] is not None and _marks(target) == marks
+
+
+def _mark(path: Path) -> tuple[int, ...] | None:
+    try:
+        there = (path / layout.MANIFEST).lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError:
+        # It may be there.
+        return ()
+    return there.st_dev, there.st_ino, there.st_ctime_ns
 
 
 def kept(target: Target) -> Log | None:
@@ -49,7 +123,13 @@ def opened(target: Target, *, is_partial: bool, timeout: float | None = None) ->
     Ending
         If it is damaged, or not whole and that is not enough. It says what to do.
     """
-    log = logs.look(target.path)
+    return settled(
+        target, lambda it: _opened(it, is_partial=is_partial, timeout=timeout), lambda _: False
+    )
+
+
+def _opened(target: Target, *, is_partial: bool, timeout: float | None) -> Reading:
+    target, log = looked(target)
     if log.state not in {"complete", "growing"} and not is_partial:
         last = kept(target)
         if last is None:

@@ -3,10 +3,14 @@
 import errno
 import io
 import os
+import select
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import IO
+from typing import IO, TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from typing_extensions import Buffer
 
 
 class _Closed(io.RawIOBase):
@@ -19,10 +23,19 @@ class _Closed(io.RawIOBase):
         raise OSError(errno.EBADF, "standard output is closed")
 
 
-def stand_in() -> None:
-    """Put something in the place of each stream that is closed.
+class _Waiting(io.FileIO):
+    """Standard output that who gave it to us has made one that does not block: Python drops what it does not take."""
 
-    The next file that is opened would have its number, and get what C prints there.
+    def write(self, content: "Buffer", /) -> int:
+        while (written := super().write(content)) is None:
+            select.select([], [self], [])
+        return written
+
+
+def stand_in() -> None:
+    """Put something in the place of each stream that is closed, and of an output that does not wait.
+
+    The next file that is opened would have the number of a closed one, and get what C prints there.
     """
     for number in (0, 1, 2):
         try:
@@ -34,6 +47,11 @@ def stand_in() -> None:
         sys.stdin = io.StringIO()
     if sys.stdout is None:
         sys.stdout = io.TextIOWrapper(io.BufferedWriter(_Closed()), encoding="utf-8")
+    elif sys.stdout is sys.__stdout__ and sys.platform != "win32" and not os.get_blocking(1):
+        sys.stdout = io.TextIOWrapper(
+            io.BufferedWriter(_Waiting(1, "wb", closefd=False)),
+            encoding=getattr(sys.__stdout__, "encoding", None),
+        )
     if sys.stderr is None:
         sys.stderr = io.StringIO()
 

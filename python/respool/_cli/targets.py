@@ -82,15 +82,27 @@ def found(word: str, directory: str | None) -> Target:
     return _by_path(word) if is_path(word) else _by_name(word, directory)
 
 
-def each(words: Sequence[str], directory: str | None) -> list[Target | Missing]:
+def each(
+    words: Sequence[str], directory: str | None, *, is_only: bool | None = None
+) -> list[Target | Missing]:
     """Return what each of several words means, so that what is missing hides nothing of the others.
+
+    Parameters
+    ----------
+    words
+        What was written.
+    directory
+        What ``--directory`` says, if it was given.
+    is_only
+        Whether one that is missing is all that there is to tell; by default if it is the only word.
 
     Raises
     ------
     Ending
         As :func:`found`, if there is only one, or it is a mistake in what was written.
     """
-    return [found(word, directory) if len(words) == 1 else _one(word, directory) for word in words]
+    alone = len(words) == 1 if is_only is None else is_only
+    return [found(word, directory) if alone else _one(word, directory) for word in words]
 
 
 def _one(word: str, directory: str | None) -> Target | Missing:

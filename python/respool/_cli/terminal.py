@@ -97,6 +97,25 @@ def facts(lines: Iterable[tuple[str, str]]) -> Table:
     return table
 
 
+class _Unminded:
+    """Standard error of which nobody minds that it is gone, as where a terminal was closed: work goes on."""
+
+    def __init__(self, file: IO[str]) -> None:
+        self._file = file
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - those of the file
+        return getattr(self._file, name)
+
+    def write(self, text: str) -> int:
+        with standard.telling():
+            self._file.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        with standard.telling():
+            pass
+
+
 @contextmanager
 def progress(what: str, total: int | None) -> Iterator[Callable[[int], object]]:
     """Show how far something is, on a terminal only; gives what is to be called with the count so far."""
@@ -108,7 +127,7 @@ def progress(what: str, total: int | None) -> Iterator[Callable[[int], object]]:
         BarColumn(),
         TaskProgressColumn(show_speed=True),
         TimeRemainingColumn(compact=True),
-        console=_console(sys.stderr, sys.stderr),
+        console=_console(sys.stderr, _Unminded(sys.stderr)),  # type: ignore[arg-type]
         transient=True,
     )
     with bar:

@@ -25,17 +25,23 @@ def command(words: tuple[str, ...], is_all: bool, is_json: bool, directory: str 
 
     What is damaged is named with file and byte. Nothing is changed.
     """
-    found = targets.each(_words(words, directory, is_all=is_all), directory)
+    meant = _words(words, directory, is_all=is_all)
+    is_only = len(meant) == 1 and not is_all
     codes, told = [], []
-    for target in found:
-        if isinstance(target, Missing):
-            codes.append(target.ending.code)
+    for it in targets.each(meant, directory, is_only=is_only):
+        seen = _seen(it, is_only=is_only)
+        if isinstance(seen, Missing):
+            if is_all and seen.word not in words and seen.ending.code is Exit.NOT_FOUND:
+                # Nobody has asked for it by its name, and it was removed since it was listed.
+                continue
+            codes.append(seen.ending.code)
             if is_json:
-                told.append(_json_of_missing(target))
+                told.append(_json_of_missing(seen))
             else:
-                _say_missing(target)
+                _say_missing(seen)
             continue
-        for checked in _checked(target):
+        target, parts = seen
+        for checked in parts:
             code = _code(checked)
             codes.append(code)
             if is_json:
@@ -57,6 +63,24 @@ def _words(words: tuple[str, ...], directory: str | None, *, is_all: bool) -> li
     if not words:
         raise Ending(Exit.USAGE, "which log? Name one, or say --all", "respool ls lists the names")
     return list(words)
+
+
+def _seen(target: Target | Missing, *, is_only: bool) -> tuple[Target, list[Checked]] | Missing:
+    """Check a target. What was removed meanwhile is no damage: what the word means then is checked."""
+    if isinstance(target, Missing):
+        return target
+    try:
+        return reading.settled(
+            target, lambda it: (it, _checked(it)), lambda seen: any(map(_is_odd, seen[1]))
+        )
+    except Ending as ending:
+        if is_only:
+            raise
+        return Missing(target.word, ending)
+
+
+def _is_odd(checked: Checked) -> bool:
+    return _code(checked) in {Exit.DAMAGED, Exit.FAILED}
 
 
 def _checked(target: Target) -> list[Checked]:

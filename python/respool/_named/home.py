@@ -63,13 +63,16 @@ class Home:
             return False
         with suppress(FileNotFoundError):
             # Asked again, as somebody may make it just now.
-            if self.is_begun() or layout.is_free(self.path) or self.is_begun():
-                return True
-            raise FileExistsError(
-                errno.EEXIST,
-                f"{layout.strangers(self.path)}, so nothing can be named {self.name!r} in this place",
-                str(self.path),
-            )
+            while not (self.is_begun() or layout.is_free(self.path) or self.is_begun()):
+                said = layout.strangers(self.path)
+                # Nor may it have been taken away and made anew.
+                if not (self.is_begun() or layout.is_free(self.path)):
+                    raise FileExistsError(
+                        errno.EEXIST,
+                        f"{said}, so nothing can be named {self.name!r} in this place",
+                        str(self.path),
+                    )
+            return True
         return False
 
     def numbers(self) -> list[int]:
