@@ -13,6 +13,8 @@ from respool._flight import trust
 from respool._flight.library import flight
 
 if TYPE_CHECKING:
+    from urllib.parse import SplitResult
+
     from respool.typing import PathLike
 
 _PLAIN = frozenset({"grpc", "grpc+tcp"})
@@ -60,6 +62,9 @@ def checked_uri(uri: str) -> str:
             raise ValueError(f"{wanted}, and a token is an argument beside it")
         if parts.path or parts.query or parts.fragment:
             raise ValueError(f"{wanted}, not {uri!r}: the name of a cache is an argument beside it")
+        # gRPC takes a port of its own where there is none, and waits for whoever is not there.
+        if _address(parts) is None:
+            raise ValueError(f"{wanted}, not {uri!r}")
     return uri
 
 
@@ -112,12 +117,10 @@ def checked_location(
     if not isinstance(location, str):
         raise TypeError(f"{wanted}, not {type(location).__name__}")
     parts = urlsplit(location)
-    try:
-        host, port = parts.hostname, parts.port
-    except ValueError:
-        host = port = None
-    if parts.scheme not in {*_PLAIN, "grpc+tls"} or not host or port is None or parts.path:
+    address = _address(parts)
+    if parts.scheme not in {*_PLAIN, "grpc+tls"} or address is None or parts.path:
         raise ValueError(f"{wanted}, not {location!r}; port 0 is a free one")
+    host, port = address
     has_tls = isinstance(tls, tuple)
     if parts.scheme == "grpc+tls" and not has_tls:
         raise ValueError("grpc+tls needs tls=(certificate, key)")
@@ -133,6 +136,15 @@ def checked_location(
             )
     shown = f"[{host}]" if ":" in host else host
     return f"{'grpc+tls' if has_tls else 'grpc'}://{shown}:{port}"
+
+
+def _address(parts: SplitResult) -> tuple[str, int] | None:
+    """Return host and port; None if one is missing, or none."""
+    try:
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        return None
+    return None if not host or port is None else (host, port)
 
 
 def is_loopback(host: str) -> bool:

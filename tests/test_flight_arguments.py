@@ -1,0 +1,26 @@
+"""What is given to `serve` and `open` that can't be right: an error at once that names it."""
+
+import time
+
+import pytest
+
+import respool
+import respool.flight
+from sources import SCHEMA, Source
+
+
+@pytest.fixture(scope="module")
+def whole():
+    with respool.cache(Source(), schema=SCHEMA) as cache:
+        cache.ingest_all()
+        yield cache
+
+
+@pytest.mark.parametrize(
+    "uri", ["grpc://127.0.0.1", "grpc+tls://localhost", "grpc://127.0.0.1:99999", "grpc://:8815"]
+)
+def test_a_server_without_a_port_is_not_waited_for(uri):
+    start = time.monotonic()
+    with pytest.raises(ValueError, match="a server's uri is grpc://HOST:PORT"):
+        respool.flight.open(uri, retry=2)
+    assert time.monotonic() - start < 2
