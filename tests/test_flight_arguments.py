@@ -4,6 +4,7 @@ import time
 
 import pytest
 
+import flying
 import respool
 import respool.flight
 from sources import SCHEMA, Source
@@ -24,3 +25,10 @@ def test_a_server_without_a_port_is_not_waited_for(uri):
     with pytest.raises(ValueError, match="a server's uri is grpc://HOST:PORT"):
         respool.flight.open(uri, retry=2)
     assert time.monotonic() - start < 2
+
+
+def test_a_cache_that_is_closed_is_not_served():
+    cache = respool.cache(Source(), schema=SCHEMA)
+    cache.close()
+    with pytest.raises(ValueError, match="the cache 'it' is closed"):
+        flying.served(cache)

@@ -59,6 +59,10 @@ class Given:
                     f"a server takes caches and views of them, not {type(view).__name__}: make a cache of it with "
                     "respool.cache(...)"
                 )
+            if view.cache.closed:
+                raise ValueError(
+                    f"the cache {name!r} is closed: make a new one, or open its log again where that is kept"
+                )
             self._served[name] = Served(names.check(name), view, is_ours=False)
 
     def names(self) -> list[str]:
