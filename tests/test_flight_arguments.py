@@ -32,3 +32,17 @@ def test_a_cache_that_is_closed_is_not_served():
     cache.close()
     with pytest.raises(ValueError, match="the cache 'it' is closed"):
         flying.served(cache)
+
+
+@pytest.mark.parametrize("name", ["max_message", "range_bytes"])
+def test_sizes_are_named_where_they_are_none(whole, name):
+    with pytest.raises(TypeError, match=f"{name}: a size is a number of bytes"):
+        flying.served(whole, **{name: None})
+    with pytest.raises(ValueError, match=f"{name}: cannot read"):
+        flying.served(whole, **{name: "10 apples"})
+
+
+@pytest.mark.parametrize("given", [0, "0 B", "25%"])
+def test_a_server_sends_batches_of_some_bytes(whole, given):
+    with pytest.raises(ValueError, match="max_message: "):
+        flying.served(whole, max_message=given)

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Literal
 
 import respool
 from respool._flight import access, fetch, predicates, tickets
-from respool._flight.limits import Limits
+from respool._flight.limits import Limits, size_from
 from respool._flight.server import Server
 from respool._flight.shelf import shelf_of
 from respool._named.ages import seconds
@@ -37,8 +37,6 @@ if TYPE_CHECKING:
     from respool.typing import ByteSize, Event, PathLike
 
 __all__ = ["Server", "open", "serve"]
-
-_WHOLE = 1 << 62
 
 
 def serve(
@@ -73,7 +71,8 @@ def serve(
     max_streams
         How many replays may run at once; a client that finds none left tries again.
     max_message
-        The largest batch that is sent; a larger one is an error. Flight itself ends at 2 GiB.
+        The largest batch that is sent: bytes, or text such as ``"1 GiB"``; a larger one is an error. Flight itself
+        ends at 2 GiB.
     range_bytes
         About how much one endpoint gives.
 
@@ -107,8 +106,8 @@ def serve(
     where = access.checked_location(location, has_token=secret is not None, tls=given)
     max_streams = from_on(max_streams, 1, "max_streams is a number")
     limits = Limits(
-        message=respool._native._bytes_of(max_message, _WHOLE),  # noqa: SLF001
-        range_bytes=max(1, respool._native._bytes_of(range_bytes, _WHOLE)),  # noqa: SLF001
+        message=size_from(max_message, "max_message"),
+        range_bytes=size_from(range_bytes, "range_bytes"),
     )
     pair = (access.pem(given[0]), access.pem(given[1])) if given else None
     shelf = shelf_of(caches)
