@@ -46,3 +46,26 @@ def test_sizes_are_named_where_they_are_none(whole, name):
 def test_a_server_sends_batches_of_some_bytes(whole, given):
     with pytest.raises(ValueError, match="max_message: "):
         flying.served(whole, max_message=given)
+
+
+def test_a_certificate_and_a_key_are_what_they_are_called(whole, tmp_path):
+    text, certificate, key = (tmp_path / name for name in ("text", "crt", "key"))
+    text.write_text("hello")
+    # Only what they are called is looked at here.
+    certificate.write_text("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n")
+    key.write_text("-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n")
+    for pair in ((text, key), (key, certificate)):
+        with pytest.raises(ValueError, match=r"tls\[0\] has no certificate in PEM"):
+            flying.served(whole, tls=pair)
+    with pytest.raises(ValueError, match=r"tls\[1\] has no private key in PEM"):
+        flying.served(whole, tls=(certificate, text))
+    with pytest.raises(
+        OSError, match=r"cannot listen .*or the certificate and its key can't be read"
+    ):
+        flying.served(whole, tls=(certificate, key))
+
+
+def test_without_tls_nothing_is_said_of_certificates(whole):
+    with flying.served(whole) as server, pytest.raises(OSError, match="cannot listen") as caught:
+        flying.served(whole, location=server.uri)
+    assert "certificate" not in str(caught.value)

@@ -66,8 +66,9 @@ def serve(
         A certificate and its key, as files or text in PEM. False serves a token without encryption on an
         address that other machines reach; None refuses that.
     token
-        What a client has to show, for all it asks. Without one only the loopback addresses are served, and
-        ``ListFlights`` is refused.
+        What a client has to show, for all it asks: 16 characters of ASCII at least, such as
+        ``secrets.token_urlsafe()`` gives. Without one only the loopback addresses are served, and ``ListFlights`` is
+        refused.
     max_streams
         How many replays may run at once; a client that finds none left tries again.
     max_message
@@ -86,7 +87,8 @@ def serve(
     FileNotFoundError
         If the directory is not there.
     ValueError
-        If a name is none, the location is none, or it is one that others reach and there is no token or no TLS.
+        If a name is none, a cache is closed, the location is none, or it is one that others reach and there is no
+        token or no TLS; if the token is too short, ``tls`` is no certificate and its key, or a limit is no size.
     TypeError
         If something is no cache, ``max_streams`` is no whole number, or ``tls`` is neither a pair nor False nor None.
     OSError
@@ -109,7 +111,7 @@ def serve(
         message=size_from(max_message, "max_message"),
         range_bytes=size_from(range_bytes, "range_bytes"),
     )
-    pair = (access.pem(given[0]), access.pem(given[1])) if given else None
+    pair = access.pair(*given) if given else None
     shelf = shelf_of(caches)
     return Server(shelf, where, token=secret, tls=pair, limits=limits, max_streams=max_streams)
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from respool.typing import PathLike
 
 _PLAIN = frozenset({"grpc", "grpc+tcp"})
+_CERTIFICATE = b"-----BEGIN CERTIFICATE-----"
 _LEAST = 16
 """Characters of a token."""
 
@@ -166,6 +167,26 @@ def pem(given: bytes | PathLike) -> bytes:
     return Path(os.fsdecode(given)).expanduser().read_bytes()
 
 
+def pair(certificate: bytes | PathLike, key: bytes | PathLike) -> tuple[bytes, bytes]:
+    """Return the certificate of a server and its key, of which these are the texts or the paths.
+
+    Raises
+    ------
+    ValueError
+        If one is something else. Whether they belong together, gRPC finds out.
+    """
+    texts = pem(certificate), pem(key)
+    if _CERTIFICATE not in texts[0]:
+        raise ValueError(
+            "tls[0] has no certificate in PEM (BEGIN CERTIFICATE) in it: tls=(certificate, key)"
+        )
+    if b"PRIVATE KEY-----" not in texts[1]:
+        raise ValueError(
+            "tls[1] has no private key in PEM (BEGIN PRIVATE KEY) in it: tls=(certificate, key)"
+        )
+    return texts
+
+
 def certificate(given: bytes | PathLike) -> bytes:
     """Return a certificate, of which this is the text or the path.
 
@@ -175,7 +196,7 @@ def certificate(given: bytes | PathLike) -> bytes:
         If there is none in it.
     """
     text = pem(given)
-    if b"-----BEGIN CERTIFICATE-----" not in text:
+    if _CERTIFICATE not in text:
         raise ValueError("tls_root_certs has no certificate in PEM (BEGIN CERTIFICATE) in it")
     if not trust.has_some(text):
         raise ValueError(
