@@ -69,3 +69,10 @@ def test_without_tls_nothing_is_said_of_certificates(whole):
     with flying.served(whole) as server, pytest.raises(OSError, match="cannot listen") as caught:
         flying.served(whole, location=server.uri)
     assert "certificate" not in str(caught.value)
+
+
+def test_who_could_not_open_is_not_told_how_to_go_on():
+    with pytest.raises(ConnectionError, match=r"could not be reached for 0 s") as caught:
+        respool.flight.open("grpc://127.0.0.1:1", retry=0)
+    assert "batches" not in str(caught.value)
+    assert "resume" not in str(caught.value)

@@ -34,8 +34,15 @@ class Attempts:
         self._end = time.monotonic() + server.retry
         self._pause = _FIRST_PAUSE
 
-    def failed(self, error: BaseException, batches: int, rows: int) -> None:
+    def failed(self, error: BaseException, batches: int | None, rows: int) -> None:
         """Return if it is worth another attempt.
+
+        Parameters
+        ----------
+        error
+            What came instead of an answer.
+        batches, rows
+            How much had come; None where no cache has been opened yet.
 
         Raises
         ------
@@ -44,7 +51,7 @@ class Attempts:
         """
         said = told.read(error)
         if said is not None and said.kind not in ("busy", "closing"):
-            raise told.raised(said, batches, rows) from None
+            raise told.raised(said, batches or 0, rows) from None
         if isinstance(error, _FINAL):
             raise PermissionError(
                 errno.EACCES,
@@ -54,11 +61,17 @@ class Attempts:
         if said is None and (fault := trust.fault(self._server.uri, _short(error))) is not None:
             raise ConnectionError(f"{fault}; after {came}" if batches else fault) from None
         if time.monotonic() >= self._end:
+            after, then = "", ""
+            if batches is not None:
+                after = f", after {came}"
+                then = (
+                    "; open it again, and a log with path= goes on by respool.resume(path, "
+                    "respool.flight.open(...))"
+                )
             raise ConnectionError(
-                f"the server at {self._server.uri} could not be reached for {self._server.retry:g} s, after {came}: "
+                f"the server at {self._server.uri} could not be reached for {self._server.retry:g} s{after}: "
                 f"{_short(error)}; see whether it runs, and whether both sides say the same of TLS (grpc+tls://, "
-                "tls_root_certs=); open it again, and a log with path= goes on by respool.resume(path, "
-                "respool.flight.open(...))"
+                f"tls_root_certs=){then}"
             ) from None
 
     def pause(self, is_unwanted: Callable[[], bool]) -> None:
