@@ -2,6 +2,7 @@
 
 import time
 
+import pyarrow as pa
 import pytest
 
 import flying
@@ -76,3 +77,27 @@ def test_who_could_not_open_is_not_told_how_to_go_on():
         respool.flight.open("grpc://127.0.0.1:1", retry=0)
     assert "batches" not in str(caught.value)
     assert "resume" not in str(caught.value)
+
+
+def test_logs_without_a_name_are_not_served_as_names(tmp_path):
+    with respool.cache(pa.table({"n": [1]}), path=tmp_path / "orders") as cache:
+        cache.ingest_all()
+    with pytest.raises(ValueError, match=r"no named caches but a log, 'orders'.*respool\.open"):
+        respool.flight.serve(tmp_path)
+
+
+def test_a_log_beside_names_is_none_of_them(tmp_path):
+    respool.named("one", lambda: pa.table({"n": [1]}), directory=tmp_path, ingest=True).close()
+    with respool.flight.serve(tmp_path) as server:
+        with respool.cache(pa.table({"n": [1]}), path=tmp_path / "orders") as cache:
+            cache.ingest_all()
+        with pytest.raises(ValueError, match="no cache named 'orders'; it has one"):
+            respool.flight.open(server.uri, "orders")
+
+
+def test_a_server_that_has_nothing_yet_says_so(tmp_path):
+    with (
+        respool.flight.serve(tmp_path) as server,
+        pytest.raises(ValueError, match="has no caches yet"),
+    ):
+        respool.flight.open(server.uri)
