@@ -180,6 +180,7 @@ class EpochDataset(IterableDataset[dict[str, Any]]):  # type: ignore[misc, unuse
             else opened(source, "EpochDataset")
         )
         self._opened = Later(narrowed(view, columns))
+        self._has_path = view.cache.path is not None
         if zero_copy and view._is_filtered:  # noqa: SLF001
             raise ValueError(
                 "zero_copy=True shares pages as they lie in the log: it needs a view without a filter"
@@ -265,6 +266,11 @@ class EpochDataset(IterableDataset[dict[str, Any]]):  # type: ignore[misc, unuse
         if turn is None and self._going is not None and self._going.has_ended:
             # What lay before a place that was loaded is missing from one epoch, and not from those after it.
             self._shared[_START] = 0
+        if turn is not None and not self._has_path:
+            raise RuntimeError(
+                "workers open the log by its path, and this cache has no path: keep it on disk, "
+                "respool.cache(source, path=...), or read without workers, num_workers=0"
+            )
         epoch, first = self.epoch, int(self._shared[_START])
         self._shared[_HAS_WORKERS] = turn is not None
         if turn is not None:

@@ -375,6 +375,10 @@ def test_what_has_no_path_is_read_without_workers(orders):
         assert len({n for step in ids(loader(epochs)) for n in step}) == len(epochs) * BATCH
         with pytest.raises(TypeError, match=r"respool\.cache\(source, path="):
             list(loader(epochs, 1, "spawn"))
+        with pytest.raises(
+            RuntimeError, match=r"this cache has no path.*respool\.cache\(source, path="
+        ):
+            list(loader(epochs, 1, "fork"))
 
 
 @pytest.mark.parametrize("options", [{}, {"shuffle": None, "zero_copy": True}])
