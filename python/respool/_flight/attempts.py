@@ -51,19 +51,24 @@ class Attempts:
         """
         said = told.read(error)
         if said is not None and said.kind not in ("busy", "closing"):
-            raise told.raised(said, batches or 0, rows) from None
+            raised = told.raised(said, batches or 0, rows)
+            if said.kind == "source":
+                # Its traceback ends here, and the code that raised it is elsewhere.
+                came = "" if batches is None else f", after {_amount(batches, rows)}"
+                raised.add_note(f"The source raised it on the server at {self._server.uri}{came}.")
+            raise raised from None
         if isinstance(error, _FINAL):
             raise PermissionError(
                 errno.EACCES,
                 f"the server at {self._server.uri} does not let us in: {_short(error)}",
             ) from None
-        came = f"{batches} {'batch' if batches == 1 else 'batches'} ({rows} rows)"
         if said is None and (fault := trust.fault(self._server.uri, _short(error))) is not None:
-            raise ConnectionError(f"{fault}; after {came}" if batches else fault) from None
+            came = f"; after {_amount(batches, rows)}" if batches else ""
+            raise ConnectionError(fault + came) from None
         if time.monotonic() >= self._end:
             after, then = "", ""
             if batches is not None:
-                after = f", after {came}"
+                after = f", after {_amount(batches, rows)}"
                 then = (
                     "; open it again, and a log with path= goes on by respool.resume(path, "
                     "respool.flight.open(...))"
@@ -79,6 +84,10 @@ class Attempts:
         if is_unwanted() or ends_within(self._pause):
             raise Closed
         self._pause = min(2 * self._pause, _LONGEST_PAUSE)
+
+
+def _amount(batches: int, rows: int) -> str:
+    return f"{batches} {'batch' if batches == 1 else 'batches'} ({rows} rows)"
 
 
 def _short(error: BaseException) -> str:
