@@ -4,6 +4,7 @@ import time
 
 import pyarrow as pa
 import pytest
+from pyarrow import flight
 
 import flying
 import respool
@@ -101,3 +102,14 @@ def test_a_server_that_has_nothing_yet_says_so(tmp_path):
         pytest.raises(ValueError, match="has no caches yet"),
     ):
         respool.flight.open(server.uri)
+
+
+class Foreign(flight.FlightServerBase):
+    """Speaks Flight, and knows nothing of what is asked here."""
+
+
+def test_a_server_of_another_kind_is_not_one_that_lets_nobody_in():
+    with Foreign("grpc://127.0.0.1:0") as server:
+        uri = f"grpc://127.0.0.1:{server.port}"
+        with pytest.raises(ValueError, match=f"what is at {uri} is no server of respool"):
+            respool.flight.open(uri)

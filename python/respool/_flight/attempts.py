@@ -11,6 +11,7 @@ import pyarrow as pa
 from respool._flight import told, trust
 from respool._flight.library import flight
 from respool._flight.reading import Closed, Silent, ends_within
+from respool.exceptions import IncompleteStreamError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -18,12 +19,8 @@ if TYPE_CHECKING:
     from respool._flight.fetch import Server
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 2.0
-_FINAL = (
-    flight.FlightUnauthenticatedError,
-    flight.FlightUnauthorizedError,
-    pa.ArrowNotImplementedError,
-    pa.ArrowTypeError,
-)
+_STRANGER = (flight.FlightUnauthenticatedError, flight.FlightUnauthorizedError)
+_FOREIGN = (pa.ArrowNotImplementedError, pa.ArrowTypeError)
 
 
 class Attempts:
@@ -57,7 +54,14 @@ class Attempts:
                 came = "" if batches is None else f", after {_amount(batches, rows)}"
                 raised.add_note(f"The source raised it on the server at {self._server.uri}{came}.")
             raise raised from None
-        if isinstance(error, _FINAL):
+        if isinstance(error, _FOREIGN):
+            text = (
+                f"what is at {self._server.uri} is no server of respool, or one of another version"
+            )
+            raise (
+                IncompleteStreamError(text, (batches, rows)) if batches else ValueError(text)
+            ) from None
+        if isinstance(error, _STRANGER):
             raise PermissionError(
                 errno.EACCES,
                 f"the server at {self._server.uri} does not let us in: {_short(error)}",
