@@ -170,16 +170,16 @@ def open(  # noqa: A001 - as `respool.open`
     PermissionError
         If the token is missing or wrong.
     ValueError
-        If ``uri``, ``token`` or ``tls_root_certs`` is none, the server has nothing by that name, or a column or a
-        filter is none of it.
+        If ``uri``, ``token`` or ``tls_root_certs`` is none, the server has nothing by that name or is none of
+        respool, or a column or a filter is none of it.
     TypeError
         If the filter has none of pyarrow's forms, ``name`` is no text, or ``columns`` is one name and no list.
 
     Notes
     -----
     What the source raised comes after the last good batch: as the same class where that is one of Python, pyarrow
-    or respool, and else as :class:`~respool.exceptions.IncompleteStreamError` with its name and text. If another log
-    has taken the place of the one that was read, that is such an error too.
+    or respool, and else as :class:`~respool.exceptions.IncompleteStreamError` with its name and text; a note says
+    on which server. If another log has taken the place of the one that was read, that is such an error too.
 
     A cache whose server was away for longer than ``retry`` has failed: open it again, and with a ``path`` go on with
     what is there by ``respool.resume(path, respool.flight.open(uri))``.
