@@ -82,7 +82,10 @@ class Server:
 
     @property
     def uri(self) -> str:
-        """Where it is reached, for :func:`respool.flight.open`."""
+        """Where it is reached, for :func:`respool.flight.open`.
+
+        With ``0.0.0.0`` or ``[::]`` as the host others name this machine instead, as its certificate does.
+        """
         return self._uri
 
     @property
