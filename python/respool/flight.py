@@ -87,8 +87,9 @@ def serve(
     FileNotFoundError
         If the directory is not there.
     ValueError
-        If a name is none, a cache is closed, the location is none, or it is one that others reach and there is no
-        token or no TLS; if the directory has logs and no names, the token is too short, ``tls`` is no certificate and its key, or a limit is no size.
+        If a name is none, a cache is closed, the directory has logs and no names, the location is none, or it is one
+        that others reach and there is no token or no TLS; if the token is too short, ``tls`` is no certificate and
+        its key, or a limit is no size.
     TypeError
         If something is no cache, ``max_streams`` is no whole number, or ``tls`` is neither a pair nor False nor None.
     OSError
