@@ -358,3 +358,17 @@ def test_who_waits_next_tries_again_where_no_thread_could_be_had(monkeypatch):
         pull.wait_for(0, 1)
     assert cache.ingested_count >= 1
     pull.stop()
+
+
+def test_who_reads_elsewhere_is_told_where_the_source_failed():
+    """Its traceback ends in the client: the code that raised it is on another machine."""
+    with (
+        respool.cache(Source(5, fail_at=2, error=ValueError("a bad row")), schema=SCHEMA) as cache,
+        flying.served(cache) as server,
+        respool.flight.open(server.uri) as there,
+    ):
+        for _ in range(2):
+            with pytest.raises(ValueError, match="a bad row") as caught:
+                there.to_arrow()
+        place = f"The source raised it on the server at {server.uri}, after 2 batches (200 rows)."
+        assert caught.value.__notes__ == [place]

@@ -186,12 +186,16 @@ def _check_names(names: list[str], null_value: Mapping[str, object]) -> None:
 
 
 def _scalar(name: str, value: object, kind: pa.DataType) -> pa.Scalar[Any]:
+    refused = f"null_value {value!r} is none of column {name!r}, of {kind}"
     try:
-        return pa.scalar(value, kind)
+        scalar = pa.scalar(value, kind)
     except (pa.ArrowException, OverflowError, TypeError, ValueError) as error:
-        raise ValueError(
-            f"null_value {value!r} is none of column {name!r}, of {kind}: {error}"
-        ) from error
+        raise ValueError(f"{refused}: {error}") from error
+    plain = value.as_py() if isinstance(value, pa.Scalar) else value
+    # Arrow leaves out what is behind the point.
+    if types.is_integer(kind) and scalar.as_py() != plain:
+        raise ValueError(f"{refused}: it is no whole number")
+    return scalar
 
 
 def _integers_of(kind: pa.DataType) -> pa.DataType | None:

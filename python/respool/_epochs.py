@@ -100,6 +100,8 @@ def epochs(
         raise ValueError("rank and world_size are given together or not at all")
     # The native module says of none what it is a number of.
     batch_size = from_on(batch_size, 1, "batch_size is a number of rows")
+    if isinstance(seed, bool) or not hasattr(seed, "__index__"):
+        raise TypeError(f"seed is a number from 0 to 2**64 - 1, not {seed!r}")
     window = None if window is None else from_on(window, 1, "window is a number of batches")
     rank = 0 if rank is None else from_on(rank, 0, "rank is a number")
     world_size = 1 if world_size is None else from_on(world_size, 1, "world_size is a number")

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Literal
 
 import respool
 from respool._flight import access, fetch, predicates, tickets
-from respool._flight.limits import Limits
+from respool._flight.limits import Limits, size_from
 from respool._flight.server import Server
 from respool._flight.shelf import shelf_of
 from respool._named.ages import seconds
@@ -37,8 +37,6 @@ if TYPE_CHECKING:
     from respool.typing import ByteSize, Event, PathLike
 
 __all__ = ["Server", "open", "serve"]
-
-_WHOLE = 1 << 62
 
 
 def serve(
@@ -68,12 +66,14 @@ def serve(
         A certificate and its key, as files or text in PEM. False serves a token without encryption on an
         address that other machines reach; None refuses that.
     token
-        What a client has to show, for all it asks. Without one only the loopback addresses are served, and
-        ``ListFlights`` is refused.
+        What a client has to show, for all it asks: 16 characters of ASCII at least, such as
+        ``secrets.token_urlsafe()`` gives. Without one only the loopback addresses are served, and ``ListFlights`` is
+        refused.
     max_streams
         How many replays may run at once; a client that finds none left tries again.
     max_message
-        The largest batch that is sent; a larger one is an error. Flight itself ends at 2 GiB.
+        The largest batch that is sent: bytes, or text such as ``"1 GiB"``; a larger one is an error. Flight itself
+        ends at 2 GiB.
     range_bytes
         About how much one endpoint gives.
 
@@ -87,7 +87,9 @@ def serve(
     FileNotFoundError
         If the directory is not there.
     ValueError
-        If a name is none, the location is none, or it is one that others reach and there is no token or no TLS.
+        If a name is none, a cache is closed, the directory has logs and no names, the location is none, or it is one
+        that others reach and there is no token or no TLS; if the token is too short, ``tls`` is no certificate and
+        its key, or a limit is no size.
     TypeError
         If something is no cache, ``max_streams`` is no whole number, or ``tls`` is neither a pair nor False nor None.
     OSError
@@ -107,10 +109,10 @@ def serve(
     where = access.checked_location(location, has_token=secret is not None, tls=given)
     max_streams = from_on(max_streams, 1, "max_streams is a number")
     limits = Limits(
-        message=respool._native._bytes_of(max_message, _WHOLE),  # noqa: SLF001
-        range_bytes=max(1, respool._native._bytes_of(range_bytes, _WHOLE)),  # noqa: SLF001
+        message=size_from(max_message, "max_message"),
+        range_bytes=size_from(range_bytes, "range_bytes"),
     )
-    pair = (access.pem(given[0]), access.pem(given[1])) if given else None
+    pair = access.pair(*given) if given else None
     shelf = shelf_of(caches)
     return Server(shelf, where, token=secret, tls=pair, limits=limits, max_streams=max_streams)
 
@@ -169,16 +171,16 @@ def open(  # noqa: A001 - as `respool.open`
     PermissionError
         If the token is missing or wrong.
     ValueError
-        If ``uri``, ``token`` or ``tls_root_certs`` is none, the server has nothing by that name, or a column or a
-        filter is none of it.
+        If ``uri``, ``token`` or ``tls_root_certs`` is none, the server has nothing by that name or is none of
+        respool, or a column or a filter is none of it.
     TypeError
         If the filter has none of pyarrow's forms, ``name`` is no text, or ``columns`` is one name and no list.
 
     Notes
     -----
     What the source raised comes after the last good batch: as the same class where that is one of Python, pyarrow
-    or respool, and else as :class:`~respool.exceptions.IncompleteStreamError` with its name and text. If another log
-    has taken the place of the one that was read, that is such an error too.
+    or respool, and else as :class:`~respool.exceptions.IncompleteStreamError` with its name and text; a note says
+    on which server. If another log has taken the place of the one that was read, that is such an error too.
 
     A cache whose server was away for longer than ``retry`` has failed: open it again, and with a ``path`` go on with
     what is there by ``respool.resume(path, respool.flight.open(uri))``.

@@ -140,7 +140,8 @@ def cache(
     Parameters
     ----------
     source
-        A Dataset, which is executed once, as a stream; or what :func:`respool.cache` takes.
+        A Dataset, which is executed once, as a stream; or what :func:`respool.cache` takes. Blocks of a Dataset have
+        the columns of the first one; where a column has no value in that, say ``schema=``.
     path
         Where the log shall be: on storage that all nodes see at this path.
     ingest
@@ -176,21 +177,33 @@ def cache(
             "path is where the log shall be, not None: without one it is respool.cache, which nobody else reads"
         )
     if isinstance(source, ray.data.Dataset):
-        options.setdefault("schema", "first")
-        source = _batches(source)
+        schema = options.setdefault("schema", "first")
+        source = _batches(source, schema if isinstance(schema, pa.Schema) else None)
     kept = _native.cache(source, path=path, **options)
     if ingest:
         kept.ingest_all()
     return kept
 
 
-def _batches(dataset: ray.data.Dataset) -> Iterator[pa.RecordBatch]:
+def _batches(dataset: ray.data.Dataset, schema: pa.Schema | None) -> Iterator[pa.RecordBatch]:
     """Execute a Dataset, and give what it computes as it comes."""
     is_empty = True
     for table in dataset.iter_batches(batch_size=None, batch_format="pyarrow"):
         is_empty = is_empty and table.num_rows == 0
-        yield from table.to_batches()
-    if is_empty and (schema := dataset.schema(fetch_if_missing=False)) is not None:
-        arrow: Any = schema.base_schema
+        for batch in table.to_batches():
+            schema = schema or batch.schema
+            yield _typed(batch, schema)
+    if is_empty and (known := dataset.schema(fetch_if_missing=False)) is not None:
+        arrow: Any = known.base_schema
         if isinstance(arrow, pa.Schema):
             yield from arrow.empty_table().to_batches() or [pa.RecordBatch.from_pylist([], arrow)]
+
+
+def _typed(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
+    """Give columns their type that have no value in this block: Ray infers one for each, and there it is null."""
+    for i, field in enumerate(batch.schema):
+        place = schema.get_field_index(field.name)
+        wanted = field if place == -1 else schema.field(place)
+        if pa.types.is_null(field.type) and wanted.nullable:
+            batch = batch.set_column(i, wanted, pa.nulls(batch.num_rows, wanted.type))
+    return batch

@@ -118,5 +118,6 @@ def test_columns_that_come_once_are_read_once():
     schema = pa.schema({"n": pa.int64(), "s": pa.string()})
     assert checked((name for name in ["s"]), schema) == ["s"]
     for wrong in ("n", 5, [0], b"n"):
-        with pytest.raises(TypeError, match="columns is a list of names"):
+        with pytest.raises(TypeError, match="columns is a list of names") as caught:
             checked(wrong, schema)
+        assert str(caught.value).endswith(f", not {wrong!r}")

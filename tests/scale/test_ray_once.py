@@ -79,6 +79,20 @@ def test_a_dataset_without_rows(ray, tmp_path):
     assert respool.ray.read(tmp_path / "log").count() == 0
 
 
+def test_blocks_without_a_value_have_the_type_of_the_others(ray, tmp_path):
+    """Ray infers types block by block: a column that is null in all of a block has the type null there."""
+    holes = pa.table({"n": pa.nulls(2), "s": ["c", "d"]})
+    full = pa.table({"n": [1, 2], "s": ["a", "b"]})
+    numbers = {"first": [full, holes], "last": [holes, full]}
+    options = {"first": {}, "last": {"schema": full.schema}}
+    for name, blocks in numbers.items():
+        dataset = ray.data.from_arrow(blocks)
+        with respool.ray.cache(dataset, tmp_path / name, ingest=True, **options[name]) as cache:
+            assert cache.schema == full.schema
+            rows = pa.table(cache).sort_by("s")["n"].to_pylist()
+        assert rows == [1, 2, None, None]
+
+
 def test_a_dataset_that_fails_leaves_no_whole_log(ray, tmp_path):
     def breaks(batch):
         if batch["id"].max() > 900:

@@ -183,6 +183,15 @@ def test_null_values_stand_for_nulls():
     assert step["d"].tolist() == [0.0, 7.0]
 
 
+@pytest.mark.parametrize("value", [0.5, np.float32(1.5)])
+def test_a_null_value_is_a_whole_number_where_the_column_is_of_such(value):
+    with pytest.raises(ValueError, match="none of column 'i', of int64: it is no whole number"):
+        steps({"i": pa.array([None, 2])}, null_value={"i": value})
+    for whole in (1, 1.0, np.int8(1), pa.scalar(1)):
+        (step,) = steps({"i": pa.array([None, 2])}, null_value={"i": whole})
+        assert step["i"].tolist() == [1, 2]
+
+
 def test_nulls_among_objects_are_none_and_nothing_else():
     with pytest.raises(ValueError, match="column 's', which comes as Python objects"):
         steps({"s": pa.array(["a", None])}, null_value={"s": "-"}, objects=True)

@@ -59,7 +59,7 @@ def serve(
 ) -> Exit:
     """Serve logs by Arrow Flight, until Ctrl-C.
 
-    NAME may also be a directory of logs or of names; without any, all names are served.
+    NAME may also be the directory of a log, or of names; without any, all names are served.
     """
     # It loads gRPC, which nobody else wants to wait for.
     serve_logs = importlib.import_module("respool._flight.command").serve

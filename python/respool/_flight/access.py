@@ -13,9 +13,12 @@ from respool._flight import trust
 from respool._flight.library import flight
 
 if TYPE_CHECKING:
+    from urllib.parse import SplitResult
+
     from respool.typing import PathLike
 
 _PLAIN = frozenset({"grpc", "grpc+tcp"})
+_CERTIFICATE = b"-----BEGIN CERTIFICATE-----"
 _LEAST = 16
 """Characters of a token."""
 
@@ -60,6 +63,9 @@ def checked_uri(uri: str) -> str:
             raise ValueError(f"{wanted}, and a token is an argument beside it")
         if parts.path or parts.query or parts.fragment:
             raise ValueError(f"{wanted}, not {uri!r}: the name of a cache is an argument beside it")
+        # gRPC takes a port of its own where there is none, and waits for whoever is not there.
+        if _address(parts) is None:
+            raise ValueError(f"{wanted}, not {uri!r}")
     return uri
 
 
@@ -112,12 +118,10 @@ def checked_location(
     if not isinstance(location, str):
         raise TypeError(f"{wanted}, not {type(location).__name__}")
     parts = urlsplit(location)
-    try:
-        host, port = parts.hostname, parts.port
-    except ValueError:
-        host = port = None
-    if parts.scheme not in {*_PLAIN, "grpc+tls"} or not host or port is None or parts.path:
+    address = _address(parts)
+    if parts.scheme not in {*_PLAIN, "grpc+tls"} or address is None or parts.path:
         raise ValueError(f"{wanted}, not {location!r}; port 0 is a free one")
+    host, port = address
     has_tls = isinstance(tls, tuple)
     if parts.scheme == "grpc+tls" and not has_tls:
         raise ValueError("grpc+tls needs tls=(certificate, key)")
@@ -133,6 +137,15 @@ def checked_location(
             )
     shown = f"[{host}]" if ":" in host else host
     return f"{'grpc+tls' if has_tls else 'grpc'}://{shown}:{port}"
+
+
+def _address(parts: SplitResult) -> tuple[str, int] | None:
+    """Return host and port; None if one is missing, or none."""
+    try:
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        return None
+    return None if not host or port is None else (host, port)
 
 
 def is_loopback(host: str) -> bool:
@@ -154,6 +167,26 @@ def pem(given: bytes | PathLike) -> bytes:
     return Path(os.fsdecode(given)).expanduser().read_bytes()
 
 
+def pair(certificate: bytes | PathLike, key: bytes | PathLike) -> tuple[bytes, bytes]:
+    """Return the certificate of a server and its key, of which these are the texts or the paths.
+
+    Raises
+    ------
+    ValueError
+        If one is something else. Whether they belong together, gRPC finds out.
+    """
+    texts = pem(certificate), pem(key)
+    if _CERTIFICATE not in texts[0]:
+        raise ValueError(
+            "tls[0] has no certificate in PEM (BEGIN CERTIFICATE) in it: tls=(certificate, key)"
+        )
+    if b"PRIVATE KEY-----" not in texts[1]:
+        raise ValueError(
+            "tls[1] has no private key in PEM (BEGIN PRIVATE KEY) in it: tls=(certificate, key)"
+        )
+    return texts
+
+
 def certificate(given: bytes | PathLike) -> bytes:
     """Return a certificate, of which this is the text or the path.
 
@@ -163,7 +196,7 @@ def certificate(given: bytes | PathLike) -> bytes:
         If there is none in it.
     """
     text = pem(given)
-    if b"-----BEGIN CERTIFICATE-----" not in text:
+    if _CERTIFICATE not in text:
         raise ValueError("tls_root_certs has no certificate in PEM (BEGIN CERTIFICATE) in it")
     if not trust.has_some(text):
         raise ValueError(

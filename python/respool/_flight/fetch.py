@@ -88,7 +88,7 @@ class Server:
                 )
                 return _info(given)
             except (flight.FlightError, pa.ArrowException) as error:
-                attempts.failed(error, 0, 0)
+                attempts.failed(error, None, 0)
             attempts.pause(lambda: False)
 
 

@@ -9,10 +9,13 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
+from respool import _native
 from respool._flight import told
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from respool.typing import ByteSize
 
 _MOST_OF_FLIGHT = (1 << 31) - (1 << 20)
 """A message of Flight has less than 2 GiB."""
@@ -61,6 +64,23 @@ def size_of(batch: pa.RecordBatch) -> int:
         return batch.nbytes
     except pa.ArrowException:
         return batch.get_total_buffer_size()
+
+
+def size_from(given: ByteSize, what: str) -> int:
+    """Return a limit in bytes.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If it is none, or a share: there is nothing that it could be one of.
+    """
+    try:
+        size = _native._bytes_of(given, 0)  # noqa: SLF001
+    except (TypeError, ValueError) as error:
+        raise type(error)(f"{what}: {error}") from None
+    if size < 1:
+        raise ValueError(f"{what}: a limit is at least one byte and no share, not {given!r}")
+    return size
 
 
 class Places:

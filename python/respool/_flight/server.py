@@ -68,9 +68,11 @@ class Server:
             )
         except pa.ArrowException as error:
             shelf.close()
+            causes = ["the port is taken", "the address is not of this machine"]
+            if tls is not None:
+                causes.append("the certificate and its key can't be read or don't belong together")
             raise OSError(
-                f"cannot listen at {location}: the port is taken, the address is not of this machine, or the "
-                f"certificate is none ({error})"
+                f"cannot listen at {location}: {', '.join(causes[:-1])} or {causes[-1]} ({error})"
             ) from None
         fork.keep(self._service)
         fork.not_at_exit(self._service)
@@ -80,7 +82,10 @@ class Server:
 
     @property
     def uri(self) -> str:
-        """Where it is reached, for :func:`respool.flight.open`."""
+        """Where it is reached, for :func:`respool.flight.open`.
+
+        With ``0.0.0.0`` or ``[::]`` as the host others name this machine instead, as its certificate does.
+        """
         return self._uri
 
     @property

@@ -159,6 +159,8 @@ class Service(flight.FlightServerBase):
             served = self._shelf.by_name(wanted.name)
         else:
             names = self._shelf.names()
+            if not names:
+                raise told.refusal("this server has no caches yet")
             if len(names) != 1:
                 raise told.refusal(
                     f"this server has {len(names)} caches: ask for one by its name: {_some(names)}"

@@ -59,6 +59,10 @@ class Given:
                     f"a server takes caches and views of them, not {type(view).__name__}: make a cache of it with "
                     "respool.cache(...)"
                 )
+            if view.cache.closed:
+                raise ValueError(
+                    f"the cache {name!r} is closed: make a new one, or open its log again where that is kept"
+                )
             self._served[name] = Served(names.check(name), view, is_ours=False)
 
     def names(self) -> list[str]:
@@ -165,7 +169,8 @@ class Named:
     def by_name(self, name: str) -> Served | None:
         try:
             cache = respool.named(name, directory=self._root, timeout=_PATIENCE, memory=MEMORY)
-        except FileNotFoundError:
+        # Something else may have the name, such as a log that nobody named.
+        except (FileNotFoundError, FileExistsError, NotADirectoryError):
             return None
         return self._opened.enter(name, cache)
 
@@ -194,6 +199,16 @@ def _opened_at(path: Path, identity: bytes) -> StreamCache:
     return respool.open(path, timeout=_PATIENCE, memory=MEMORY) if filling is None else filling
 
 
+def _refuse_logs(root: Path) -> None:
+    """Refuse a directory of logs without names: none of them would be served, and nobody told."""
+    log = next((one for one in sorted(root.iterdir()) if layout.may_be_log(one)), None)
+    if log is not None and not respool.ls(root):
+        raise ValueError(
+            f"in {root} are no named caches but a log, {log.name!r}: serve it by its own path, or several as "
+            "{'name': respool.open(path), ...}"
+        )
+
+
 def shelf_of(caches: Mapping[str, StreamCacheView] | PathLike) -> Shelf:
     """Make the shelf of what is to be served.
 
@@ -220,5 +235,6 @@ def shelf_of(caches: Mapping[str, StreamCacheView] | PathLike) -> Shelf:
         _native._peek(path)  # noqa: SLF001
     except FileNotFoundError:
         place.check_root(path)
+        _refuse_logs(path)
         return Named(path)
     return Log(path)

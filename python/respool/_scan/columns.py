@@ -56,7 +56,7 @@ def checked(columns: Sequence[str] | None, schema: pa.Schema) -> list[str] | Non
     # A list of its own: names may come from what can be asked once.
     names = list(given) if isinstance(given, Iterable) else [given]
     if isinstance(given, str) or not all(isinstance(name, str) for name in names):
-        raise TypeError('columns is a list of names, as in columns=["id", "x"]')
+        raise TypeError(f'columns is a list of names, as in columns=["id", "x"], not {given!r}')
     for name in names:
         found = schema.names.count(name)
         if found != 1:

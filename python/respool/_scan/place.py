@@ -64,9 +64,9 @@ def found(where: PathLike, directory: PathLike | None, *, prefix: bool) -> Log:
     about = _native._peek(path)  # noqa: SLF001
     state, batches, rows = about["state"], about["batches"], about["rows"]
     if state != "complete" and not prefix:
+        amount = f"{batches} {'batch' if batches == 1 else 'batches'} so far"
         raise IncompleteStreamError(
-            f"the log in {path} is not whole ({_STATES[state]}, {batches} batches so far): read what there is "
-            "with prefix=True",
+            f"the log in {path} is not whole ({_STATES[state]}, {amount}): read what there is with prefix=True",
             (batches, rows),
         )
     if state == "complete" and (segment := whole.missing(path)) is not None:
