@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import threading
 from typing import TYPE_CHECKING, Any
+from weakref import WeakSet
+
+from respool import _fork
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -39,6 +42,7 @@ class Steps:
         # A step that could not be made tensors of comes again, or it would be missing.
         self._pending: Any = None
         self._turn = threading.Lock()
+        _THERE.add(self)
 
     @property
     def has_ended(self) -> bool:
@@ -92,3 +96,15 @@ class Steps:
         except StopIteration:
             self._has_ended = True
             raise
+
+
+_THERE: WeakSet[Steps] = WeakSet()
+
+
+def _forget() -> None:
+    """Wait for nobody in a forked child: a thread of its parent may have its turn."""
+    for steps in list(_THERE):
+        steps._turn = threading.Lock()  # noqa: SLF001
+
+
+_fork.in_child(_forget)
