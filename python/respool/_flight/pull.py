@@ -9,11 +9,14 @@ import atexit
 import os
 import threading
 import time
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from respool import _fork
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from respool import StreamCache
 
 _IDLE = 5.0
@@ -69,12 +72,8 @@ class Pull:
         return batch < cache.ingested_count or cache.upstream_exhausted or cache.error is not None
 
     def _work(self) -> None:
-        thread = threading.current_thread()
-        _THREADS[thread] = self
-        try:
+        with in_source(self):
             self._run()
-        finally:
-            _THREADS.pop(thread, None)
 
     def _run(self) -> None:
         process = os.getpid()
@@ -112,6 +111,17 @@ class Pull:
                 return None
             return None if self._cache.error is not None else error
         return None
+
+
+@contextmanager
+def in_source(pull: Pull) -> Iterator[None]:
+    """Have the end of Python wait for this thread, which may be in the source of a pull."""
+    thread = threading.current_thread()
+    _THREADS[thread] = pull
+    try:
+        yield
+    finally:
+        _THREADS.pop(thread, None)
 
 
 # A forked child has none of them, and a thread of its parent may have the lock of one.

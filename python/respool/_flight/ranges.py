@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from respool._flight.limits import size_of
 from respool._flight.predicates import to_expression
+from respool._flight.stepping import Stepping, Waits
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 _BYTES = 16 << 20
 _BATCHES = 64
 _TOP = (1 << 64) - 1
+_LOOK, _NEXT = 0.25, 0.02
+"""Seconds for which nothing is said while a view waits; where a batch is there to be sent, those for another one."""
 
 
 def shown(view: StreamCacheView, what: Shown) -> StreamCacheView:
@@ -48,16 +51,28 @@ class Range:
         self._what = what
         self.position = first
         self._reader: StreamCacheReader | None = None
+        self._stepping: Stepping | None = None
         view = shown(served.view, what)
         self.schema = view.schema
         if not served.is_whole:
             # Of a view that grows a step may wait for its source: nothing tells before what will pass.
             self._reader = view.reader()
+            self._stepping = Stepping(self._reader, served.pull)
+
+    @property
+    def waits(self) -> bool:
+        """Whether a view waits for its source."""
+        return self._stepping is not None and self._stepping.waits
+
+    def close(self) -> None:
+        """Let go of the thread that reads a view."""
+        if self._stepping is not None:
+            self._stepping.close()
 
     def take(self, end: int, last: int | None) -> Iterator[tuple[list[pa.RecordBatch], int]]:
         """Yield batches before the number `end`, some at a time, and the number that comes after them.
 
-        A filtered view may go on to the next one that passes, but not to `last`.
+        A filtered view may go on to the next one that passes, but not to `last`. None come while it waits.
         """
         if self._served.is_whole:
             between = self._served.cache._restored(_saved(self.position, end))  # noqa: SLF001
@@ -73,7 +88,12 @@ class Range:
         first, position = self.position, reader.position
         while position < end:
             try:
-                batch = next(reader, None)
+                batch, after = self._next(reader, _NEXT if chunk else _LOOK)
+            except Waits:
+                self.position = max(first, position)
+                yield chunk, self.position
+                chunk, size = [], 0
+                continue
             except BaseException:
                 # What is good comes before what is not.
                 if chunk:
@@ -82,7 +102,7 @@ class Range:
                 raise
             if batch is None:
                 break
-            position = reader.position
+            position = after
             if last is not None and position > last:
                 break
             if position <= first:
@@ -95,6 +115,19 @@ class Range:
                 chunk, size = [], 0
         self.position = end if last is not None else max(position, end)
         yield chunk, self.position
+
+    def _next(self, reader: StreamCacheReader, seconds: float) -> tuple[pa.RecordBatch | None, int]:
+        """Return the next batch and the number that comes after it; what is all there waits for nothing.
+
+        Raises
+        ------
+        Waits
+            If there is none yet.
+        """
+        if self._stepping is not None and (self.waits or not self._served.view.complete):
+            return self._stepping.take(seconds)
+        batch = next(reader, None)
+        return batch, reader.position
 
 
 def _saved(first: int, end: int) -> bytes:
