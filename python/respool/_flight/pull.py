@@ -9,14 +9,11 @@ import atexit
 import os
 import threading
 import time
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from respool import _fork
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from respool import StreamCache
 
 _IDLE = 5.0
@@ -72,8 +69,12 @@ class Pull:
         return batch < cache.ingested_count or cache.upstream_exhausted or cache.error is not None
 
     def _work(self) -> None:
-        with in_source(self):
+        thread = threading.current_thread()
+        _THREADS[thread] = self
+        try:
             self._run()
+        finally:
+            _THREADS.pop(thread, None)
 
     def _run(self) -> None:
         process = os.getpid()
@@ -111,17 +112,6 @@ class Pull:
                 return None
             return None if self._cache.error is not None else error
         return None
-
-
-@contextmanager
-def in_source(pull: Pull) -> Iterator[None]:
-    """Have the end of Python wait for this thread, which may be in the source of a pull."""
-    thread = threading.current_thread()
-    _THREADS[thread] = pull
-    try:
-        yield
-    finally:
-        _THREADS.pop(thread, None)
 
 
 # A forked child has none of them, and a thread of its parent may have the lock of one.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import time
-from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -89,8 +88,7 @@ def _parts(
         empty = marks.empty(schema)
         yield pa.RecordBatchReader.from_batches(schema, [empty])
         sent = _Sent()
-        with closing(batches):
-            end = yield from _batches(context, served, ticket, batches, limits, places, sent, empty)
+        end = yield from _batches(context, served, ticket, batches, limits, places, sent, empty)
         yield empty, Mark(batches.position, end, sent.batches, sent.rows).encode()
 
 
@@ -110,8 +108,7 @@ def _batches(
         extent = served.extent()
         end = extent.batches if ticket.last is None else min(extent.batches, ticket.last)
         if batches.position < end:
-            stored = batches.take(end, ticket.last)
-            for chunk, position in _worth_saying(context, batches, stored, limits, places):
+            for chunk, position in batches.take(end, ticket.last):
                 yield from _chunk(batches.schema, limits, chunk, sent)
                 yield empty, Mark(position, None, sent.batches, sent.rows).encode()
             last_sent = time.monotonic()
@@ -127,24 +124,6 @@ def _batches(
             return "wait"
         # One batch after the other: a ticket may name one that never comes, and its client goes.
         served.pull.wait_for(min(batches.position, extent.batches), _LOOK)
-
-
-def _worth_saying(
-    context: flight.ServerCallContext,
-    batches: Range,
-    stored: Iterator[tuple[list[pa.RecordBatch], int]],
-    limits: Limits,
-    places: Places,
-) -> Iterator[tuple[list[pa.RecordBatch], int]]:
-    """Leave out that a view waits, unless nothing else was said for long, or its client may be gone."""
-    last_said = time.monotonic()
-    for chunk, position in stored:
-        if batches.waits and not chunk:
-            places.check_open()
-            if not context.is_cancelled() and time.monotonic() - last_said <= limits.wait:
-                continue
-        yield chunk, position
-        last_said = time.monotonic()
 
 
 def _chunk(
