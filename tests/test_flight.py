@@ -219,11 +219,16 @@ def test_trees_that_are_none_are_refused():
 
 def test_a_range_is_written_as_the_engine_writes_it(log_dir):
     with respool.cache(Source(300, rows=1), schema=SCHEMA, path=log_dir / "log") as cache:
+        nothing = cache.prefix()
         for end in (1, 127, 128, 300):
             cache.batch(end - 1)
-            assert cache.prefix().__reduce__()[1][2] == ranges._saved(0, end)
-        view = cache._restored(ranges._saved(130, 132))
+            for view in (cache, cache.select("n"), cache.filter([("n", ">", 5)])):
+                assert view.prefix()._saved() == ranges._before_range(view) + ranges._range(0, end)
+        view = cache._restored(ranges._before_range(cache) + ranges._range(130, 132))
         assert pa.table(view)["n"].to_pylist() == [130, 131]
+        slices = (cache.slice(1), cache.slice(0, 300), cache.filter([("n", ">", 5)]).slice(1))
+        for view in (nothing, cache.prefix(), *slices):
+            assert ranges._before_range(view) is None
 
 
 def test_endpoints_are_ranges_in_order_that_may_be_asked_for_again(numbers):

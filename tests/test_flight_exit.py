@@ -110,3 +110,30 @@ def test_a_forked_child_ends_by_itself_whatever_a_thread_of_its_parent_holds():
     with processes.killed_at_the_end(process):
         assert process.wait(20) == 0, process.stderr.read()
         assert process.stdout.read().split() == ["7", "8"]
+
+
+GIVEN_UP = """
+import threading, time
+import respool.flight
+from respool._flight import fetch
+
+is_called = threading.Event()
+
+class Slow:
+    def __enter__(self):
+        return self
+    def __exit__(self, *_):
+        print("came back", flush=True)
+    def get_flight_info(self, *_):
+        is_called.set()
+        time.sleep(0.3)
+        raise KeyError
+
+fetch.Server.connect = lambda _: Slow()
+threading.Thread(target=respool.flight.open, args=("grpc://127.0.0.1:1",), daemon=True).start()
+is_called.wait()
+"""
+
+
+def test_the_end_waits_for_a_call_that_nobody_waits_for_any_more():
+    assert "came back" in processes.run(GIVEN_UP)

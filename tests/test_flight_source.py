@@ -73,6 +73,48 @@ def test_a_ticket_far_behind_what_there_is_pulls_the_source_no_longer_than_it_is
         assert source.pulls == pulls
 
 
+MATCHES = pa.schema({"n": pa.int64()})
+
+
+def matches(released):
+    """One row that passes, one that does not, and another one that does once it is released."""
+    yield pa.record_batch([[1]], schema=MATCHES)
+    yield pa.record_batch([[0]], schema=MATCHES)
+    released.append(released[0].wait(5))
+    yield pa.record_batch([[1]], schema=MATCHES)
+
+
+def test_a_filtered_view_gives_what_passes_before_the_next_that_does():
+    released = [threading.Event()]
+    with respool.cache(matches(released), schema=MATCHES) as cache:
+        cache.batch(1)
+        with (
+            flying.served(cache.filter([("n", "=", 1)])) as server,
+            respool.flight.open(server.uri, prefetch=None) as there,
+        ):
+            assert there.batch(0).num_rows == 1
+            released[0].set()
+            assert pa.table(there).num_rows == 2
+    assert released[1:] == [True]
+
+
+def test_who_goes_while_nothing_passes_a_filtered_view_holds_no_place():
+    released = [threading.Event()]
+    with respool.cache(matches(released), schema=MATCHES) as cache:
+        cache.batch(1)
+        with flying.served(cache.filter([("n", "=", 1)])) as server:
+            whole = {**json.loads(flying.ticket(server.uri)), "first": 0}
+            with flight.connect(server.uri) as client:
+                stream = client.do_get(flight.Ticket(json.dumps(whole)))
+                stream.read_chunk()
+                flying.until(lambda: server.streams == 1)
+                stream.cancel()
+            flying.until(lambda: server.streams == 0)
+            released[0].set()
+            cache.ingest_all()
+    assert released[1:] == [True]
+
+
 @pytest.mark.parametrize("rows", [0, ROWS])
 def test_a_slice_that_is_whole_before_its_source_has_come_on(rows):
     with respool.cache(Source(), schema=SCHEMA) as cache:

@@ -453,6 +453,28 @@ def test_ctrl_c_that_comes_as_a_step_is_handed_out_takes_none_away(log, options,
     assert had + ids(steps) == whole
 
 
+def test_ctrl_c_takes_no_step_away_while_another_thread_goes_on(log, monkeypatch):
+    whole = sorted(ids(dataset(log)))
+    epochs = dataset(log)
+    steps = iter(epochs)
+    had = ids([next(steps)])
+
+    class Interrupted:
+        def __enter__(self):
+            pass
+
+        def __exit__(self, *_):
+            monkeypatch.undo()
+            had.extend(processes.in_threads(lambda: ids([next(steps)]))[0])
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(steps, "_turn", Interrupted())
+    with pytest.raises(KeyboardInterrupt):
+        next(steps)
+    assert epochs.steps_done == 2
+    assert sorted(had + ids(steps)) == whole
+
+
 def test_an_epoch_that_is_no_number_is_refused_and_changes_nothing(log):
     epochs = dataset(log)
     for wrong in (-1, 1.5, True, None, "1", 1 << 63):

@@ -236,3 +236,41 @@ def test_ctrl_c_ends_it(log, workers):
         _, err = child.communicate(timeout=20)
     assert child.returncode == -signal.SIGINT, err
     assert "KeyboardInterrupt" in err
+
+
+FORKED = """
+import os, signal, sys, threading
+import pyarrow as pa
+import respool
+from respool.torch import EpochDataset
+
+is_in_source, goes_on = threading.Event(), threading.Event()
+
+def source():
+    yield pa.record_batch({"n": [0]})
+    is_in_source.set()
+    goes_on.wait()
+
+cache = respool.cache(source(), schema=pa.schema({"n": pa.int64()}))
+steps = iter(EpochDataset(cache, batch_size=1, follow=True, prefetch=0))
+next(steps)
+thread = threading.Thread(target=next, args=(steps, None))
+thread.start()
+is_in_source.wait()
+child = os.fork()
+if not child:
+    signal.alarm(5)
+    try:
+        next(steps)
+    except RuntimeError as error:
+        os.write(1, str(error).encode())
+    os._exit(0)
+status = os.waitpid(child, 0)[1]
+goes_on.set()
+thread.join()
+assert status == 0, status
+"""
+
+
+def test_a_forked_child_is_told_whose_an_iteration_is_that_a_thread_of_its_parent_waits_in():
+    assert "belongs to the parent process" in processes.run(FORKED)

@@ -1,7 +1,7 @@
 """The stored batches of a range, by their numbers in the cache. Reads what is stored, and waits for nothing.
 
-Of a whole cache a range is found at once; of a view it is reached by going through what is before it, since only
-that tells which rows it shows.
+A range is found at once. Of a slice it is reached by going through what is before it, since only that tells which
+rows it shows.
 """
 
 from __future__ import annotations
@@ -48,19 +48,22 @@ class Range:
         self._what = what
         self.position = first
         self._reader: StreamCacheReader | None = None
+        self._before = _before_range(served.view)
         view = shown(served.view, what)
         self.schema = view.schema
-        if not served.is_whole:
-            # Of a view that grows a step may wait for its source: nothing tells before what will pass.
+        if self._before is None:
+            # Of one that grows a step may wait for its source: nothing tells before which rows will be shown.
             self._reader = view.reader()
 
     def take(self, end: int, last: int | None) -> Iterator[tuple[list[pa.RecordBatch], int]]:
         """Yield batches before the number `end`, some at a time, and the number that comes after them.
 
-        A filtered view may go on to the next one that passes, but not to `last`.
+        A slice may go on to the next one that it shows, but not to `last`.
         """
-        if self._served.is_whole:
-            between = self._served.cache._restored(_saved(self.position, end))  # noqa: SLF001
+        if self._before is not None:
+            # No further than is stored: the next batch that passes a filter may be long in coming.
+            saved = self._before + _range(self.position, end)
+            between = self._served.cache._restored(saved)  # noqa: SLF001
             yield from self._chunks(shown(between, self._what).reader(), end, end)
         elif self._reader is not None:
             yield from self._chunks(self._reader, end, last)
@@ -97,15 +100,27 @@ class Range:
         yield chunk, self.position
 
 
-def _saved(first: int, end: int) -> bytes:
-    """Write the view of these batches as the engine saves views: see `crates/respool/src/saved`.
+def _before_range(view: StreamCacheView) -> bytes | None:
+    """Return what the engine saves of a view before its range, if that is everything; None if it is a slice.
 
-    It checks what it is given, and the tests check that it would write the same.
+    See `crates/respool/src/saved`.
     """
-    numbers = (first, end - first, 0, _TOP, 0, _TOP)
-    start, length, *rows = (_number(number) for number in numbers)
-    no_fields, no_columns, no_filters, a_range = b"\0", b"\0", b"\0", b"\1"
-    return b"".join((b"rsview\1", no_fields, no_columns, no_filters, a_range, start, length, *rows))
+    saved: bytes = view._saved()  # noqa: SLF001
+    everything = b"\0" + _ALL_ROWS
+    if not saved.endswith(everything):
+        return None
+    before = saved.removesuffix(everything)
+    try:
+        # The same bytes end a range of no batches.
+        view.cache._restored(before + _range(0, 0))  # noqa: SLF001
+    except ValueError:
+        return None
+    return before
+
+
+def _range(first: int, end: int) -> bytes:
+    """Write the range of these batches as the engine does, which checks what it is given."""
+    return b"".join((b"\1", _number(first), _number(end - first), _ALL_ROWS))
 
 
 def _number(number: int) -> bytes:
@@ -116,3 +131,7 @@ def _number(number: int) -> bytes:
         number >>= 7
     out.append(number)
     return bytes(out)
+
+
+_ALL_ROWS = 2 * (_number(0) + _number(_TOP))
+"""All rows of the batches, and all of those that pass."""

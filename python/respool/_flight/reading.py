@@ -56,13 +56,13 @@ class Reading:
         self._process = os.getpid()
         self._stream: flight.FlightStreamReader | None = None
         self._schema: pa.Schema | None = None
-        _OPEN.add(self)
         self._thread = threading.Thread(
             target=self._read,
             args=(connect, ticket, options),
             name="respool-flight-read",
             daemon=True,
         )
+        _OPEN.add(self)
         self._thread.start()
 
     @property
@@ -112,8 +112,9 @@ class Reading:
             stream.cancel()
 
     def join(self, seconds: float) -> None:
-        """Wait for the thread."""
-        self._thread.join(seconds)
+        """Wait for the thread, if it has begun."""
+        if self._thread.ident is not None:
+            self._thread.join(seconds)
 
     def _read(
         self,
@@ -123,6 +124,7 @@ class Reading:
     ) -> None:
         last: BaseException | None = None
         try:
+            check_end()
             # Closed here and nowhere else: a call may be in it for longer than anybody waits.
             with connect() as client:
                 self._read_from(client.do_get(flight.Ticket(ticket), options))
@@ -162,6 +164,18 @@ _OPEN: WeakSet[Reading] = WeakSet()
 def ends_within(seconds: float) -> bool:
     """Wait so many seconds, or until Python ends; tell whether it does."""
     return ENDING.wait(seconds)
+
+
+def check_end() -> None:
+    """Begin nothing where Python ends.
+
+    Raises
+    ------
+    Closed
+        If it does.
+    """
+    if ENDING.is_set():
+        raise Closed
 
 
 def _forget() -> None:
