@@ -77,6 +77,12 @@ daemon(lambda: [(repr(source), source.schema) for _ in iter(int, 1)])
 daemon(lambda: [source.metrics() for _ in iter(int, 1)] if OURS else None)
 time.sleep(0.05)
 """,
+    "daemon threads that make caches": """
+made = stream()
+for _ in range(3):
+    daemon(lambda: [stream(2) for _ in iter(int, 1)])
+time.sleep(0.05)
+""",
     "a thread that reads ahead": """
 if OURS:
     import respool

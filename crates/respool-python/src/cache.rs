@@ -12,7 +12,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyString};
 use respool::{Cache, Error, Options, WritePolicy};
 
-use crate::attach::detached;
+use crate::attach::{detached, inside};
 use crate::describe::describe;
 use crate::error::{OrRaise, cause};
 use crate::events::Events;
@@ -227,6 +227,7 @@ impl PyCache {
         allow_tmpfs: bool,
         on_event: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<PyClassInitializer<Self>> {
+        let _inside = inside()?;
         let write_policy: WritePolicy = write_policy.parse().or_raise(py)?;
         // Without a bound everything would be held twice, in memory and in the log.
         let memory =

@@ -4,7 +4,7 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use respool::{Encodings, WritePolicy};
 
-use crate::attach::detached;
+use crate::attach::{detached, inside};
 use crate::budget::{PyBudget, check_sizes};
 use crate::cache::PyCache;
 use crate::error::OrRaise;
@@ -120,6 +120,7 @@ pub(crate) fn cache<'py>(
     budget: Option<&Bound<'py, PyBudget>>,
     on_event: Option<&Bound<'py, PyAny>>,
 ) -> PyResult<Bound<'py, PyCache>> {
+    let _inside = inside()?;
     let encodings: Option<Encodings> = optimize
         .map(|optimize| optimize.parse().or_raise(py))
         .transpose()?;
@@ -252,6 +253,7 @@ pub(crate) fn fill<'py>(
     budget: Option<&Bound<'py, PyBudget>>,
     on_event: Option<&Bound<'py, PyAny>>,
 ) -> PyResult<Bound<'py, PyCache>> {
+    let _inside = inside()?;
     let PathArgument(path) = path;
     let mut log = named_log(&path, metadata, key, ttl)?
         .compression(compression_of(compression)?)

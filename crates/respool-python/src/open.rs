@@ -9,7 +9,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyString};
 use respool::{Cache, Error, LogError, LogOptions, LogReader, LogState, Skip};
 
-use crate::attach::detached;
+use crate::attach::{detached, inside};
 use crate::budget::{PyBudget, check_sizes};
 use crate::cache::{PyCache, told};
 use crate::door::joined;
@@ -85,6 +85,7 @@ pub(crate) fn open<'py>(
     budget: Option<&Bound<'py, PyBudget>>,
     on_event: Option<&Bound<'py, PyAny>>,
 ) -> PyResult<Bound<'py, PyCache>> {
+    let _inside = inside()?;
     let timeout = timeout_of(timeout)?;
     let mut options = options(py, memory.as_ref(), &Feeding::default())?;
     if let Some(budget) = budget.map(Bound::get) {
@@ -199,6 +200,7 @@ pub(crate) fn resume<'py>(
     budget: Option<&Bound<'py, PyBudget>>,
     on_event: Option<&Bound<'py, PyAny>>,
 ) -> PyResult<Bound<'py, PyCache>> {
+    let _inside = inside()?;
     let PathArgument(path) = path;
     let feeding = Feeding {
         prefetch,

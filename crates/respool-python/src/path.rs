@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
+use crate::attach::inside;
+
 /// A path argument: `str`, `bytes` or `os.PathLike`; `~` is somebody's home, as for the engines.
 pub(crate) struct PathArgument(pub(crate) PathBuf);
 
@@ -12,6 +14,8 @@ impl<'py> FromPyObject<'_, 'py> for PathArgument {
     type Error = PyErr;
 
     fn extract(object: Borrowed<'_, 'py, PyAny>) -> PyResult<Self> {
+        // An import may let go of the GIL.
+        let _inside = inside()?;
         let os = object.py().import("os")?;
         let text = os.call_method1("fsdecode", (object,))?;
         let text = os.getattr("path")?.call_method1("expanduser", (text,))?;
