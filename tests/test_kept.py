@@ -125,6 +125,11 @@ def test_a_directory_of_named_caches_says_how_they_are_opened(log_dir):
             respool.open(path)
 
 
+def test_the_address_of_a_server_is_no_path():
+    with pytest.raises(FileNotFoundError, match=r"opened with respool\.flight\.open"):
+        respool.open("grpc://127.0.0.1:1")
+
+
 def test_a_memory_file_system_has_to_be_allowed():
     memory = Path("/dev/shm")  # noqa: S108
     if not memory.is_dir() or file_system(memory) != "tmpfs":

@@ -263,6 +263,8 @@ fn or_no_log(error: Error, directory: &Path) -> Error {
                  and there is no respool log in"
             } else if directory.join("_index").exists() {
                 "there is no _manifest, without which nothing of a log can be read, in"
+            } else if directory.to_string_lossy().starts_with("grpc") && !directory.exists() {
+                "a cache of a server is opened with respool.flight.open(uri), and there is no respool log in"
             } else if directory.components().count() == 1 && !directory.exists() {
                 "there is no respool log (a name is opened with respool.named, and respool.ls lists names)"
             } else {
