@@ -161,7 +161,7 @@ class Fetch:
         attempts = Attempts(self._server)
         place = _Place(ticket.first)
         while True:
-            before = place.came
+            before, began = (place.came, place.position), time.monotonic()
             try:
                 reading = self._asked(ticket.after(place.position))
                 try:
@@ -175,8 +175,10 @@ class Fetch:
                 attempts = Attempts(self._server)
                 continue
             except (flight.FlightError, pa.ArrowException, Silent, _CutShort) as error:
-                if place.came > before:
+                if (place.came, place.position) != before:
                     attempts = Attempts(self._server)
+                    if _is_long_enough(error, began):
+                        continue
                 attempts.failed(error, self._got, self._rows)
             attempts.pause(self._is_unwanted)
 
@@ -260,6 +262,11 @@ class _Place:
 
 class _CutShort(Exception):  # noqa: N818 - it is caught here
     """A stream is not whole."""
+
+
+def _is_long_enough(error: BaseException, began: float) -> bool:
+    """Tell whether a stream ended since it may take no longer, and nothing failed."""
+    return isinstance(error, flight.FlightTimedOutError) and time.monotonic() - began >= _STREAM
 
 
 def _mark(beside: bytes | None) -> Mark:
