@@ -246,10 +246,14 @@ def test_what_the_server_cannot_store_is_an_error_there_and_comes_after_a_resize
 
 
 @pytest.fixture
-def logged(caplog):
-    """What the server wrote to its log."""
-    with caplog.at_level(logging.WARNING, logger="respool.flight"):
-        yield caplog.records
+def logged():
+    """What the server wrote to its log. In a list of its own: that of caplog is another one in each phase of a test."""
+    records = []
+    handler = logging.Handler(logging.WARNING)
+    handler.emit = records.append
+    logging.getLogger("respool.flight").addHandler(handler)
+    yield records
+    logging.getLogger("respool.flight").removeHandler(handler)
 
 
 @pytest.mark.parametrize("what", ["cache", "view", "filtered"])
