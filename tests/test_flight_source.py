@@ -418,3 +418,18 @@ def test_who_reads_elsewhere_is_told_where_the_source_failed():
                 there.to_arrow()
         place = f"The source raised it on the server at {server.uri}, after 2 batches (200 rows)."
         assert caught.value.__notes__ == [place]
+
+
+@pytest.mark.parametrize("name", ["cast", "slice"])
+def test_what_a_view_cannot_do_is_not_the_error_of_a_source_that_failed_later(name, logged):
+    source = Source(5, fail_at=4, error=ValueError("a bad row"))
+    with respool.cache(source, schema=SCHEMA) as cache:
+        with pytest.raises(ValueError, match="a bad row"):
+            cache.ingest_all()
+        small = cache.cast(pa.schema([("n", pa.int8()), *list(SCHEMA)[1:]]))
+        bad, good = (small, cache) if name == "cast" else (small.slice(50), cache.slice(50))
+        for view, text in (bad, "could not do that"), (good, "a bad row"):
+            with flying.served(view) as server:
+                ((_, error),) = clients(server.uri, flying.batches_of, 1)
+            assert text in str(error)
+    assert "Int8" in str(logged[0].exc_info[1])

@@ -67,8 +67,8 @@ def _told_apart(served: Served, parts: Iterator[Any]) -> Iterator[Any]:
     except (flight.FlightError, GeneratorExit):
         raise
     except BaseException as error:
-        if served.cache.error is not None and not isinstance(error, RespoolError):
-            # A view met it by itself.
+        if not isinstance(error, RespoolError) and _is_of_source(served, error):
+            # A slice met it by itself.
             raise _failure(served) from None
         LOGGER.exception("a stream failed")
         raise told.of_trouble(error, served.hidden) from None
@@ -136,6 +136,12 @@ def _chunk(
         sent.rows += sum(batch.num_rows for batch in good)
     if len(good) < len(chunk):
         raise limits.refusal(chunk[len(good)])
+
+
+def _is_of_source(served: Served, error: BaseException) -> bool:
+    """Tell whether a source raised it. Each who asks for the error of a cache gets a copy."""
+    of_source = served.cache.error
+    return type(error) is type(of_source) and str(error) == str(of_source)
 
 
 def _failure(served: Served) -> flight.FlightError:
