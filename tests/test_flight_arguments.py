@@ -87,6 +87,15 @@ def test_logs_without_a_name_are_not_served_as_names(tmp_path):
         respool.flight.serve(tmp_path)
 
 
+def test_a_directory_that_nobody_can_look_into_is_no_log_without_a_name(tmp_path):
+    # As lost+found is for who is not root: neither can be looked into.
+    (tmp_path / "loop").symlink_to("loop")
+    with respool.flight.serve(tmp_path) as server:
+        respool.named("one", lambda: pa.table({"n": [1]}), directory=tmp_path, ingest=True).close()
+        with respool.flight.open(server.uri) as there:
+            assert there.ingest_all() == 1
+
+
 def test_a_log_beside_names_is_none_of_them(tmp_path):
     respool.named("one", lambda: pa.table({"n": [1]}), directory=tmp_path, ingest=True).close()
     with respool.flight.serve(tmp_path) as server:

@@ -199,9 +199,17 @@ def _opened_at(path: Path, identity: bytes) -> StreamCache:
     return respool.open(path, timeout=_PATIENCE, memory=MEMORY) if filling is None else filling
 
 
+def _is_log(directory: Path) -> bool:
+    try:
+        return layout.is_log(directory)
+    except OSError:
+        # Nobody looks into it, such as lost+found where a disk is mounted.
+        return False
+
+
 def _refuse_logs(root: Path) -> None:
     """Refuse a directory of logs without names: none of them would be served, and nobody told."""
-    log = next((one for one in sorted(root.iterdir()) if layout.may_be_log(one)), None)
+    log = next((one for one in sorted(root.iterdir()) if _is_log(one)), None)
     if log is not None and not respool.ls(root):
         raise ValueError(
             f"in {root} are no named caches but a log, {log.name!r}: serve it by its own path, or several as "
