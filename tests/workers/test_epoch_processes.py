@@ -274,3 +274,30 @@ assert status == 0, status
 
 def test_a_forked_child_is_told_whose_an_iteration_is_that_a_thread_of_its_parent_waits_in():
     assert "belongs to the parent process" in processes.run(FORKED)
+
+
+READS_ITSELF = """
+import signal
+import pyarrow as pa
+import respool
+from respool.torch import EpochDataset
+
+def source():
+    yield pa.record_batch({"n": [0]})
+    try:
+        next(steps)
+    except RuntimeError as error:
+        print(error)
+    yield pa.record_batch({"n": [1]})
+
+cache = respool.cache(source(), schema=pa.schema({"n": pa.int64()}))
+steps = iter(EpochDataset(cache, batch_size=1, shuffle=None, follow=True, prefetch=0))
+signal.alarm(10)
+print([step["n"].item() for step in steps])
+"""
+
+
+def test_a_source_that_asks_for_a_step_of_its_own_is_told_so():
+    said = processes.run(READS_ITSELF)
+    assert "is reading the cache it feeds" in said
+    assert "[0, 1]" in said

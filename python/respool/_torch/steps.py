@@ -44,7 +44,8 @@ class Steps:
         self._pending: Any = None
         # Steps that were counted, and that Ctrl-C kept from whoever asked.
         self._returned: list[dict[str, Any]] = []
-        self._turn = threading.Lock()
+        # One thread may come twice: a source that asks for a step of its own is told so further in.
+        self._turn = threading.RLock()
         _THERE.add(self)
 
     @property
@@ -126,7 +127,7 @@ _THERE: WeakSet[Steps] = WeakSet()
 def _forget() -> None:
     """Wait for nobody in a forked child: a thread of its parent may have its turn."""
     for steps in list(_THERE):
-        steps._turn = threading.Lock()  # noqa: SLF001
+        steps._turn = threading.RLock()  # noqa: SLF001
 
 
 _fork.in_child(_forget)
