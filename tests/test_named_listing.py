@@ -62,6 +62,7 @@ def test_what_is_filled_anew_meanwhile_is_none_that_lacks_a_file(listed, log_dir
                 "a", lambda: pa.table({"n": [3]}), key="new", directory=log_dir
             ) as it:
                 it.ingest_all()
+            respool.prune(directory=log_dir)
             assert not log.exists()
         return missing(log)
 
