@@ -8,6 +8,8 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
+from functools import partial
 
 import pytest
 
@@ -130,3 +132,40 @@ def test_an_export_goes_on_where_its_terminal_is_closed(log_dir, tmp_path):
         processes.wait_for_line(child, "ready")
         os.close(ours)
         assert (child.wait(20), file.stat().st_size > 1000) == (0, True)
+
+
+UNENDED = """
+import sys
+
+from respool._cli.terminal import progress
+
+with progress("trips", 10) as tell:
+    sys.stderr.write("half a line")
+    sys.stderr.flush()
+    sys.stderr.write(", and the rest\\n")
+print("done")
+"""
+
+
+def test_a_line_without_its_end_is_shown_once_beside_progress(tmp_path):
+    """What rich holds of a line was written again for each time that it was written."""
+    ours, theirs = pty.openpty()
+    with (tmp_path / "out").open("w+") as out:
+        child = processes.start(UNENDED, stdout=out, stderr=theirs)
+        with processes.killed_at_the_end(child):
+            os.close(theirs)
+            shown = b"".join(iter(partial(read, ours), b"")).decode()
+            os.close(ours)
+            assert child.wait(20) == 0
+        assert out.seek(0) == 0
+        assert out.read() == "done\n"
+    assert "and the rest" in shown
+    assert "Traceback" not in shown
+    assert shown.count("half a line") <= 2
+
+
+def read(terminal):
+    # Where the other side is closed Linux has an error in the place of an end.
+    with suppress(OSError):
+        return os.read(terminal, 1 << 16)
+    return b""

@@ -11,6 +11,7 @@ import pytest
 
 import processes
 import respool
+from respool._named import whole
 
 
 @pytest.fixture
@@ -38,6 +39,7 @@ def test_what_is_listed_has_a_hash_and_can_be_copied(listed):
 HINTS = """
 import sys, typing
 import respool
+from respool._named import whole
 things = (respool.NamedCache, respool.named, respool.ls, respool.rm, respool.prune)
 print(*(len(typing.get_type_hints(thing)) for thing in things), "pyarrow" in sys.modules)
 """
@@ -48,3 +50,25 @@ def test_hints_of_types_can_be_read_and_cost_no_import():
     assert all(int(count) >= 2 for count in counts)
     assert is_loaded == "False"
     assert typing.get_type_hints(respool.named)["return"] is respool.StreamCache
+
+
+def test_what_is_filled_anew_meanwhile_is_none_that_lacks_a_file(listed, log_dir, monkeypatch):
+    missing, logs = whole.missing, []
+
+    def replaced(log):
+        logs.append(log)
+        if len(logs) == 1:
+            with respool.named(
+                "a", lambda: pa.table({"n": [3]}), key="new", directory=log_dir
+            ) as it:
+                it.ingest_all()
+            respool.prune(directory=log_dir)
+            assert not log.exists()
+        return missing(log)
+
+    monkeypatch.setattr(whole, "missing", replaced)
+    assert [(one.state, one.rows) for one in respool.ls(log_dir)] == [
+        ("complete", 1),
+        ("complete", 2),
+    ]
+    assert logs[0] == listed[0].path

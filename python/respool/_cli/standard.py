@@ -80,13 +80,20 @@ def drop_output() -> None:
 
 
 @contextmanager
-def telling() -> Iterator[None]:
-    """Write to standard error, which may take nothing: that is no error, since it has no place to be told."""
+def telling(file: IO[str] | None = None) -> Iterator[None]:
+    """Write to standard error, which may take nothing: that is no error, since it has no place to be told.
+
+    Parameters
+    ----------
+    file
+        What it is, where another stands in its place.
+    """
+    file = file or sys.stderr
     try:
         yield
-        sys.stderr.flush()
+        file.flush()
     except OSError:
-        _drop(sys.stderr)
+        _drop(file)
 
 
 def _drop(stream: IO[str]) -> None:

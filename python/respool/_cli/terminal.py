@@ -107,12 +107,13 @@ class _Unminded:
         return getattr(self._file, name)
 
     def write(self, text: str) -> int:
-        with standard.telling():
+        # Not to what rich has put in its place: that would have what it holds written here, again and again.
+        with standard.telling(self._file):
             self._file.write(text)
         return len(text)
 
     def flush(self) -> None:
-        with standard.telling():
+        with standard.telling(self._file):
             pass
 
 

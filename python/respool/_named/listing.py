@@ -119,13 +119,19 @@ def ls(directory: PathLike | None = None) -> list[NamedCache]:
 
 
 def _listed(home: Home) -> NamedCache | None:
-    with suppress(RespoolError, OSError, ValueError):
-        found = home.current()
-        if found and (found.state != "complete" or whole.missing(found.path) is None):
-            return _told(home, found)
-    # It can't be read, or a file of it is missing; or there is none.
-    if (top := home.top()) is None:
-        return None
+    seen = None
+    while True:
+        with suppress(RespoolError, OSError, ValueError):
+            found = home.current()
+            if found and (found.state != "complete" or whole.missing(found.path) is None):
+                return _told(home, found)
+        # It can't be read, or a file of it is missing; or there is none.
+        if (top := home.top()) is None:
+            return None
+        if top == seen:
+            break
+        # It may have been removed just now, and this be another.
+        seen = top
     path, kept = home.log(top), _kept(home, top)
     return NamedCache(
         name=home.name,

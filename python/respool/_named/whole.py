@@ -20,19 +20,22 @@ def missing(log: Path) -> Path | None:
 
     Which bytes are in them is proved when they are read.
     """
-    with (log / "_index").open("rb") as index:
-        last = os.fstat(index.fileno()).st_size // _ENTRY - 1
-        kind, _, _, _, slot = _entry(index.fileno(), last)
+    # Asked of each name that is listed: without a buffer, which nothing here uses.
+    index = os.open(log / "_index", os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        kind, _, _, _, slot = _entry(index, os.fstat(index).st_size // _ENTRY - 1)
         if kind != _CLOSE:  # something follows that this version does not know
             return None
         while slot:
-            kind, layout, number, length, slot = _entry(index.fileno(), slot)
+            kind, layout, number, length, slot = _entry(index, slot)
             if kind != _SEAL:
                 return log / "_index"
             segment = log / (f"{number:08}.arrows" if layout else f"{number:08}.arrow")
             # Sealed, it may still have its first name.
-            if max(_size(segment), _size(log / f"_{number:08}.part")) < length:
+            if _size(segment) < length and _size(log / f"_{number:08}.part") < length:
                 return segment
+    finally:
+        os.close(index)
     return None
 
 
