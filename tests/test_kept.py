@@ -126,8 +126,11 @@ def test_a_directory_of_named_caches_says_how_they_are_opened(log_dir):
 
 
 def test_the_address_of_a_server_is_no_path():
-    with pytest.raises(FileNotFoundError, match=r"opened with respool\.flight\.open"):
-        respool.open("grpc://127.0.0.1:1")
+    for address in ("grpc://127.0.0.1:1", Path("grpc+tls://db:1")):
+        with pytest.raises(FileNotFoundError, match=r"opened with respool\.flight\.open"):
+            respool.open(address)
+    with pytest.raises(FileNotFoundError, match=r"respool\.ls lists names"):
+        respool.open("grpc_logs")
 
 
 def test_a_memory_file_system_has_to_be_allowed():

@@ -263,7 +263,7 @@ fn or_no_log(error: Error, directory: &Path) -> Error {
                  and there is no respool log in"
             } else if directory.join("_index").exists() {
                 "there is no _manifest, without which nothing of a log can be read, in"
-            } else if directory.to_string_lossy().starts_with("grpc") && !directory.exists() {
+            } else if is_address(directory) && !directory.exists() {
                 "a cache of a server is opened with respool.flight.open(uri), and there is no respool log in"
             } else if directory.components().count() == 1 && !directory.exists() {
                 "there is no respool log (a name is opened with respool.named, and respool.ls lists names)"
@@ -279,6 +279,13 @@ fn or_no_log(error: Error, directory: &Path) -> Error {
         }
         other => other,
     }
+}
+
+/// Whether a path is the address of a server, of which `pathlib` has made one slash of two.
+fn is_address(path: &Path) -> bool {
+    let text = path.to_string_lossy();
+    let scheme = text.split_once(":/").map(|(scheme, _)| scheme);
+    matches!(scheme, Some("grpc" | "grpc+tls" | "grpc+tcp"))
 }
 
 /// Whether a directory looks like one of named caches, or of one of them: numbered logs are in it.

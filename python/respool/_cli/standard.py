@@ -51,6 +51,7 @@ def stand_in() -> None:
         sys.stdout = io.TextIOWrapper(
             io.BufferedWriter(_Waiting(1, "wb", closefd=False)),
             encoding=getattr(sys.__stdout__, "encoding", None),
+            errors=getattr(sys.__stdout__, "errors", None),
         )
     if sys.stderr is None:
         sys.stderr = io.StringIO()
