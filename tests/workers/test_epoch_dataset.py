@@ -431,12 +431,8 @@ def test_a_step_that_ctrl_c_took_on_its_way_comes_again(log, options, monkeypatc
     assert given + [step["n"].tolist() for step in steps] == wanted
 
 
-@pytest.mark.parametrize("options", [{}, {"shuffle": None, "zero_copy": True}])
-def test_ctrl_c_that_comes_as_a_step_is_handed_out_takes_none_away(log, options, monkeypatch):
-    whole = ids(dataset(log, **options))
-    epochs = dataset(log, **options)
-    steps = iter(epochs)
-    had = ids([next(steps)])
+def interrupt_at_the_end_of_a_turn(steps, monkeypatch, before=lambda: None):
+    """Have Ctrl-C come once, where a step is made and not returned yet."""
 
     class Interrupted:
         def __enter__(self):
@@ -444,9 +440,20 @@ def test_ctrl_c_that_comes_as_a_step_is_handed_out_takes_none_away(log, options,
 
         def __exit__(self, *_):
             monkeypatch.undo()
+            before()
             raise KeyboardInterrupt
 
     monkeypatch.setattr(steps, "_turn", Interrupted())
+
+
+@pytest.mark.parametrize("options", [{}, {"shuffle": None, "zero_copy": True}])
+def test_ctrl_c_that_comes_as_a_step_is_handed_out_takes_none_away(log, options, monkeypatch):
+    whole = ids(dataset(log, **options))
+    epochs = dataset(log, **options)
+    steps = iter(epochs)
+    had = ids([next(steps)])
+
+    interrupt_at_the_end_of_a_turn(steps, monkeypatch)
     with pytest.raises(KeyboardInterrupt):
         next(steps)
     assert epochs.steps_done == 1
@@ -459,16 +466,11 @@ def test_ctrl_c_takes_no_step_away_while_another_thread_goes_on(log, monkeypatch
     steps = iter(epochs)
     had = ids([next(steps)])
 
-    class Interrupted:
-        def __enter__(self):
-            pass
-
-        def __exit__(self, *_):
-            monkeypatch.undo()
-            had.extend(processes.in_threads(lambda: ids([next(steps)]))[0])
-            raise KeyboardInterrupt
-
-    monkeypatch.setattr(steps, "_turn", Interrupted())
+    interrupt_at_the_end_of_a_turn(
+        steps,
+        monkeypatch,
+        lambda: had.extend(processes.in_threads(lambda: ids([next(steps)]))[0]),
+    )
     with pytest.raises(KeyboardInterrupt):
         next(steps)
     assert epochs.steps_done == 2

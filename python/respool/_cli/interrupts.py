@@ -52,11 +52,11 @@ class Interrupts:
 
     def __init__(self) -> None:
         self.is_noted = False
-        self._handle: Callable[[int, FrameType | None], object] = signal.default_int_handler
+        self.handle: Callable[[int, FrameType | None], object] = signal.default_int_handler
         self._number: int | None = None
         self._raised = 0.0
         # While handlers are put in their places and taken away, which an exception would leave half done.
-        self._is_held = True
+        self.is_held = True
         self._is_late = False
 
     @property
@@ -83,7 +83,7 @@ class Interrupts:
         if not self.is_noted:
             yield
             return
-        self._is_held = True
+        self.is_held = True
         ours, theirs = socket.socketpair()
         theirs.setblocking(False)
         is_over = threading.Event()
@@ -92,11 +92,11 @@ class Interrupts:
         before = signal.set_wakeup_fd(theirs.fileno(), warn_on_full_buffer=False)
         try:
             try:
-                self._let_go()
+                self.let_go()
                 yield
             finally:
                 # What comes before this is the first, and the next is not told so soon.
-                self._is_held = True
+                self.is_held = True
         finally:
             signal.set_wakeup_fd(before)
             is_over.set()
@@ -104,23 +104,24 @@ class Interrupts:
             theirs.close()
             watcher.join()
             ours.close()
-            self._let_go()
+            self.let_go()
 
-    def _let_go(self) -> None:
+    def let_go(self) -> None:
         """Raise what came while it was held, and what comes."""
-        self._is_held = False
+        self.is_held = False
         if self._is_late:
             self._is_late = False
             self.again()
 
-    def _note(self, number: int, frame: FrameType | None) -> None:
+    def note(self, number: int, frame: FrameType | None) -> None:
+        """Note a signal, as its handler, and raise what it means unless that is held."""
         if self._number is not None and time.monotonic() - self._raised < _GRACE:
             return
         self._number, self._raised = number, time.monotonic()
-        if self._is_held:
+        if self.is_held:
             self._is_late = True
         elif number == signal.SIGINT:
-            self._handle(number, frame)
+            self.handle(number, frame)
         else:
             self.again()
 
@@ -156,23 +157,23 @@ def noted() -> Iterator[Interrupts]:
     before |= {
         number: signal.SIG_DFL for number in _ENDING if signal.getsignal(number) is signal.SIG_DFL
     }
-    interrupts._handle = handle  # noqa: SLF001
+    interrupts.handle = handle
     interrupts.is_noted = True
     try:
         try:
             for number in before:
-                signal.signal(number, interrupts._note)  # noqa: SLF001
-            interrupts._let_go()  # noqa: SLF001
+                signal.signal(number, interrupts.note)
+            interrupts.let_go()
             yield interrupts
         except Exception:
             interrupts.again()
             raise
         finally:
-            interrupts._is_held = True  # noqa: SLF001
+            interrupts.is_held = True
     finally:
         for number, handler in reversed(before.items()):
             signal.signal(number, handler)
-        interrupts._let_go()  # noqa: SLF001
+        interrupts.let_go()
 
 
 @contextmanager
